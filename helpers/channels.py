@@ -1,0 +1,167 @@
+"""Verified routines for mutual information, channels and rate-distortion (notebook 02).
+
+The conventions of ``helpers.information`` hold: torch tensors, nats, results in the dtype of the input, inputs checked
+and never changed. A joint distribution is (..., X, Y) and sums to one over both; a channel W(y given x) is (..., X, Y)
+and each of its rows sums to one.
+
+Source: Cover and Thomas, Elements of Information Theory (2006), chapters 2, 7 and 10, unless a routine names another.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from helpers.information import distribution, floating, log_where
+
+MAX_ITERATIONS = 100_000
+
+
+def marginals(joint: Float[Tensor, "*batch X Y"]) -> tuple[Float[Tensor, "*batch X"], Float[Tensor, "*batch Y"]]:
+    """p(x) and p(y): the row sums and the column sums. Raises ValueError if ``joint`` is not a joint distribution."""
+    pxy = distribution(joint, "joint", dims=2)
+    return pxy.sum(-1).to(joint.dtype), pxy.sum(-2).to(joint.dtype)
+
+
+def conditional_entropy(joint: Float[Tensor, "*batch X Y"]) -> Float[Tensor, "*batch"]:
+    """H(Y given X) = -sum p(x, y) log p(y given x) in nats; X is the row (Cover and Thomas, equation 2.10).
+
+    Raises ValueError if ``joint`` is not a joint distribution.
+    """
+    pxy = distribution(joint, "joint", dims=2)
+    px = pxy.sum(-1, keepdim=True)
+    return (pxy * (log_where(px > 0, px) - log_where(pxy > 0, pxy))).sum((-2, -1)).to(joint.dtype)
+
+
+def mutual_information(joint: Float[Tensor, "*batch X Y"]) -> Float[Tensor, "*batch"]:
+    """I(X; Y), the KL divergence in nats between the joint and the product of its marginals (equation 2.28).
+
+    Raises ValueError if ``joint`` is not a joint distribution.
+    """
+    pxy = distribution(joint, "joint", dims=2)
+    px, py = pxy.sum(-1, keepdim=True), pxy.sum(-2, keepdim=True)
+    logs = log_where(pxy > 0, pxy) - log_where(px > 0, px) - log_where(py > 0, py)
+    return (pxy * logs).sum((-2, -1)).to(joint.dtype)
+
+
+def push_through_channel(
+    joint: Float[Tensor, "*batch X Y"], channel: Float[Tensor, "*batch Y Z"]
+) -> Float[Tensor, "*batch X Z"]:
+    """p(x, z) = sum_y p(x, y) W(z given y): what remains of the joint when Y is only seen through a channel.
+
+    I(X; Z) <= I(X; Y), the data-processing inequality (Cover and Thomas, theorem 2.8.1). Leading dimensions broadcast.
+    Raises ValueError if ``joint`` is no joint distribution, a row of ``channel`` is no distribution, or their shapes or
+    dtypes do not match.
+    """
+    pxy, w = distribution(joint, "joint", dims=2), distribution(channel, "channel")
+    if joint.dtype != channel.dtype:
+        raise ValueError(f"joint and channel must share a dtype, got {joint.dtype} and {channel.dtype}")
+    if w.ndim < 2 or pxy.shape[-1] != w.shape[-2]:
+        raise ValueError(
+            f"channel needs one row for each of the {pxy.shape[-1]} columns of joint, got shape {tuple(w.shape)}"
+        )
+    try:
+        torch.broadcast_shapes(pxy.shape[:-2], w.shape[:-2])
+    except RuntimeError:
+        raise ValueError(
+            f"the leading dimensions of joint {tuple(pxy.shape)} and channel {tuple(w.shape)} do not match"
+        ) from None
+    return (pxy @ w).to(joint.dtype)
+
+
+def plugin_mutual_information(x: Int[Tensor, " N"], y: Int[Tensor, " N"], bins: int) -> Float[Tensor, ""]:
+    """I(X; Y) in nats of the histogram of N pairs of integers in [0, bins), a float64 scalar.
+
+    Biased upwards, by about (bins - 1)^2 / (2 N) for independent uniform variables (Miller 1955).
+    Raises ValueError unless ``x`` and ``y`` are integer vectors of the same length, not empty, and in range.
+    """
+    for name, samples in (("x", x), ("y", y)):
+        if not isinstance(samples, Tensor) or samples.is_floating_point() or samples.is_complex():
+            kind = samples.dtype if isinstance(samples, Tensor) else type(samples).__name__
+            raise ValueError(f"{name} must be a tensor of integers, got {kind}")
+        if samples.ndim != 1 or samples.numel() == 0:
+            raise ValueError(f"{name} must be one non-empty vector, got shape {tuple(samples.shape)}")
+        for extreme in (samples.min().item(), samples.max().item()):
+            if not 0 <= extreme < bins:
+                raise ValueError(f"{name} must lie in [0, {bins}), but it contains {extreme}")
+    if len(x) != len(y):
+        raise ValueError(f"x and y must have the same length, got {len(x)} and {len(y)}")
+    counts = torch.bincount(x.long() * bins + y.long(), minlength=bins * bins).double()
+    return mutual_information((counts / len(x)).reshape(bins, bins))
+
+
+def fano_error_bound(h: float, k: int) -> float:
+    """The smallest error probability that allows H(X given Y) = ``h`` nats for ``k`` classes (Fano 1961).
+
+    It solves h = H(pe) + pe log(k - 1) for pe in [0, 1 - 1/k] (Cover and Thomas, equation 2.130).
+    Raises ValueError unless 0 <= h <= log k.
+    """
+    from scipy.optimize import brentq  # here, as importing it costs more than the rest of helpers
+
+    if k < 1 or k != int(k):
+        raise ValueError(f"k must be a positive whole number of classes, got {k}")
+    if not 0 <= h <= math.log(k) + 1e-12:
+        raise ValueError(f"h must lie between 0 and log k = {math.log(k):.6f} nats, got {h}")
+
+    def missing(pe: float) -> float:
+        """How far h is above what an error probability of pe can explain, for 0 < pe < 1."""
+        return h + pe * math.log(pe) + (1 - pe) * math.log1p(-pe) - pe * math.log(k - 1)
+
+    low, high = 1e-300, 1 - 1 / k
+    if h == 0 or k == 1 or missing(low) <= 0:
+        return 0.0
+    return high if missing(high) >= 0 else brentq(missing, low, high, xtol=1e-15)
+
+
+def channel_capacity(channel: Float[Tensor, "X Y"], tol: float = 1e-9) -> tuple[Float[Tensor, ""], Float[Tensor, " X"]]:
+    """The capacity in nats of one channel matrix and an input distribution that reaches it.
+
+    Blahut (1972) and Arimoto (1972), in float64, until the upper and the lower bound are within ``tol``.
+    Raises ValueError if a row of ``channel`` is no distribution or tol <= 0, RuntimeError if the bounds do not close.
+    """
+    w = distribution(channel, "channel").detach().double()
+    if w.ndim != 2:
+        raise ValueError(f"channel must be one matrix, got shape {tuple(w.shape)}")
+    if not tol > 0:
+        raise ValueError(f"tol must be positive, got {tol}")
+    r = torch.full_like(w[:, 0], 1 / len(w))
+    for _ in range(MAX_ITERATIONS):
+        out = r @ w
+        gain = (w * (log_where(w > 0, w) - log_where(out > 0, out))).sum(-1)  # KL of each row from the mean output
+        lower, upper = r @ gain, gain.max()
+        if upper - lower <= tol:
+            return ((lower + upper) / 2).to(channel.dtype), r.to(channel.dtype)
+        r = torch.softmax(r.log() + gain, -1)
+    raise RuntimeError(f"the bounds on the capacity still differ by {upper - lower:.1e} nats; try a larger tol")
+
+
+def rate_distortion(
+    p: Float[Tensor, " X"], distortion: Float[Tensor, "X Z"], beta: float
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """The point (R in nats, D) of the rate-distortion curve that minimises R + beta D; the slope there is -beta.
+
+    Blahut (1972), in float64, until R + beta D is known to within 1e-12. ``distortion[x, z]`` is the cost of showing
+    z for x. Raises ValueError if ``p`` is not one distribution, ``distortion`` is not a finite matrix with a row for
+    each entry of ``p``, or beta <= 0; RuntimeError if it does not converge.
+    """
+    source = distribution(p, "p").detach().double()
+    cost = floating(distortion, "distortion").detach().double()
+    if source.ndim != 1 or cost.ndim != 2 or len(cost) != len(source) or cost.numel() == 0:
+        raise ValueError(f"distortion must have one row per entry of p, got {tuple(cost.shape)} for {tuple(p.shape)}")
+    if not cost.isfinite().all():
+        raise ValueError(f"distortion must be finite, got {distortion[~cost.isfinite()][0].item()}")
+    if not 0 < beta < math.inf:
+        raise ValueError(f"beta must be positive and finite, got {beta}")
+    kernel = torch.exp(-beta * (cost - cost.amin(-1, keepdim=True)))  # shifted by row, so that no row becomes all zero
+    r = torch.full_like(cost[0], 1 / cost.shape[1])
+    for _ in range(MAX_ITERATIONS):
+        scale = kernel @ r
+        growth = (source / scale) @ kernel
+        if growth.max().log() <= 1e-12:  # an upper bound on how far R + beta D is from its minimum
+            joint = source[:, None] * (r * kernel / scale[:, None])
+            return mutual_information(joint / joint.sum()).to(p.dtype), (joint * cost).sum().to(p.dtype)
+        r = r * growth
+    raise RuntimeError(f"R + beta D is only known to within {growth.max().log():.1e} nats after {MAX_ITERATIONS} steps")

@@ -1,0 +1,152 @@
+"""The ``infograd`` command: one door to everything, with a module behind each of its subcommands.
+
+A subcommand is a line in `COMMANDS`; its function takes the arguments that follow its name and returns an exit
+status. Its module is imported only when it is asked for, so that ``infograd --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+LEARNER_SETTINGS = Path(__file__).resolve().parent / "lab"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand: its name, the function behind it as ``module:function``, and what it does in a few words."""
+
+    name: str
+    target: str
+    summary: str
+
+    def run(self, arguments: Sequence[str]) -> int:
+        """Import the function, call it with the arguments, and return its exit status."""
+        module, _, function = self.target.partition(":")
+        return getattr(importlib.import_module(module), function)(list(arguments)) or 0
+
+
+COMMANDS = (
+    Command("lab", "grading.command:lab", "open JupyterLab on the notebooks; arguments go to JupyterLab"),
+    Command("formgrader", "grading.command:formgrader", "open nbgrader's formgrader in JupyterLab, for teachers"),
+    Command("test", "grading.command:test", "run everything that CI runs; with arguments, run pytest with them"),
+    Command("build", "grading.build:main", "make notebooks and answer keys from their sources"),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of ``infograd test``: a heading, the arguments for Python, and what to add to the environment."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """Return the shell line that runs this step alone, from the root of the repository."""
+        # Not resolved: .venv/bin/python is a link, and what it links to is not the environment.
+        python = Path(sys.executable)
+        shown = python.relative_to(ROOT) if python.is_relative_to(ROOT) else python
+        return shlex.join([*(f"{k}={v}" for k, v in self.environment.items()), str(shown), *self.arguments])
+
+    def run(self) -> int:
+        """Run the step in the root of the repository and return its exit status."""
+        environment = os.environ | self.environment
+        return subprocess.run([sys.executable, *self.arguments], cwd=ROOT, env=environment, check=False).returncode
+
+
+# Two workers on two cores: with more than one thread in each, they would only wait for each other.
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+
+STEPS = (
+    Step("lint", ("-m", "ruff", "check", ".")),
+    Step("format", ("-m", "ruff", "format", "--check", ".")),
+    Step("types", ("-m", "mypy")),
+    Step("built files", ("-m", "grading.command", "build", "--check")),
+    Step("tests", ("-m", "pytest", "tests", "-q", "-n", "2"), ONE_THREAD),
+    # One worker for each notebook: its cells share a kernel.
+    Step("notebooks", ("-m", "pytest", "--nbval", "solutions", "-q", "-n", "2", "--dist", "loadfile"), ONE_THREAD),
+)
+
+
+def lab(arguments: Sequence[str]) -> int:
+    """Replace this process with JupyterLab, rooted in notebooks/ and without nbgrader's panels for teachers."""
+    if not NOTEBOOKS.is_dir():
+        print(f"infograd lab: {NOTEBOOKS} is missing; `infograd build` makes it", file=sys.stderr)
+        return 1
+    # The folder holds settings that win over the ones that nbgrader installs.
+    path = [str(LEARNER_SETTINGS), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(path)
+    return replace_by("-m", "jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS}", *arguments)
+
+
+def formgrader(arguments: Sequence[str]) -> int:
+    """Replace this process with JupyterLab, rooted where nbgrader_config.py is and open on the formgrader."""
+    os.chdir(ROOT)
+    return replace_by("-m", "jupyterlab", "--LabApp.default_url=/formgrader", *arguments)
+
+
+def replace_by(*arguments: str) -> int:
+    """Run Python with these arguments instead of this process, so that signals reach it; return its status if not."""
+    command = [sys.executable, *arguments]
+    sys.stdout.flush()
+    if os.name == "nt":  # exec does not wait there: the prompt would come back while the program runs
+        return subprocess.run(command, check=False).returncode
+    os.execv(sys.executable, command)
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Run every step, stop at the first that fails and say how to repeat it; with arguments, run pytest with them."""
+    if arguments:
+        return subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
+    return run_steps(STEPS)
+
+
+def run_steps(steps: Sequence[Step]) -> int:
+    """Run the steps in turn, with a heading and the seconds of each, and return the status of the first that fails."""
+    start = time.monotonic()
+    for number, step in enumerate(steps, 1):
+        print(f"\n== {number}/{len(steps)} {step.name}", flush=True)
+        begun = time.monotonic()
+        status = step.run()
+        seconds = time.monotonic() - begun
+        if status:
+            print(f"\n== {step.name} failed after {seconds:.0f} s. To repeat it: {step.line()}", flush=True)
+            return status
+        print(f"   {step.name}: {seconds:.0f} s", flush=True)
+    print(f"\n== all {len(steps)} steps passed in {time.monotonic() - start:.0f} s", flush=True)
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the subcommand that the arguments (those of the process if None) name, and return the exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    width = max(len(command.name) for command in COMMANDS)
+    parser = argparse.ArgumentParser(
+        prog="infograd",
+        description="Notebooks on information theory and optimisation whose exercises grade themselves.",
+        usage="infograd [-h] COMMAND [ARGUMENT ...]",
+        epilog="commands:\n" + "\n".join(f"  {c.name:{width}}  {c.summary}" for c in COMMANDS),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", metavar="COMMAND", choices=[c.name for c in COMMANDS], help=argparse.SUPPRESS)
+    # What follows the name is the subcommand's own business, --help included.
+    name = parser.parse_args(arguments[:1]).command
+    try:
+        return next(c for c in COMMANDS if c.name == name).run(arguments[1:])
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

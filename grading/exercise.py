@@ -1,0 +1,291 @@
+"""What an exercise is. Each is defined once, in `grading/exercises/`, and everything else is derived from it.
+
+    @exercise(hints=["..."], forbid=["entropy"])
+    def entropy(p): ...                                   # the reference
+
+    @entropy.criterion("matches the definition", marks=1)
+    def definition(rng):                                  # the first criterion is the gate for the others
+        yield case(distribution(rng, 5))
+
+    @entropy.oracle                                       # a second route to the same number
+    def by_torch(p): ...
+
+    @entropy.alternative                                  # another right way to write it
+    def with_numpy(p): ...
+
+    @entropy.misconception("These are bits, not nats.")   # a wrong one, and what the learner is told
+    def bits(p): ...
+
+A criterion's function draws its cases from `rng`: once from a public seed for the answer key, afresh for each submission from a
+recorded seed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from helpers.checking import calling, comparing, plain
+from helpers.checking.calling import SECONDS_PER_CALL, Observation
+
+F = TypeVar("F", bound=Callable[..., Any])
+PUBLIC_SEED = 0
+OWN_WORK = ("helpers",)  # importing the course's own routine is never an answer
+
+
+@dataclass(frozen=True)
+class Function:
+    """A named function as an argument (see helpers.checking.functions)."""
+
+    name: str
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A torch.Generator with this seed as an argument."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A tensor in a memory layout of its own (see helpers.checking.plain.laid_out)."""
+
+    tensor: torch.Tensor
+    layout: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call and what is expected of it.
+
+    `driver` says how the function is called and `parameters` are that driver's; `function` names another function of
+    the exercise than the main one. `expected` overrides the reference's value, or is a whole expectation with a judge; `options`
+    go into the expectation (rtol, atol, unchanged, dtype, parts, text, any_sequence).
+    """
+
+    arguments: tuple[Any, ...]
+    driver: str = "call"
+    parameters: tuple[Any, ...] = ()
+    function: str | None = None
+    expected: Any = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def case(
+    *arguments: Any,
+    driver: str = "call",
+    parameters: Sequence[Any] = (),
+    function: str | None = None,
+    expected: Any = None,
+    **options: Any,
+) -> Case:
+    """A case that is judged by closeness to the reference, unless `expected` says otherwise."""
+    return Case(arguments, driver, tuple(parameters), function, expected, options)
+
+
+def raises(error: str, *arguments: Any, function: str | None = None) -> Case:
+    """A case that must raise `error`."""
+    return Case(arguments, function=function, expected={"judge": "raises", "error": error})
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A named group of cases with its marks."""
+
+    name: str
+    marks: float
+    draw: Callable[[np.random.Generator], Iterable[Case]]
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A wrong answer that learners write, and the sentence they are told."""
+
+    sentence: str
+    functions: dict[str, Callable[..., Any]]
+
+
+class Exercise:
+    """An exercise under construction and in use; call it to call its reference."""
+
+    def __init__(self, reference: Callable[..., Any], stretch: bool, hints: Sequence[str], rules: dict[str, Any], seconds: float):
+        self.name = reference.__name__
+        self.references = {self.name: reference}
+        self.stretch, self.hints, self.rules, self.seconds = stretch, list(hints), rules, seconds
+        self.criteria: list[Criterion] = []
+        self.misconceptions: dict[str, Misconception] = {}
+        self.alternatives: dict[str, dict[str, Callable[..., Any]]] = {}
+        self.oracles: dict[str, tuple[Callable[..., Any], float]] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.references[self.name](*arguments)
+
+    @property
+    def points(self) -> float:
+        """The marks of all criteria."""
+        return sum(criterion.marks for criterion in self.criteria)
+
+    def also(self, reference: F) -> F:
+        """A further function that the same exercise asks for."""
+        self.references[reference.__name__] = reference
+        return reference
+
+    def criterion(self, name: str, marks: float) -> Callable[[F], F]:
+        """Add a criterion; the decorated function draws its cases."""
+
+        def add(draw: F) -> F:
+            self.criteria.append(Criterion(name, marks, draw))
+            return draw
+
+        return add
+
+    def oracle(self, function: F | None = None, *, rtol: float = 1e-9) -> Any:
+        """Add a second route to the reference's number; it returns None for a case that it cannot speak to."""
+
+        def add(oracle: F) -> F:
+            self.oracles[oracle.__name__] = (oracle, rtol)
+            return oracle
+
+        return add if function is None else add(function)
+
+    def alternative(self, function: F) -> F:
+        """Add another right answer, which must get full marks."""
+        self.alternatives[function.__name__] = {**self.references, self.name: function}
+        return function
+
+    def misconception(self, sentence: str, function: str | None = None) -> Callable[[F], F]:
+        """Add a wrong answer with the sentence that it is told; `function` names which of several functions is wrong."""
+
+        def add(wrong: F) -> F:
+            self.misconceptions[wrong.__name__] = Misconception(sentence, {**self.references, (function or self.name): wrong})
+            return wrong
+
+        return add
+
+    def as_data(self, seed: int | None = None) -> dict[str, Any]:
+        """The exercise as plain data: its public cases and, with a submission's `seed`, hidden ones behind them."""
+        return {
+            "functions": list(self.references),
+            "points": self.points,
+            "stretch": self.stretch,
+            "seconds": self.seconds,
+            "criteria": [
+                {"name": c.name, "marks": c.marks, "cases": [self.case_as_data(one) for one in self.draw(c, PUBLIC_SEED)]
+                 + ([] if seed is None else [self.case_as_data(one) | {"hidden": True} for one in self.draw(c, seed)])}
+                for c in self.criteria
+            ],
+            "mistakes": {name: wrong.sentence for name, wrong in self.misconceptions.items()},
+            "rules": self.rules,
+            "hints": self.hints,
+        }  # fmt: skip
+
+    def draw(self, criterion: Criterion, seed: int) -> list[Case]:
+        """The cases of a criterion for a seed; every criterion has a stream of its own."""
+        stream = zlib.crc32(f"{self.name}/{criterion.name}".encode())
+        return list(criterion.draw(np.random.default_rng([seed, stream])))
+
+    def case_as_data(self, one: Case) -> dict[str, Any]:
+        """A case as plain data, with what each misconception would answer where it would be wrong."""
+        call = self.call_as_data(one)
+        expected = self.expectation(one)
+        mistakes = {}
+        for name, wrong in self.misconceptions.items():
+            observation = calling.perform(wrong.functions, call, self.seconds)
+            if comparing.problem(observation, expected) is not None:
+                mistakes[name] = {k: v for k, v in observation.items() if k != "line"}
+        return {"call": call, "expected": expected, "mistakes": mistakes}
+
+    def call_as_data(self, one: Case) -> dict[str, Any]:
+        """The call of a case."""
+        function = one.function or self.name
+        names = list(inspect.signature(self.references[function]).parameters)[: len(one.arguments)]
+        call = {"function": function, "names": names, "arguments": [argument_as_data(a) for a in one.arguments]}
+        if one.driver != "call":
+            call |= {"driver": one.driver, "parameters": [argument_as_data(a) for a in one.parameters]}
+        return call
+
+    def expectation(self, one: Case) -> dict[str, Any]:
+        """What is expected of a case: its own expectation, or the reference's value, which is judged by closeness."""
+        if isinstance(one.expected, dict):
+            return {**one.expected, **one.options}
+        value = self.reference_value(one) if one.expected is None else one.expected
+        dtype = one.options.get("dtype", dtype_of(one.arguments))
+        return {"judge": "close", "value": plain.encode(as_tensors(value)), "dtype": dtype, **one.options}
+
+    def reference_value(self, one: Case) -> Any:
+        """The reference on a case's arguments in float64, called by the case's driver."""
+        arguments = [in_float64(calling.argument(argument_as_data(a))) for a in one.arguments]
+        parameters = [in_float64(calling.argument(argument_as_data(a))) for a in one.parameters]
+        return calling.DRIVERS[one.driver](self.references[one.function or self.name], *parameters, *arguments)
+
+
+def exercise(
+    *,
+    hints: Sequence[str],
+    stretch: bool = False,
+    forbid: Sequence[str] = (),
+    modules: Sequence[str] = (),
+    require: Sequence[str] = (),
+    because: str = "",
+    seconds: float = SECONDS_PER_CALL,
+) -> Callable[[Callable[..., Any]], Exercise]:
+    """Define an exercise by its reference: `forbid`, `modules`, `require` and `because` are its source rules (see
+    helpers.checking.rules), `seconds` limits one call."""
+    rules = {"forbid": list(forbid), "modules": [*OWN_WORK, *modules], "require": list(require), "because": because}
+    return lambda reference: Exercise(reference, stretch, hints, rules, seconds)
+
+
+def argument_as_data(value: Any) -> Any:
+    """An argument of a case as plain data."""
+    if isinstance(value, Function):
+        return {"function": value.name, "arguments": [argument_as_data(item) for item in value.arguments]}
+    if isinstance(value, Seed):
+        return {"generator": value.number}
+    if isinstance(value, Laid):
+        return {**plain.encode(value.tensor), "layout": value.layout}
+    return plain.encode(value)
+
+
+def dtype_of(arguments: Iterable[Any]) -> str | None:
+    """The dtype of the first floating tensor among the arguments, by name."""
+    tensors = (a.tensor if isinstance(a, Laid) else a for a in flatten(arguments))
+    floating = (t for t in tensors if isinstance(t, torch.Tensor) and t.is_floating_point())
+    first = next(floating, None)
+    return None if first is None else str(first.dtype).removeprefix("torch.")
+
+
+def flatten(arguments: Iterable[Any]) -> Iterable[Any]:
+    """Arguments with lists of tensors opened."""
+    for argument in arguments:
+        yield from argument if isinstance(argument, (list, tuple)) else (argument,)
+
+
+def in_float64(value: Any) -> Any:
+    """Floating tensors in float64; everything else as it is."""
+    if isinstance(value, torch.Tensor) and value.is_floating_point():
+        return value.double()
+    if isinstance(value, (list, tuple)):
+        return type(value)(in_float64(item) for item in value)
+    return value
+
+
+def as_tensors(value: Any) -> Any:
+    """A reference's NumPy results as tensors, so that references may be written with SciPy."""
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(np.ascontiguousarray(value))
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (list, tuple)):
+        return tuple(as_tensors(item) for item in value)
+    return value
+
+
+__all__ = ["Case", "Exercise", "Function", "Laid", "Observation", "Seed", "case", "exercise", "raises"]

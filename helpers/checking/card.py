@@ -1,0 +1,246 @@
+"""The card that a learner sees: one report as HTML (JupyterLab, light and dark) and as plain text.
+
+Styles are inline and take JupyterLab's own colours, with fall-backs for a page without them. The text is deterministic: nbval
+compares it.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from helpers.checking import plain
+from helpers.checking.marking import CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED, CriterionReport, Played, Report
+
+WIDTH = 96
+LINES_OF_VALUE = 4
+INK = "var(--jp-content-font-color1, #1f2328)"
+FAINT = "var(--jp-content-font-color2, #59636e)"
+LINE = "var(--jp-border-color2, #d1d9e0)"
+PANEL = "var(--jp-layout-color1, #ffffff)"
+INSET = "var(--jp-layout-color2, #f3f5f7)"
+MONO = "var(--jp-code-font-family, ui-monospace, monospace)"
+# one colour and one word for each outcome: the word carries the meaning, the colour repeats it (Okabe and Ito, 2008)
+ACCENTS = {CORRECT: "#009e73", INCORRECT: "#d55e00", NOT_ATTEMPTED: "#7d8590", RAISED: "#cc79a7", "": "#0072b2"}
+MARKS = {True: "passed", False: "not yet", None: "waits"}
+SIGNS = {True: "✓", False: "✗", None: "·"}
+
+
+class Card(NamedTuple):
+    """The same content twice."""
+
+    text: str
+    html: str
+
+
+def show(card: Card) -> None:
+    """Display a card: as HTML where the front end can, else as text."""
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        print(card.text)
+        return
+    if get_ipython() is None:
+        print(card.text)
+    else:
+        display({"text/plain": card.text, "text/html": card.html}, raw=True)
+
+
+def from_report(report: Report) -> Card:
+    """The card of one check."""
+    failure = report.failure
+    text = [f"{report.exercise}: {report.outcome}, {report.marks:g} of {report.points:g} points" + stretch(report)]
+    body = []
+    if report.outcome == NOT_ATTEMPTED:
+        text.append("  Not attempted yet: replace the NotImplementedError in the cell above with your answer.")
+        body.append(paragraph("Not attempted yet: replace the <code>NotImplementedError</code> in the cell above with your answer."))
+    else:
+        text += [f"  {SIGNS[c.passed]} {c.name} ({c.marks:g})" + explain_waiting(c) for c in report.criteria]
+        body.append("".join(criterion_row(c) for c in report.criteria))
+    if report.broken_rule:
+        text.append(f"  Rule: {report.broken_rule}")
+        body.append(callout("Rule", html.escape(report.broken_rule)))
+    if report.mistake_sentence:
+        text.append(f"  Recognised: {report.mistake_sentence}")
+        body.append(callout("Recognised", html.escape(report.mistake_sentence)))
+    if failure:
+        rows = failure_rows(failure)
+        text += [f"  {label + ':':<10}{indent(value)}" for label, value in rows]
+        body.append(table(rows))
+    if report.outcome != CORRECT and report.hints:
+        text.append(f"  Hint 1 of {len(report.hints)}: {report.hints[0]}")
+        if len(report.hints) > 1:
+            text.append(f"  More: hint({report.exercise!r}, 2)")
+        body.append(hint_details(report.hints))
+    title = f"{html.escape(report.exercise)}<span style='font-weight:400'> · {report.outcome}</span>"
+    right = f"{report.marks:g} / {report.points:g}{stretch(report)}"
+    return Card("\n".join(text), frame(title, right, "".join(body), ACCENTS[report.outcome]))
+
+
+def stretch(report: Report) -> str:
+    """A stretch exercise says so."""
+    return " (stretch)" if report.stretch else ""
+
+
+def explain_waiting(criterion: CriterionReport) -> str:
+    """Why a criterion has neither passed nor failed."""
+    return ", waits for the first" if criterion.passed is None else ""
+
+
+def criterion_row(criterion: CriterionReport) -> str:
+    """One criterion with its mark."""
+    colour = {True: ACCENTS[CORRECT], False: ACCENTS[INCORRECT], None: FAINT}[criterion.passed]
+    sign = f"<span style='color:{colour};font-weight:700;display:inline-block;width:1.4em'>{SIGNS[criterion.passed]}</span>"
+    waiting = f"<span style='color:{FAINT}'>{explain_waiting(criterion)}</span>"
+    right = f"<span style='color:{FAINT};float:right'>{criterion.marks:g}</span>"
+    label = f"<span title='{MARKS[criterion.passed]}'>{sign}{html.escape(criterion.name)}</span>"
+    return f"<div style='padding:1px 0'>{right}{label}{waiting}</div>"
+
+
+def failure_rows(failure: Played) -> list[tuple[str, str]]:
+    """What was called, what was expected, what came."""
+    call = failure.case["call"]
+    rows = [("Called", call_text(call)), ("Expected", expected_text(failure.case["expected"]))]
+    if failure.observation["outcome"] == "returned":
+        rows.append(("Got", describe(plain.decode(failure.observation["value"]))))
+    rows.append(("So", failure.problem or ""))
+    return rows
+
+
+def call_text(call: dict[str, Any]) -> str:
+    """The call as the learner would write it."""
+    parts = [f"{name}={argument_text(data)}" for name, data in zip(call["names"], call["arguments"], strict=True)]
+    one_line = f"{call['function']}({', '.join(parts)})"
+    return one_line if len(one_line) <= WIDTH else f"{call['function']}(\n  " + ",\n  ".join(parts) + ")"
+
+
+def argument_text(data: Any) -> str:
+    """An argument: a value, a named function or a generator."""
+    if isinstance(data, dict) and "function" in data:
+        return f"{data['function']}({', '.join(argument_text(item) for item in data['arguments'])})"
+    if isinstance(data, dict) and "generator" in data:
+        return f"torch.Generator().manual_seed({data['generator']})"
+    layout = f" [{data['layout']}]" if isinstance(data, dict) and "layout" in data else ""
+    return describe(plain.decode(data)) + layout
+
+
+def expected_text(expected: dict[str, Any]) -> str:
+    """What was expected, in words where many answers are right."""
+    if "text" in expected:
+        return str(expected["text"])
+    if expected["judge"] == "raises":
+        return f"raise {expected['error']}"
+    return describe(plain.decode(expected["value"])) if "value" in expected else expected["judge"].replace("_", " ")
+
+
+def describe(value: Any) -> str:
+    """A value in a few short lines, tensors with dtype (where it is not float32) and, if cut, their shape."""
+    if isinstance(value, (tuple, list)):
+        opening, closing = ("(", ")") if isinstance(value, tuple) else ("[", "]")
+        shown = ", ".join(describe(item) for item in value[:6]) + (", ..." if len(value) > 6 else "")
+        return opening + shown + closing
+    if isinstance(value, float):
+        return f"{value:.7g}"
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        return describe_numbers(value)
+    text = repr(value)
+    return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
+
+
+def describe_numbers(value: torch.Tensor | np.ndarray) -> str:
+    """A tensor or array on at most LINES_OF_VALUE lines."""
+    tensor = torch.as_tensor(value)
+    array = (tensor.double() if tensor.is_floating_point() else tensor).numpy()
+    written = np.array2string(array, precision=6, suppress_small=False, threshold=24, edgeitems=3, separator=", ", max_line_width=72)
+    lines = written.replace("\n\n", "\n").split("\n")
+    cut = len(lines) > LINES_OF_VALUE or array.size > 24
+    written = "\n".join(lines[:LINES_OF_VALUE]) + (" ..." if len(lines) > LINES_OF_VALUE else "")
+    kind = "tensor" if isinstance(value, torch.Tensor) else "array"
+    dtype = str(value.dtype).removeprefix("torch.")
+    return f"{kind}({written}{f', shape={tuple(array.shape)}' if cut else ''}, {dtype})"
+
+
+def hint(name: str, hints: list[str], stage: int) -> Card:
+    """One hint."""
+    text = f"{name}: hint {stage} of {len(hints)}\n  {hints[stage - 1]}"
+    title = f"{html.escape(name)}<span style='font-weight:400'> · hint {stage} of {len(hints)}</span>"
+    return Card(text, frame(title, "", paragraph(prose(hints[stage - 1])), ACCENTS[""]))
+
+
+def notice(name: str, sentence: str) -> Card:
+    """A plain sentence where there is nothing to report on."""
+    title = f"{html.escape(name)}<span style='font-weight:400'> · not checked</span>"
+    return Card(f"{name}: not checked\n  {sentence}", frame(title, "", paragraph(html.escape(sentence)), ACCENTS[""]))
+
+
+def progress_table(table: dict[str, list[tuple[str, float, bool, dict[str, Any]]]]) -> Card:
+    """All notebooks with the marks earned so far."""
+    text, body = ["Progress"], []
+    for notebook, exercises in table.items():
+        core = [(p, d.get("marks", 0.0)) for _, p, is_stretch, d in exercises if not is_stretch]
+        total = f"{sum(m for _, m in core):g} of {sum(p for p, _ in core):g}"
+        text.append(f"  {notebook}: {total}")
+        body.append(f"<div style='margin-top:6px;font-weight:600'>{html.escape(notebook)}<span style='float:right'>{total}</span></div>")
+        for name, points, is_stretch, done in exercises:
+            marks = done.get("marks")
+            passed = None if marks is None else marks >= points
+            label = name + (" (stretch)" if is_stretch else "")
+            text.append(f"    {SIGNS[passed]} {label}: {marks or 0:g} of {points:g}")
+            body.append(criterion_row(CriterionReport(f"{label}: {marks or 0:g} of {points:g}", points, passed)).replace(", waits for the first", ""))
+    return Card("\n".join(text), frame("Progress", "", "".join(body), ACCENTS[""]))
+
+
+def frame(title: str, right: str, body: str, accent: str) -> str:
+    """The card around its content."""
+    head = f"<div style='font-weight:600;margin-bottom:6px'>{title}<span style='float:right'>{right}</span></div>"
+    style = (
+        f"border:1px solid {LINE};border-left:4px solid {accent};border-radius:4px;padding:10px 14px;margin:4px 0;"
+        f"max-width:760px;color:{INK};background:{PANEL};font-size:14px;line-height:1.5"
+    )
+    return f"<div style='{style}'>{head}{body}</div>"
+
+
+def paragraph(text: str) -> str:
+    """A line of prose; `text` is HTML."""
+    return f"<div style='margin:4px 0'>{text}</div>"
+
+
+def callout(label: str, text: str) -> str:
+    """The sentence that matters most; `text` is HTML."""
+    return f"<div style='margin:8px 0;padding:6px 10px;background:{INSET};border-radius:3px'><b>{label}.</b> {text}</div>"
+
+
+def table(rows: list[tuple[str, str]]) -> str:
+    """Labels and code."""
+    cell = "padding:2px 10px 2px 0;vertical-align:top;text-align:left;border:none;background:none"
+    code = f"font-family:{MONO};font-size:12.5px;white-space:pre-wrap"
+    lines = (
+        f"<tr style='background:none'><td style='{cell};color:{FAINT}'>{label}</td>"
+        f"<td style='{cell};{code if label != 'So' else ''}'>{html.escape(value)}</td></tr>"
+        for label, value in rows
+    )
+    return f"<table style='margin:6px 0;border-collapse:collapse;border:none;color:inherit'>{''.join(lines)}</table>"
+
+
+def hint_details(hints: list[str]) -> str:
+    """Hints folded one inside the other, so that reading the first does not show the last."""
+    inner = ""
+    for stage in range(len(hints), 0, -1):
+        opened = f"<div style='margin:2px 0 2px 1.2em'>{prose(hints[stage - 1])}{inner}</div>"
+        inner = f"<details><summary style='cursor:pointer;color:{FAINT}'>Hint {stage} of {len(hints)}</summary>{opened}</details>"
+    return inner
+
+
+def prose(text: str) -> str:
+    """Escaped text whose `code` is set as code."""
+    pieces = html.escape(text).split("`")
+    return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))
+
+
+def indent(value: str) -> str:
+    """Further lines of a value under its first."""
+    return value.replace("\n", "\n" + " " * 12)

@@ -1,0 +1,80 @@
+"""check, hint: what a learner calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from helpers.checking import card, key, rules
+from helpers.checking.calling import SECONDS_PER_CALL, perform
+from helpers.checking.marking import Report, mark
+from helpers.checking.progress import remember
+
+
+class Score(float):
+    """The marks of a check cell. nbgrader reads the number, JupyterLab shows it with its words."""
+
+    words = ""
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/plain": repr(float(self)), "text/html": f"<small>{self.words}</small>"}
+
+
+def check(name: str, *functions: Callable[..., Any]) -> Score:
+    """Check an answer, show its card and return the marks it earns.
+
+    `name` is the exercise's name, `functions` the function (or functions) it asks for:
+    `check("entropy", entropy)`. A stretch exercise returns 0.0: it never lowers a mark, its extra credit is recorded apart.
+    """
+    try:
+        exercise = key.find(name)
+    except key.KeyProblem as problem:
+        card.show(card.notice(str(name)[:80], str(problem)))
+        return score(0.0, "not checked")
+    wanted = exercise["functions"]
+    if len(functions) != len(wanted):
+        card.show(card.notice(name, f"This check takes {' and '.join(wanted)}: check({name!r}, {', '.join(wanted)})."))
+        return score(0.0, "not checked")
+    report = examine(name, exercise, dict(zip(wanted, functions, strict=True)))
+    remember(report)
+    card.show(card.from_report(report))
+    words = f"{report.marks:g} of {report.points:g} points"
+    return score(0.0 if report.stretch else report.marks, words + (" (stretch)" if report.stretch else ""))
+
+
+def examine(name: str, exercise: dict[str, Any], functions: dict[str, Any]) -> Report:
+    """The report on an answer in this process."""
+    seconds = exercise.get("seconds", SECONDS_PER_CALL)
+    return mark(name, exercise, lambda call: perform(functions, call, seconds), lambda: broken_rule(exercise, functions))
+
+
+def broken_rule(exercise: dict[str, Any], functions: dict[str, Any]) -> str | None:
+    """The source rule that the functions break, read from their text."""
+    for function in functions.values():
+        module = getattr(function, "__module__", None) or ""
+        if module.split(".")[0] in ("helpers", "torch", "scipy", "numpy"):
+            return f"This is {module}'s own {getattr(function, '__name__', 'function')}, which is not an answer: write yours."
+        tree = rules.tree_of(function)
+        if tree is not None and (found := rules.violation(tree, exercise["rules"], rules.scope_of(function))):
+            return found
+    return None
+
+
+def hint(name: str, stage: int = 1) -> None:
+    """Show a hint for the exercise `name`: stage 1 nudges, the last one nearly tells."""
+    try:
+        hints = key.find(name)["hints"]
+    except key.KeyProblem as problem:
+        card.show(card.notice(str(name)[:80], str(problem)))
+        return
+    if not isinstance(stage, int) or not 1 <= stage <= len(hints):
+        card.show(card.notice(name, f"There are hints 1 to {len(hints)} for {name}: hint({name!r}, 1)."))
+        return
+    card.show(card.hint(name, hints, stage))
+
+
+def score(marks: float, words: str) -> Score:
+    """A score with the words shown beside it."""
+    result = Score(marks)
+    result.words = words
+    return result

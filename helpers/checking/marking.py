@@ -1,0 +1,133 @@
+"""From an exercise and a way to play its cases to a report.
+
+The exercise is plain data (see `key`): in a learner's hands its public cases, in the grader's the hidden ones too. The first
+criterion is the gate: while it fails, the others wait and earn nothing, so that a constant that happens to meet an
+edge case is worth what it should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from helpers.checking.calling import Observation
+from helpers.checking.comparing import alike, problem
+
+Play = Callable[[dict[str, Any]], Observation]
+CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED = "correct", "incorrect", "not attempted", "raised an error"
+
+
+@dataclass
+class Played:
+    """One case, what happened, and what was wrong with it (None: nothing)."""
+
+    case: dict[str, Any]
+    observation: Observation
+    problem: str | None
+
+
+@dataclass
+class CriterionReport:
+    """A criterion with the marks it is worth, the cases played, and whether all of them passed (None: it waits)."""
+
+    name: str
+    marks: float
+    passed: bool | None = None
+    played: list[Played] = field(default_factory=list)
+
+    @property
+    def failure(self) -> Played | None:
+        """The first case that failed."""
+        return next((one for one in self.played if one.problem), None)
+
+
+@dataclass
+class Report:
+    """What is known of one answer."""
+
+    exercise: str
+    points: float
+    stretch: bool
+    outcome: str
+    criteria: list[CriterionReport]
+    mistake: str | None = None
+    mistake_sentence: str | None = None
+    broken_rule: str | None = None
+    hints: list[str] = field(default_factory=list)
+
+    @property
+    def marks(self) -> float:
+        """The marks earned, out of `points`."""
+        earned = sum(c.marks for c in self.criteria if c.passed) if self.broken_rule is None else 0.0
+        return round(earned, 6)
+
+    @property
+    def failure(self) -> Played | None:
+        """The first case that failed, over all criteria."""
+        return next((c.failure for c in self.criteria if c.failure), None)
+
+
+def mark(name: str, exercise: dict[str, Any], play: Play, broken_rule: Callable[[], str | None]) -> Report:
+    """Play the criteria of `exercise` in order and report. `broken_rule` is asked only of an attempted answer."""
+    criteria = [CriterionReport(c["name"], c["marks"]) for c in exercise["criteria"]]
+    report = Report(name, exercise["points"], exercise["stretch"], INCORRECT, criteria, hints=exercise["hints"])
+    for criterion, result in zip(exercise["criteria"], criteria, strict=True):
+        for played in play_cases(criterion["cases"], play):
+            result.played.append(played)
+            if played.observation["outcome"] == "not attempted":
+                report.outcome = NOT_ATTEMPTED
+                return report
+            if result is criteria[0] and len(result.played) == 1 and (rule := broken_rule()):
+                report.broken_rule = rule
+                return report
+        result.passed = all(one.problem is None for one in result.played)
+        if not criteria[0].passed:
+            break
+    report.outcome = outcome_of(report)
+    report.mistake, report.mistake_sentence = recognise(exercise, report)
+    return report
+
+
+def play_cases(cases: list[dict[str, Any]], play: Play) -> Iterator[Played]:
+    """Play cases until one is interrupted: what does not end once will not end the next time."""
+    for case in cases:
+        observation = play(case["call"])
+        yield Played(case, observation, problem(observation, case["expected"]))
+        if observation["outcome"] == "interrupted":
+            return
+
+
+def outcome_of(report: Report) -> str:
+    """Correct, incorrect, or raised an error where the first failure is one."""
+    if report.failure is None:
+        return CORRECT
+    unexpected = report.failure.observation["outcome"] == "raised"
+    return RAISED if unexpected and report.failure.case["expected"]["judge"] != "raises" else INCORRECT
+
+
+def recognise(exercise: dict[str, Any], report: Report) -> tuple[str | None, str | None]:
+    """The known mistake that answers as the learner's function did: it explains the first failure, and more failures, less
+    its contradictions, than any other."""
+    if report.failure is None:
+        return None, None
+    scores = {}
+    for mistake in exercise["mistakes"]:
+        if explains(report.failure, mistake):
+            cases = [one for criterion in report.criteria for one in criterion.played]
+            scores[mistake] = sum(1 if explains(one, mistake) else -1 for one in cases if concerns(one, mistake))
+    if not scores:
+        return None, None
+    best = max(scores, key=lambda mistake: scores[mistake])
+    return best, exercise["mistakes"][best]
+
+
+def concerns(one: Played, mistake: str) -> bool:
+    """Whether a case speaks for or against a mistake: it failed, or the mistake would have failed it."""
+    return one.problem is not None or mistake in one.case["mistakes"]
+
+
+def explains(one: Played, mistake: str) -> bool:
+    """Whether a failed case went as the mistake would have made it go."""
+    known = one.case["mistakes"].get(mistake)
+    return one.problem is not None and known is not None and alike(one.observation, known, one.case["expected"])

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 
 
-def distribution(rng: np.random.Generator, *shape: int, zeros: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+def distribution(
+    rng: np.random.Generator, *shape: int, zeros: int = 0, dtype: torch.dtype = torch.float64
+) -> torch.Tensor:
     """Distributions over the last dimension, well away from uniform; `zeros` of the entries of each are exactly 0."""
     weights = rng.gamma(1.5, size=shape) + 0.02
     if zeros:
@@ -15,7 +17,9 @@ def distribution(rng: np.random.Generator, *shape: int, zeros: int = 0, dtype: t
     return torch.from_numpy(weights / weights.sum(-1, keepdims=True)).to(dtype)
 
 
-def normal(rng: np.random.Generator, *shape: int, scale: float = 1.0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+def normal(
+    rng: np.random.Generator, *shape: int, scale: float = 1.0, dtype: torch.dtype = torch.float64
+) -> torch.Tensor:
     """Normal numbers of mean 0."""
     return torch.from_numpy(np.asarray(scale * rng.standard_normal(shape))).to(dtype)
 

@@ -31,8 +31,9 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from helpers.checking import calling, comparing, plain
+from helpers.checking import calling, judging, plain
 from helpers.checking.calling import SECONDS_PER_CALL, Observation
+from helpers.checking.drivers import DRIVERS
 
 F = TypeVar("F", bound=Callable[..., Any])
 PUBLIC_SEED = 0
@@ -116,7 +117,9 @@ class Misconception:
 class Exercise:
     """An exercise under construction and in use; call it to call its reference."""
 
-    def __init__(self, reference: Callable[..., Any], stretch: bool, hints: Sequence[str], rules: dict[str, Any], seconds: float):
+    def __init__(
+        self, reference: Callable[..., Any], stretch: bool, hints: Sequence[str], rules: dict[str, Any], seconds: float
+    ):
         self.name = reference.__name__
         self.references = {self.name: reference}
         self.stretch, self.hints, self.rules, self.seconds = stretch, list(hints), rules, seconds
@@ -165,7 +168,9 @@ class Exercise:
         """Add a wrong answer with the sentence that it is told; `function` names which of several functions is wrong."""
 
         def add(wrong: F) -> F:
-            self.misconceptions[wrong.__name__] = Misconception(sentence, {**self.references, (function or self.name): wrong})
+            self.misconceptions[wrong.__name__] = Misconception(
+                sentence, {**self.references, (function or self.name): wrong}
+            )
             return wrong
 
         return add
@@ -199,7 +204,7 @@ class Exercise:
         mistakes = {}
         for name, wrong in self.misconceptions.items():
             observation = calling.perform(wrong.functions, call, self.seconds)
-            if comparing.problem(observation, expected) is not None:
+            if judging.problem(observation, expected) is not None:
                 mistakes[name] = {k: v for k, v in observation.items() if k != "line"}
         return {"call": call, "expected": expected, "mistakes": mistakes}
 
@@ -224,7 +229,7 @@ class Exercise:
         """The reference on a case's arguments in float64, called by the case's driver."""
         arguments = [in_float64(calling.argument(argument_as_data(a))) for a in one.arguments]
         parameters = [in_float64(calling.argument(argument_as_data(a))) for a in one.parameters]
-        return calling.DRIVERS[one.driver](self.references[one.function or self.name], *parameters, *arguments)
+        return DRIVERS[one.driver](self.references[one.function or self.name], *parameters, *arguments)
 
 
 def exercise(

@@ -33,7 +33,9 @@ def entropy(p):
 
 @entropy.oracle
 def entropy_by_torch(p):
-    return Categorical(probs=p).entropy() if p.numel() else torch.zeros(p.shape[:-1], dtype=p.dtype)
+    if not p.numel() or (p.sum(-1) - 1).abs().max() > 1e-12:
+        return None  # Categorical normalises, and half types are normalised only to their rounding
+    return Categorical(probs=p).entropy()
 
 
 @entropy.criterion("matches the definition", marks=1)
@@ -60,7 +62,9 @@ def entropy_batches(rng):
 def entropy_gradient(rng):
     for p in (torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64), distribution(rng, 2, 5)):
         value = special.entr(p.numpy()).sum(-1)
-        yield case(p, driver="gradient", parameters=[None], expected=(value, -p.log() - 1), parts=["value", "gradient of p"])
+        yield case(
+            p, driver="gradient", parameters=[None], expected=(value, -p.log() - 1), parts=["value", "gradient of p"]
+        )
 
 
 @entropy.criterion("keeps the dtype and its input", marks=0.5)
@@ -117,7 +121,9 @@ def entropy_nan(p):
     return -(p * p.log()).sum(-1)
 
 
-@entropy.misconception("Adding a small number inside the logarithm changes the answer everywhere. Treat p = 0 apart instead.")
+@entropy.misconception(
+    "Adding a small number inside the logarithm changes the answer everywhere. Treat p = 0 apart instead."
+)
 def entropy_epsilon(p):
     return -(p * (p + 1e-8).log()).sum(-1)
 

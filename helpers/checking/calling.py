@@ -1,7 +1,7 @@
 """Play one case: make its arguments afresh, call the learner's function, write down what happened as plain data.
 
 A call is plain data too: `{"function": name, "names": [...], "arguments": [...]}`, and where the ordinary way is not meant
-`"driver": name` with its own `"parameters": [...]`: `gradient` also asks autograd, others (see DRIVERS) call many times.
+`"driver": name` with its own `"parameters": [...]`: `gradient` also asks autograd, others (see `drivers`) call many times.
 What happened, the observation, has one of these outcomes:
 
 returned       with the plain value, and the positions of arguments that the call changed
@@ -16,13 +16,14 @@ from __future__ import annotations
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from helpers.checking import plain
+from helpers.checking.drivers import DRIVERS
 from helpers.checking.functions import NAMED
 
 Observation = dict[str, Any]
@@ -32,31 +33,6 @@ MAX_MESSAGE = 300
 
 class OutOfTime(BaseException):
     """The time limit of a call; no `except Exception` in an answer swallows it."""
-
-
-def call_once(function: Callable[..., Any], *arguments: Any) -> Any:
-    """The ordinary driver."""
-    return function(*arguments)
-
-
-def call_for_gradient(function: Callable[..., Any], weights: torch.Tensor | None, *arguments: Any) -> tuple[Any, ...]:
-    """Call, then differentiate sum(weights * value) by every floating tensor argument. Returns (value, gradient, ...), a
-    gradient being None where the value does not depend on the argument through autograd."""
-    leaves = [a.requires_grad_() for a in arguments if isinstance(a, torch.Tensor) and a.is_floating_point()]
-    value = function(*arguments)
-    gradients: list[torch.Tensor | None] = [None] * len(leaves)
-    if type(value) is torch.Tensor and value.requires_grad:
-        total = value.sum() if weights is None else (value * weights).sum()
-        gradients = list(torch.autograd.grad(total, leaves, allow_unused=True))
-    return (value, *gradients)
-
-
-def call_twice(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]:
-    """Call twice with the same arguments: an answer that remembers, or that spoils its inputs, gives itself away."""
-    return function(*arguments), function(*arguments)
-
-
-DRIVERS: dict[str, Callable[..., Any]] = {"call": call_once, "gradient": call_for_gradient, "twice": call_twice}
 
 
 def perform(functions: Mapping[str, Any], call: dict[str, Any], seconds: float = SECONDS_PER_CALL) -> Observation:

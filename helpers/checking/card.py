@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from helpers.checking import plain
+from helpers.checking.drivers import WORDS
 from helpers.checking.marking import CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED, CriterionReport, Played, Report
 
 WIDTH = 96
@@ -57,7 +58,11 @@ def from_report(report: Report) -> Card:
     body = []
     if report.outcome == NOT_ATTEMPTED:
         text.append("  Not attempted yet: replace the NotImplementedError in the cell above with your answer.")
-        body.append(paragraph("Not attempted yet: replace the <code>NotImplementedError</code> in the cell above with your answer."))
+        body.append(
+            paragraph(
+                "Not attempted yet: replace the <code>NotImplementedError</code> in the cell above with your answer."
+            )
+        )
     else:
         text += [f"  {SIGNS[c.passed]} {c.name} ({c.marks:g})" + explain_waiting(c) for c in report.criteria]
         body.append("".join(criterion_row(c) for c in report.criteria))
@@ -114,8 +119,9 @@ def failure_rows(failure: Played) -> list[tuple[str, str]]:
 def call_text(call: dict[str, Any]) -> str:
     """The call as the learner would write it."""
     parts = [f"{name}={argument_text(data)}" for name, data in zip(call["names"], call["arguments"], strict=True)]
-    one_line = f"{call['function']}({', '.join(parts)})"
-    return one_line if len(one_line) <= WIDTH else f"{call['function']}(\n  " + ",\n  ".join(parts) + ")"
+    words = WORDS[call.get("driver", "call")]
+    one_line = f"{call['function']}({', '.join(parts)}){words}"
+    return one_line if len(one_line) <= WIDTH else f"{call['function']}(\n  " + ",\n  ".join(parts) + f"){words}"
 
 
 def argument_text(data: Any) -> str:
@@ -155,7 +161,9 @@ def describe_numbers(value: torch.Tensor | np.ndarray) -> str:
     """A tensor or array on at most LINES_OF_VALUE lines."""
     tensor = torch.as_tensor(value)
     array = (tensor.double() if tensor.is_floating_point() else tensor).numpy()
-    written = np.array2string(array, precision=6, suppress_small=False, threshold=24, edgeitems=3, separator=", ", max_line_width=72)
+    written = np.array2string(
+        array, precision=6, suppress_small=False, threshold=24, edgeitems=3, separator=", ", max_line_width=72
+    )
     lines = written.replace("\n\n", "\n").split("\n")
     cut = len(lines) > LINES_OF_VALUE or array.size > 24
     written = "\n".join(lines[:LINES_OF_VALUE]) + (" ..." if len(lines) > LINES_OF_VALUE else "")
@@ -184,13 +192,19 @@ def progress_table(table: dict[str, list[tuple[str, float, bool, dict[str, Any]]
         core = [(p, d.get("marks", 0.0)) for _, p, is_stretch, d in exercises if not is_stretch]
         total = f"{sum(m for _, m in core):g} of {sum(p for p, _ in core):g}"
         text.append(f"  {notebook}: {total}")
-        body.append(f"<div style='margin-top:6px;font-weight:600'>{html.escape(notebook)}<span style='float:right'>{total}</span></div>")
+        body.append(
+            f"<div style='margin-top:6px;font-weight:600'>{html.escape(notebook)}<span style='float:right'>{total}</span></div>"
+        )
         for name, points, is_stretch, done in exercises:
             marks = done.get("marks")
             passed = None if marks is None else marks >= points
             label = name + (" (stretch)" if is_stretch else "")
             text.append(f"    {SIGNS[passed]} {label}: {marks or 0:g} of {points:g}")
-            body.append(criterion_row(CriterionReport(f"{label}: {marks or 0:g} of {points:g}", points, passed)).replace(", waits for the first", ""))
+            body.append(
+                criterion_row(CriterionReport(f"{label}: {marks or 0:g} of {points:g}", points, passed)).replace(
+                    ", waits for the first", ""
+                )
+            )
     return Card("\n".join(text), frame("Progress", "", "".join(body), ACCENTS[""]))
 
 
@@ -211,7 +225,9 @@ def paragraph(text: str) -> str:
 
 def callout(label: str, text: str) -> str:
     """The sentence that matters most; `text` is HTML."""
-    return f"<div style='margin:8px 0;padding:6px 10px;background:{INSET};border-radius:3px'><b>{label}.</b> {text}</div>"
+    return (
+        f"<div style='margin:8px 0;padding:6px 10px;background:{INSET};border-radius:3px'><b>{label}.</b> {text}</div>"
+    )
 
 
 def table(rows: list[tuple[str, str]]) -> str:

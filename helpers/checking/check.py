@@ -45,7 +45,9 @@ def check(name: str, *functions: Callable[..., Any]) -> Score:
 def examine(name: str, exercise: dict[str, Any], functions: dict[str, Any]) -> Report:
     """The report on an answer in this process."""
     seconds = exercise.get("seconds", SECONDS_PER_CALL)
-    return mark(name, exercise, lambda call: perform(functions, call, seconds), lambda: broken_rule(exercise, functions))
+    return mark(
+        name, exercise, lambda call: perform(functions, call, seconds), lambda: broken_rule(exercise, functions)
+    )
 
 
 def broken_rule(exercise: dict[str, Any], functions: dict[str, Any]) -> str | None:

@@ -1,12 +1,10 @@
-"""Hold an observation against an expectation: a sentence for the learner, or None where they agree.
+"""Compare numbers, structure, shape and dtype: a sentence for the learner, or None where they agree.
 
-An expectation is plain data with the name of its judge. `close`, the usual one, compares numbers; others judge answers of
-which many are right. Nothing here uses an operator of the learner's objects: values arrive as plain data.
+Nothing here uses an operator of the learner's objects: values arrive as plain data and are decoded by us.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,35 +21,6 @@ TOLERANCES = {  # relative, absolute
     "float16": (2.0**-10, 1e-6),
     "bfloat16": (2.0**-7, 1e-6),
 }
-
-
-def problem(observation: Observation, expectation: Expectation) -> str | None:
-    """What is wrong with `observation`, in a sentence; None where it meets `expectation`."""
-    outcome = observation["outcome"]
-    judge = expectation["judge"]
-    if judge == "raises":
-        return raises(observation, expectation)
-    if outcome == "raised":
-        where = f" in line {observation['line']} of your cell" if "line" in observation else ""
-        return f"It raised {observation['error']}{where}: {observation['message'] or 'without a message'}"
-    if outcome == "interrupted":
-        return f"It was stopped: {observation['message']}."
-    if outcome != "returned":
-        return observation.get("message", "Not attempted yet.")
-    if expectation.get("unchanged") and observation["changed"]:
-        return "It changed its input. Work on a copy, or use operations that return new tensors (x * 2, not x *= 2)."
-    return JUDGES[judge](plain.decode(observation["value"]), expectation)
-
-
-def raises(observation: Observation, expectation: Expectation) -> str | None:
-    """The call must raise an error of the expected type."""
-    if observation["outcome"] == "raised":
-        if observation["error"] == expectation["error"]:
-            return None
-        return f"It raised {observation['error']} where {expectation['error']} was expected."
-    if observation["outcome"] == "returned":
-        return f"It returned a value where {expectation['error']} was expected."
-    return observation.get("message", "Not attempted yet.")
 
 
 def close(value: Any, expectation: Expectation) -> str | None:
@@ -73,14 +42,18 @@ def _close(value: Any, want: Any, expectation: Expectation, part: str) -> str | 
     if value is None:
         return missing(part)
     if isinstance(want, (bool, str)):
-        return None if type(value) is type(want) and value == want else f"{_it(part)} is {value!r:.80}, not {want!r:.80}."
+        return (
+            None if type(value) is type(want) and value == want else f"{_it(part)} is {value!r:.80}, not {want!r:.80}."
+        )
     return wrong_form(value, want, expectation, part) or wrong_numbers(value, want, expectation, part)
 
 
 def missing(part: str) -> str:
     """The sentence for None where a number was expected."""
     if part.startswith("gradient"):
-        return f"No {part} comes back: somewhere the answer leaves autograd (.item(), .detach(), .numpy(), torch.no_grad)."
+        return (
+            f"No {part} comes back: somewhere the answer leaves autograd (.item(), .detach(), .numpy(), torch.no_grad)."
+        )
     return f"{_it(part)} is None: is a return missing?"
 
 
@@ -89,7 +62,11 @@ def wrong_form(value: Any, want: Any, expectation: Expectation, part: str) -> st
     scalar = np.ndim(want) == 0
     if scalar:
         if type(value) in (int, float):
-            return None if type(value) is int or not whole(want) else f"{_it(part)} is a float, where an integer was expected."
+            return (
+                None
+                if type(value) is int or not whole(want)
+                else f"{_it(part)} is a float, where an integer was expected."
+            )
         if not isinstance(value, (torch.Tensor, np.ndarray)):
             return f"{_it(part)} is {kind_of(value)}, where a single number was expected."
     elif expectation.get("any_sequence") and isinstance(value, (list, tuple, np.ndarray, torch.Tensor)):
@@ -181,7 +158,9 @@ def as_array(value: Any) -> np.ndarray | None:
     if isinstance(value, np.ndarray) or type(value) in (int, float):
         return np.asarray(value)
     if isinstance(value, (list, tuple)):
-        items = [item.item() if isinstance(item, (torch.Tensor, np.ndarray)) and item.ndim == 0 else item for item in value]
+        items = [
+            item.item() if isinstance(item, (torch.Tensor, np.ndarray)) and item.ndim == 0 else item for item in value
+        ]
         if all(type(item) in (int, float) for item in items):
             return np.asarray(items) if items else np.zeros(0, dtype=np.int64)
     return None
@@ -207,28 +186,3 @@ def kind_of(value: Any) -> str:
 
 def _it(part: str) -> str:
     return f"The {part}" if part and not part.startswith("result") else part.capitalize() or "The answer"
-
-
-def prefix_code(value: Any, expectation: Expectation) -> str | None:
-    """Code lengths of any optimal binary prefix code: whole numbers, Kraft's sum, the least mean length."""
-    p = numbers(plain.decode(expectation["p"]))
-    lengths = as_array(value)
-    if lengths is None or lengths.shape != p.shape:
-        return f"The answer is {kind_of(value)}, where {len(p)} code lengths were expected."
-    if lengths.dtype.kind not in "iu":
-        return f"The lengths have dtype {lengths.dtype}, where integers were expected."
-    if (lengths[p == 0] != 0).any():
-        return "A symbol that never occurs needs no code: its length is 0."
-    used = lengths[p > 0].astype(np.float64)
-    if (used < 1).any():
-        return "Every symbol that occurs needs a code of at least one bit."
-    kraft = float((2.0**-used).sum())
-    if kraft > 1 + 1e-12:
-        return f"No prefix code has these lengths: Kraft's sum of 2^-length is {kraft:.6g}, more than 1."
-    mean = float((p[p > 0] * used).sum())
-    if mean > expectation["mean_length"] + 1e-9:
-        return f"This code needs {mean:.6g} bits a symbol; the best one needs {expectation['mean_length']:.6g}."
-    return None
-
-
-JUDGES: dict[str, Callable[[Any, Expectation], str | None]] = {"close": close, "prefix_code": prefix_code}

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from helpers.checking.calling import Observation
-from helpers.checking.comparing import alike, problem
+from helpers.checking.comparing import alike
+from helpers.checking.judging import problem
 
 Play = Callable[[dict[str, Any]], Observation]
 CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED = "correct", "incorrect", "not attempted", "raised an error"

@@ -103,7 +103,11 @@ def _unsupported(kind: type) -> str:
         return f"The answer is a subclass of {base.__name__}; return a plain {base.__name__}."
     if kind.__name__ == "generator":
         return "The answer is a generator; return its values, not the generator."
-    if callable(getattr(kind, "__call__", None)) and kind.__name__ in ("function", "builtin_function_or_method", "method"):
+    if callable(getattr(kind, "__call__", None)) and kind.__name__ in (
+        "function",
+        "builtin_function_or_method",
+        "method",
+    ):
         return "The answer is a function that was not called: is a pair of brackets missing?"
     name = "".join(c for c in kind.__name__ if c.isprintable())[:40]
     return f"The answer is of type {name}, which is not a number, a tensor or a list of those."
@@ -141,7 +145,9 @@ def _encode_tensor(value: torch.Tensor) -> dict[str, Any]:
 
 def _encode_array(value: np.ndarray) -> dict[str, Any]:
     if value.dtype.name not in NUMPY_DTYPES:
-        raise Unsupported(f"The answer is a NumPy array of dtype {value.dtype.name[:40]}; return an array of real numbers.")
+        raise Unsupported(
+            f"The answer is a NumPy array of dtype {value.dtype.name[:40]}; return an array of real numbers."
+        )
     _limit(value.size, MAX_NUMBERS, "numbers")
     flat = np.ascontiguousarray(value).reshape(-1)
     numbers = flat.tolist() if flat.size <= WRITTEN_OUT else None

@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 FORMAT = 1
-FOLDER = Path(__file__).resolve().parent.parent / "keys"
+SHIPPED = Path(__file__).resolve().parent.parent / "keys"
 
 
 class KeyProblem(LookupError):
     """No answer key for an exercise, with the remedy."""
 
 
-def find(name: object, folder: Path | None = None) -> dict[str, Any]:
+def folder() -> Path:
+    """Where the answer keys are: INFOGRAD_KEYS (a build sets it), or beside the helpers."""
+    return Path(os.environ.get("INFOGRAD_KEYS") or SHIPPED)
+
+
+def find(name: object) -> dict[str, Any]:
     """The exercise called `name`. Raises KeyProblem for an unknown name, a missing key or a key of another version."""
-    exercises = {exercise: entry for key in keys(folder or FOLDER) for exercise, entry in key["exercises"].items()}
+    exercises = {exercise: entry for key in keys(folder()) for exercise, entry in key["exercises"].items()}
     if not isinstance(name, str):
         raise KeyProblem(f"check takes the exercise's name first, as text; it got {type(name).__name__}.")
     if name not in exercises:
@@ -32,11 +38,11 @@ def find(name: object, folder: Path | None = None) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4)
-def keys(folder: Path) -> tuple[dict[str, Any], ...]:
-    """All answer keys in `folder`, in the order of the notebooks."""
-    files = sorted(folder.glob("*.json"))
+def keys(place: Path) -> tuple[dict[str, Any], ...]:
+    """All answer keys in `place`, in the order of the notebooks."""
+    files = sorted(place.glob("*.json"))
     if not files:
-        raise KeyProblem(f"No answer key was found in {folder}. Install the course again, or run `infograd build`.")
+        raise KeyProblem(f"No answer key was found in {place}. Install the course again, or run `infograd build`.")
     return tuple(read(file) for file in files)
 
 

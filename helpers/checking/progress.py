@@ -57,7 +57,7 @@ def progress() -> None:
     done = recall()
     try:
         table = {k["notebook"]: [(name, e["points"], e["stretch"], done.get(name, {})) for name, e in k["exercises"].items()]
-                 for k in key.keys(key.FOLDER)}  # fmt: skip
+                 for k in key.keys(key.folder())}  # fmt: skip
     except key.KeyProblem as problem:
         card.show(card.notice("progress", str(problem)))
         return

@@ -1,0 +1,225 @@
+"""`infograd build`: from one text source to everything that is made from it.
+
+`solutions/NN-name/NN-name.py` (jupytext's percent format) is the only file an author edits. From it come
+
+    helpers/keys/NN-name.json             the public answer key, from the definitions in grading/exercises
+    solutions/NN-name/NN-name.ipynb       the executed notebook, with its outputs
+    notebooks/NN-name/NN-name.ipynb       the learner's notebook, through nbgrader's own generate_assignment
+
+A second build changes nothing. `infograd build --check` builds beside the tree and names the files that differ: pictures are
+compared for presence (another machine may draw a pixel differently), numbers in the key to 12 digits (another processor may
+round the last ones differently), all else exactly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from tqdm import tqdm
+
+from grading.exercises import load, notebooks
+from grading.key import make_key, same_key
+from grading.release import release
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS_PER_CELL = 120
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+NBGRADER_DEFAULTS = {"grade": False, "locked": False, "schema_version": 3, "solution": False, "task": False}
+PICTURE = re.compile(r"(?<=data:image/png;base64,)[A-Za-z0-9+/=\n]+")
+UNCOMPARED = "nbval-ignore-output"  # the tag of cells whose output is the machine's own, such as a progress bar
+INTERACTIVE = "interactive"  # the tag of cells whose widgets need a kernel; their output is not kept
+
+
+class BuildError(RuntimeError):
+    """A source that cannot be built, with its file and the reason."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the notebooks named (all by default), or compare with `--check`; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="infograd build", description="Make notebooks and answer keys from their sources."
+    )
+    parser.add_argument("notebooks", nargs="*", help="such as 01-information-identities; all by default")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail with the names of files that differ")
+    options = parser.parse_args(arguments)
+    names = options.notebooks or notebooks()
+    if unknown := [name for name in names if not source_of(name, ROOT).is_file()]:
+        print(f"infograd build: no source solutions/{unknown[0]}/{unknown[0]}.py", file=sys.stderr)
+        return 2
+    try:
+        return compare(names) if options.check else build_all(names, ROOT)
+    except BuildError as error:
+        print(f"infograd build: {error}", file=sys.stderr)
+        return 1
+
+
+def build_all(names: Sequence[str], root: Path) -> int:
+    """Build into the tree at `root`, with a progress bar."""
+    with tqdm(total=3 * len(names), unit="step", file=sys.stderr) as bar:
+        for name in names:
+            for step in build(name, root):
+                bar.set_description(f"{name}: {step}")
+                bar.update()
+    return 0
+
+
+def build(name: str, root: Path) -> Iterator[str]:
+    """Build one notebook into the tree at `root`, naming each step as it is done."""
+    write(root / "helpers" / "keys" / f"{name}.json", make_key(name))
+    yield "answer key"
+    executed = execute(notebook_from_source(name, root), root / "solutions" / name, root / "helpers" / "keys")
+    write(root / "solutions" / name / f"{name}.ipynb", nbformat.writes(executed) + "\n")
+    yield "executed solution"
+    write(root / "notebooks" / name / f"{name}.ipynb", release(name, root))
+    yield "learner's notebook"
+
+
+def compare(names: Sequence[str]) -> int:
+    """Build into a temporary copy and say which files differ."""
+    with tempfile.TemporaryDirectory(prefix="infograd-build-") as folder:
+        beside = Path(folder)
+        for name in names:
+            target = source_of(name, beside)
+            target.parent.mkdir(parents=True)
+            shutil.copy(source_of(name, ROOT), target)
+        shutil.copy(ROOT / "nbgrader_config.py", beside)
+        build_all(names, beside)
+        different = [path for name in names for path in products(name) if not same(beside / path, ROOT / path)]
+    for path in different:
+        print(f"infograd build --check: {path} differs from a fresh build; run `infograd build`", file=sys.stderr)
+    return 1 if different else 0
+
+
+def source_of(name: str, root: Path) -> Path:
+    """The text source of a notebook."""
+    return root / "solutions" / name / f"{name}.py"
+
+
+def products(name: str) -> list[Path]:
+    """The files made from a source, relative to the root."""
+    files = (f"helpers/keys/{name}.json", f"solutions/{name}/{name}.ipynb", f"notebooks/{name}/{name}.ipynb")
+    return [Path(file) for file in files]
+
+
+def same(fresh: Path, committed: Path) -> bool:
+    """Whether a committed file is what a fresh build makes."""
+    if not committed.is_file():
+        return False
+    if committed.suffix == ".json":
+        return same_key(fresh.read_text(encoding="utf-8"), committed.read_text(encoding="utf-8"))
+    return comparable(fresh) == comparable(committed)
+
+
+def comparable(file: Path) -> str:
+    """A notebook's text with what is not compared left out."""
+    notebook = json.loads(file.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "image/png" in data:
+                data["image/png"] = "picture"
+            if "text/html" in data:
+                data["text/html"] = PICTURE.sub("picture", "".join(data["text/html"]))
+        if UNCOMPARED in cell["metadata"].get("tags", ()):
+            cell["outputs"] = []
+    return json.dumps(notebook, sort_keys=True)
+
+
+def notebook_from_source(name: str, root: Path) -> NotebookNode:
+    """The notebook of a source: nbgrader's metadata completed, points taken from the definitions, ids that stay the same."""
+    notebook = jupytext.read(source_of(name, root), fmt="py:percent")
+    notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        if "nbgrader" in cell.metadata:
+            complete(cell, name)
+        digest = hashlib.sha256(cell.source.encode()).hexdigest()[:8]
+        seen[digest] = seen.get(digest, 0) + 1
+        identity = cell.metadata.get("nbgrader", {}).get("grade_id")
+        cell["id"] = identity or f"{digest}-{seen[digest]}"
+        cell.metadata.pop("lines_to_next_cell", None)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    nbformat.validate(notebook)
+    return notebook
+
+
+def complete(cell: NotebookNode, name: str) -> None:
+    """Fill in what nbgrader wants to see in a cell's metadata, so that a source gives only what says something."""
+    given = cell.metadata["nbgrader"]
+    identity = given.get("grade_id")
+    exercise = load(name).get(str(identity).removesuffix("-check"))
+    is_check = str(identity).endswith("-check")
+    if not identity or (exercise is None and "points" not in given):
+        raise BuildError(f"solutions/{name}/{name}.py: there is no exercise for the cell with grade_id {identity!r}")
+    filled = {**NBGRADER_DEFAULTS, "cell_type": cell.cell_type, **given}
+    if is_check and exercise is not None:
+        filled |= {"grade": True, "locked": True, "points": 0 if exercise.stretch else exercise.points}
+    elif exercise is not None:
+        filled |= {"solution": True}
+    cell.metadata["nbgrader"] = NotebookNode(dict(sorted(filled.items())))
+
+
+def execute(notebook: NotebookNode, folder: Path, keys: Path) -> NotebookNode:
+    """Run a notebook from top to bottom in a fresh kernel, with the answer keys in `keys`; raises BuildError where a cell
+    raises or warns."""
+    with tempfile.TemporaryDirectory(prefix="infograd-run-") as scratch:
+        environment = os.environ | {
+            "INFOGRAD_PROGRESS": str(Path(scratch) / "progress.json"),
+            "INFOGRAD_KEYS": str(keys),
+            "IPYTHONDIR": scratch,
+            "PYTHONHASHSEED": "0",
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        }
+        client = NotebookClient(
+            notebook, timeout=SECONDS_PER_CELL, kernel_name="python3", allow_errors=True, store_widget_state=False,
+            resources={"metadata": {"path": str(folder)}},
+        )  # fmt: skip
+        client.execute(env=environment)
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = tidy_outputs(cell, f"{folder.name}, cell {number}")
+    notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
+    return notebook
+
+
+def tidy_outputs(cell: NotebookNode, place: str) -> list[NotebookNode]:
+    """The outputs worth keeping: no widgets that need a kernel, and nothing from stderr but progress bars, which are dropped."""
+    kept = []
+    for output in cell.outputs:
+        if output.output_type == "error":
+            raise BuildError(f"{place} raised {output.ename}: {output.evalue}")
+        if output.output_type == "stream" and output.name == "stderr":
+            if "Warning" in output.text:
+                raise BuildError(f"{place} warns: {output.text.strip()[:300]}")
+            continue
+        if "application/vnd.jupyter.widget-view+json" in output.get("data", {}):
+            continue
+        kept.append(output)
+    return [] if INTERACTIVE in cell.metadata.get("tags", ()) else kept
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

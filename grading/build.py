@@ -6,10 +6,9 @@
     solutions/NN-name/NN-name.ipynb       the executed notebook, with its outputs
     notebooks/NN-name/NN-name.ipynb       the learner's notebook, through nbgrader's own generate_assignment
 
-A second build changes nothing. `infograd build --check` builds beside the tree and names the files that differ: pictures are
-compared for presence (another machine may draw a pixel differently), numbers in the key to 12 digits (another processor may
-round the last ones differently), all else exactly.
-"""
+A second build changes nothing. `infograd build --check` builds beside the tree and names the files that differ:
+pictures are compared for presence (another machine may draw a pixel differently), numbers in the key to 12 digits
+(another processor may round the last ones differently), all else exactly."""
 
 from __future__ import annotations
 
@@ -21,9 +20,8 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jupytext
 import nbformat
@@ -69,23 +67,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_all(names: Sequence[str], root: Path) -> int:
     """Build into the tree at `root`, with a progress bar."""
-    with tqdm(total=3 * len(names), unit="step", file=sys.stderr) as bar:
-        for name in names:
-            for step in build(name, root):
-                bar.set_description(f"{name}: {step}")
+    products = {"answer key": write_key, "executed solution": write_solution, "learner's notebook": write_release}
+    with tqdm(total=len(products) * len(names), unit="file", file=sys.stderr) as bar:
+        for kind, write_product in products.items():  # all keys first: progress() in a notebook reads them all
+            for name in names:
+                bar.set_description(f"{name}: {kind}")
+                write_product(name, root)
                 bar.update()
     return 0
 
 
-def build(name: str, root: Path) -> Iterator[str]:
-    """Build one notebook into the tree at `root`, naming each step as it is done."""
+def write_key(name: str, root: Path) -> None:
+    """Make the answer key."""
     write(root / "helpers" / "keys" / f"{name}.json", make_key(name))
-    yield "answer key"
+
+
+def write_solution(name: str, root: Path) -> None:
+    """Make the executed notebook."""
     executed = execute(notebook_from_source(name, root), root / "solutions" / name, root / "helpers" / "keys")
     write(root / "solutions" / name / f"{name}.ipynb", nbformat.writes(executed) + "\n")
-    yield "executed solution"
+
+
+def write_release(name: str, root: Path) -> None:
+    """Make the learner's notebook from the executed one."""
     write(root / "notebooks" / name / f"{name}.ipynb", release(name, root))
-    yield "learner's notebook"
 
 
 def compare(names: Sequence[str]) -> int:
@@ -96,7 +101,6 @@ def compare(names: Sequence[str]) -> int:
             target = source_of(name, beside)
             target.parent.mkdir(parents=True)
             shutil.copy(source_of(name, ROOT), target)
-        shutil.copy(ROOT / "nbgrader_config.py", beside)
         build_all(names, beside)
         different = [path for name in names for path in products(name) if not same(beside / path, ROOT / path)]
     for path in different:
@@ -140,7 +144,8 @@ def comparable(file: Path) -> str:
 
 
 def notebook_from_source(name: str, root: Path) -> NotebookNode:
-    """The notebook of a source: nbgrader's metadata completed, points taken from the definitions, ids that stay the same."""
+    """The notebook of a source: nbgrader's metadata completed, points taken from the definitions, ids that stay the
+    same."""
     notebook = jupytext.read(source_of(name, root), fmt="py:percent")
     notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
     seen: dict[str, int] = {}
@@ -174,8 +179,8 @@ def complete(cell: NotebookNode, name: str) -> None:
 
 
 def execute(notebook: NotebookNode, folder: Path, keys: Path) -> NotebookNode:
-    """Run a notebook from top to bottom in a fresh kernel, with the answer keys in `keys`; raises BuildError where a cell
-    raises or warns."""
+    """Run a notebook from top to bottom in a fresh kernel, with the answer keys in `keys`; raises BuildError where a
+    cell raises or warns."""
     with tempfile.TemporaryDirectory(prefix="infograd-run-") as scratch:
         environment = os.environ | {
             "INFOGRAD_PROGRESS": str(Path(scratch) / "progress.json"),
@@ -198,7 +203,8 @@ def execute(notebook: NotebookNode, folder: Path, keys: Path) -> NotebookNode:
 
 
 def tidy_outputs(cell: NotebookNode, place: str) -> list[NotebookNode]:
-    """The outputs worth keeping: no widgets that need a kernel, and nothing from stderr but progress bars, which are dropped."""
+    """The outputs worth keeping: no widgets that need a kernel, and nothing from stderr but progress bars, which are
+    dropped."""
     kept = []
     for output in cell.outputs:
         if output.output_type == "error":

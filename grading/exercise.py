@@ -16,9 +16,8 @@
     @entropy.misconception("These are bits, not nats.")   # a wrong one, and what the learner is told
     def bits(p): ...
 
-A criterion's function draws its cases from `rng`: once from a public seed for the answer key, afresh for each submission from a
-recorded seed.
-"""
+A criterion's function draws its cases from `rng`: once from a public seed for the answer key, afresh for each
+submission from a recorded seed."""
 
 from __future__ import annotations
 
@@ -68,9 +67,8 @@ class Case:
     """One call and what is expected of it.
 
     `driver` says how the function is called and `parameters` are that driver's; `function` names another function of
-    the exercise than the main one. `expected` overrides the reference's value, or is a whole expectation with a judge; `options`
-    go into the expectation (rtol, atol, unchanged, dtype, parts, text, any_sequence).
-    """
+    the exercise than the main one. `expected` overrides the reference's value, or is a whole expectation with a
+    judge; `options` go into the expectation (rtol, atol, unchanged, dtype, parts, text, any_sequence)."""
 
     arguments: tuple[Any, ...]
     driver: str = "call"
@@ -129,6 +127,7 @@ class Exercise:
         self.oracles: dict[str, tuple[Callable[..., Any], float]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
+        """The reference's value."""
         return self.references[self.name](*arguments)
 
     @property
@@ -165,7 +164,8 @@ class Exercise:
         return function
 
     def misconception(self, sentence: str, function: str | None = None) -> Callable[[F], F]:
-        """Add a wrong answer with the sentence that it is told; `function` names which of several functions is wrong."""
+        """Add a wrong answer with the sentence that it is told; `function` names which of several functions is
+        wrong."""
 
         def add(wrong: F) -> F:
             self.misconceptions[wrong.__name__] = Misconception(
@@ -182,15 +182,17 @@ class Exercise:
             "points": self.points,
             "stretch": self.stretch,
             "seconds": self.seconds,
-            "criteria": [
-                {"name": c.name, "marks": c.marks, "cases": [self.case_as_data(one) for one in self.draw(c, PUBLIC_SEED)]
-                 + ([] if seed is None else [self.case_as_data(one) | {"hidden": True} for one in self.draw(c, seed)])}
-                for c in self.criteria
-            ],
+            "criteria": [{"name": c.name, "marks": c.marks, "cases": self.cases(c, seed)} for c in self.criteria],
             "mistakes": {name: wrong.sentence for name, wrong in self.misconceptions.items()},
             "rules": self.rules,
             "hints": self.hints,
         }  # fmt: skip
+
+    def cases(self, criterion: Criterion, seed: int | None) -> list[dict[str, Any]]:
+        """The public cases of a criterion and, with a seed, hidden ones behind them, marked as such."""
+        public = [self.case_as_data(one) for one in self.draw(criterion, PUBLIC_SEED)]
+        hidden = [] if seed is None else [self.case_as_data(one) for one in self.draw(criterion, seed)]
+        return public + [one | {"hidden": True} for one in hidden]
 
     def draw(self, criterion: Criterion, seed: int) -> list[Case]:
         """The cases of a criterion for a seed; every criterion has a stream of its own."""

@@ -15,8 +15,8 @@ SETTINGS = "nbgrader_config.py"
 
 
 def release(name: str, root: Path) -> str:
-    """The text of the learner's notebook for `solutions/NAME/NAME.ipynb` under `root`. Only a copy of that notebook is shown to
-    nbgrader, and only the notebook it makes is taken, so no text source can slip through."""
+    """The text of the learner's notebook for `solutions/NAME/NAME.ipynb` under `root`. Only a copy of that notebook
+    is shown to nbgrader, and only the notebook it makes is taken, so no text source can slip through."""
     settings = PyFileConfigLoader(SETTINGS, path=str(Path(__file__).resolve().parent.parent)).load_config()
     with tempfile.TemporaryDirectory(prefix="infograd-release-") as folder:
         source = Path(folder) / "source" / name

@@ -24,7 +24,8 @@ def notebooks() -> list[str]:
 
 @cache
 def load(notebook: str) -> dict[str, Exercise]:
-    """The exercises of a notebook by name, in the order of their definition. Raises ValueError for an unknown notebook."""
+    """The exercises of a notebook by name, in the order of their definition. Raises ValueError for an unknown
+    notebook."""
     if notebook not in notebooks():
         raise ValueError(f"there are no exercises for {notebook!r}; known notebooks: {', '.join(notebooks())}")
     module = importlib.import_module(f"grading.exercises.{notebook.replace('-', '_')}")

@@ -1,8 +1,8 @@
 """Play one case: make its arguments afresh, call the learner's function, write down what happened as plain data.
 
-A call is plain data too: `{"function": name, "names": [...], "arguments": [...]}`, and where the ordinary way is not meant
-`"driver": name` with its own `"parameters": [...]`: `gradient` also asks autograd, others (see `drivers`) call many times.
-What happened, the observation, has one of these outcomes:
+A call is plain data too: `{"function": name, "names": [...], "arguments": [...]}`, and where the ordinary way is not
+meant `"driver": name` with its own `"parameters": [...]`: `gradient` also asks autograd, others (see `drivers`) call
+many times. What happened, the observation, has one of these outcomes:
 
 returned       with the plain value, and the positions of arguments that the call changed
 raised         with the error's type, its first line, and the line of the learner's cell
@@ -99,8 +99,8 @@ def raised(error: BaseException, function: Any) -> Observation:
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise OutOfTime after `seconds`, where the platform has an alarm and this is the main thread; elsewhere the learner
-    interrupts the kernel. Restores whatever alarm was set before."""
+    """Raise OutOfTime after `seconds`, where the platform has an alarm and this is the main thread; elsewhere the
+    learner interrupts the kernel. Restores whatever alarm was set before."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,8 +1,7 @@
 """The card that a learner sees: one report as HTML (JupyterLab, light and dark) and as plain text.
 
-Styles are inline and take JupyterLab's own colours, with fall-backs for a page without them. The text is deterministic: nbval
-compares it.
-"""
+Styles are inline and take JupyterLab's own colours, with fall-backs for a page without them. The text is
+deterministic: nbval compares it."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ INSET = "var(--jp-layout-color2, #f3f5f7)"
 MONO = "var(--jp-code-font-family, ui-monospace, monospace)"
 # one colour and one word for each outcome: the word carries the meaning, the colour repeats it (Okabe and Ito, 2008)
 ACCENTS = {CORRECT: "#009e73", INCORRECT: "#d55e00", NOT_ATTEMPTED: "#7d8590", RAISED: "#cc79a7", "": "#0072b2"}
-MARKS = {True: "passed", False: "not yet", None: "waits"}
+MARKS = {True: "passed", False: "not yet", None: "not reached"}
 SIGNS = {True: "✓", False: "✗", None: "·"}
 
 
@@ -98,12 +97,17 @@ def explain_waiting(criterion: CriterionReport) -> str:
 
 def criterion_row(criterion: CriterionReport) -> str:
     """One criterion with its mark."""
-    colour = {True: ACCENTS[CORRECT], False: ACCENTS[INCORRECT], None: FAINT}[criterion.passed]
-    sign = f"<span style='color:{colour};font-weight:700;display:inline-block;width:1.4em'>{SIGNS[criterion.passed]}</span>"
     waiting = f"<span style='color:{FAINT}'>{explain_waiting(criterion)}</span>"
-    right = f"<span style='color:{FAINT};float:right'>{criterion.marks:g}</span>"
-    label = f"<span title='{MARKS[criterion.passed]}'>{sign}{html.escape(criterion.name)}</span>"
-    return f"<div style='padding:1px 0'>{right}{label}{waiting}</div>"
+    return row(criterion.name, criterion.passed, f"{criterion.marks:g}", waiting)
+
+
+def row(label: str, passed: bool | None, right: str, more: str = "") -> str:
+    """A sign, a label and something on the right; `more` is HTML behind the label."""
+    colour = {True: ACCENTS[CORRECT], False: ACCENTS[INCORRECT], None: FAINT}[passed]
+    style = f"color:{colour};font-weight:700;display:inline-block;width:1.4em"
+    sign = f"<span style='{style}' title='{MARKS[passed]}'>{SIGNS[passed]}</span>"
+    end = f"<span style='color:{FAINT};float:right'>{right}</span>"
+    return f"<div style='padding:1px 0'>{end}{sign}{html.escape(label)}{more}</div>"
 
 
 def failure_rows(failure: Played) -> list[tuple[str, str]]:
@@ -186,25 +190,20 @@ def notice(name: str, sentence: str) -> Card:
 
 
 def progress_table(table: dict[str, list[tuple[str, float, bool, dict[str, Any]]]]) -> Card:
-    """All notebooks with the marks earned so far."""
+    """All notebooks with the marks earned so far: (exercise, points, whether it is a stretch, what is remembered)."""
     text, body = ["Progress"], []
     for notebook, exercises in table.items():
-        core = [(p, d.get("marks", 0.0)) for _, p, is_stretch, d in exercises if not is_stretch]
-        total = f"{sum(m for _, m in core):g} of {sum(p for p, _ in core):g}"
+        core = [(points, done.get("marks", 0.0)) for _, points, is_stretch, done in exercises if not is_stretch]
+        total = f"{sum(marks for _, marks in core):g} of {sum(points for points, _ in core):g}"
         text.append(f"  {notebook}: {total}")
-        body.append(
-            f"<div style='margin-top:6px;font-weight:600'>{html.escape(notebook)}<span style='float:right'>{total}</span></div>"
-        )
+        heading = f"{html.escape(notebook)}<span style='float:right'>{total}</span>"
+        body.append(f"<div style='margin-top:6px;font-weight:600'>{heading}</div>")
         for name, points, is_stretch, done in exercises:
             marks = done.get("marks")
             passed = None if marks is None else marks >= points
             label = name + (" (stretch)" if is_stretch else "")
             text.append(f"    {SIGNS[passed]} {label}: {marks or 0:g} of {points:g}")
-            body.append(
-                criterion_row(CriterionReport(f"{label}: {marks or 0:g} of {points:g}", points, passed)).replace(
-                    ", waits for the first", ""
-                )
-            )
+            body.append(row(label, passed, f"{marks or 0:g} of {points:g}"))
     return Card("\n".join(text), frame("Progress", "", "".join(body), ACCENTS[""]))
 
 
@@ -247,7 +246,8 @@ def hint_details(hints: list[str]) -> str:
     inner = ""
     for stage in range(len(hints), 0, -1):
         opened = f"<div style='margin:2px 0 2px 1.2em'>{prose(hints[stage - 1])}{inner}</div>"
-        inner = f"<details><summary style='cursor:pointer;color:{FAINT}'>Hint {stage} of {len(hints)}</summary>{opened}</details>"
+        summary = f"<summary style='cursor:pointer;color:{FAINT}'>Hint {stage} of {len(hints)}</summary>"
+        inner = f"<details>{summary}{opened}</details>"
     return inner
 
 

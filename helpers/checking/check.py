@@ -23,9 +23,8 @@ class Score(float):
 def check(name: str, *functions: Callable[..., Any]) -> Score:
     """Check an answer, show its card and return the marks it earns.
 
-    `name` is the exercise's name, `functions` the function (or functions) it asks for:
-    `check("entropy", entropy)`. A stretch exercise returns 0.0: it never lowers a mark, its extra credit is recorded apart.
-    """
+    `name` is the exercise's name, `functions` the function (or functions) it asks for: `check("entropy", entropy)`. A
+    stretch exercise returns 0.0: it never lowers a mark, its extra credit is recorded apart."""
     try:
         exercise = key.find(name)
     except key.KeyProblem as problem:
@@ -55,7 +54,8 @@ def broken_rule(exercise: dict[str, Any], functions: dict[str, Any]) -> str | No
     for function in functions.values():
         module = getattr(function, "__module__", None) or ""
         if module.split(".")[0] in ("helpers", "torch", "scipy", "numpy"):
-            return f"This is {module}'s own {getattr(function, '__name__', 'function')}, which is not an answer: write yours."
+            own = getattr(function, "__name__", "function")
+            return f"This is {module}'s own {own}, which is not an answer: write yours."
         tree = rules.tree_of(function)
         if tree is not None and (found := rules.violation(tree, exercise["rules"], rules.scope_of(function))):
             return found

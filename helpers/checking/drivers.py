@@ -1,9 +1,8 @@
 """Drivers: the ways in which a case calls a learner's function.
 
-A driver takes the function, then its own parameters, then the function's arguments, and returns a value that has a plain form. A
-notebook that needs one of its own writes it beside the others (or in a module of its topic) and adds it to DRIVERS, with
-the words that the card puts behind the call.
-"""
+A driver takes the function, then its own parameters, then the function's arguments, and returns a value that has a
+plain form. A notebook that needs one of its own writes it beside the others (or in a module of its topic) and adds it
+to DRIVERS, with the words that the card puts behind the call."""
 
 from __future__ import annotations
 
@@ -12,6 +11,8 @@ from typing import Any
 
 import torch
 
+from helpers.checking.following import follow, reseed
+
 
 def call_once(function: Callable[..., Any], *arguments: Any) -> Any:
     """The ordinary driver."""
@@ -19,8 +20,8 @@ def call_once(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def call_for_gradient(function: Callable[..., Any], weights: torch.Tensor | None, *arguments: Any) -> tuple[Any, ...]:
-    """Call, then differentiate sum(weights * value) by every floating tensor argument. Returns (value, gradient, ...), a
-    gradient being None where the value does not depend on the argument through autograd."""
+    """Call, then differentiate sum(weights * value) by every floating tensor argument. Returns (value, gradient,
+    ...), a gradient being None where the value does not depend on the argument through autograd."""
     leaves = [a.requires_grad_() for a in arguments if isinstance(a, torch.Tensor) and a.is_floating_point()]
     value = function(*arguments)
     gradients: list[torch.Tensor | None] = [None] * len(leaves)
@@ -35,5 +36,17 @@ def call_twice(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Any]
     return function(*arguments), function(*arguments)
 
 
-DRIVERS: dict[str, Callable[..., Any]] = {"call": call_once, "gradient": call_for_gradient, "twice": call_twice}
-WORDS = {"call": "", "gradient": ", and its gradient", "twice": ", twice"}
+DRIVERS: dict[str, Callable[..., Any]] = {
+    "call": call_once,
+    "gradient": call_for_gradient,
+    "twice": call_twice,
+    "follow": follow,
+    "reseed": reseed,
+}
+WORDS = {
+    "call": "",
+    "gradient": ", and its gradient",
+    "twice": ", twice",
+    "follow": ", and on from its own results with fresh gradients",
+    "reseed": ", twice, and once with another seed",
+}

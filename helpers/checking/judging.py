@@ -1,9 +1,8 @@
 """Hold an observation against an expectation: a sentence for the learner, or None where they agree.
 
-An expectation is plain data with the name of its judge. `close`, the usual one, compares numbers; others judge answers of
-which many are right. A judge takes the decoded value and the expectation; a notebook that needs one of its own
-writes it beside the others and adds it to JUDGES.
-"""
+An expectation is plain data with the name of its judge. `close`, the usual one, compares numbers; others judge
+answers of which many are right. A judge takes the decoded value and the expectation; a notebook that needs one of its
+own writes it beside the others and adds it to JUDGES."""
 
 from __future__ import annotations
 
@@ -15,6 +14,7 @@ import numpy as np
 from helpers.checking import plain
 from helpers.checking.calling import Observation
 from helpers.checking.comparing import Expectation, as_array, close, kind_of, numbers
+from helpers.checking.runs import follows, repeats, xor_symptom, xor_training
 
 Judge = Callable[[Any, Expectation], str | None]
 
@@ -70,4 +70,11 @@ def prefix_code(value: Any, expectation: Expectation) -> str | None:
     return None
 
 
-JUDGES: dict[str, Judge] = {"close": close, "prefix_code": prefix_code}
+JUDGES: dict[str, Judge] = {
+    "close": close,
+    "prefix_code": prefix_code,
+    "follows": follows,
+    "xor_training": xor_training,
+    "repeats": repeats,
+    "xor_symptom": xor_symptom,
+}

@@ -1,8 +1,7 @@
 """The public answer key: one JSON file for each notebook, made by `infograd build`, read by `check`.
 
-It holds the public cases of each exercise: calls, what is expected, what each known mistake would answer, hints and rules. It holds
-no code and no hidden case.
-"""
+It holds the public cases of each exercise: calls, what is expected, what each known mistake would answer, hints and
+rules. It holds no code and no hidden case."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
 """From an exercise and a way to play its cases to a report.
 
-The exercise is plain data (see `key`): in a learner's hands its public cases, in the grader's the hidden ones too. The first
-criterion is the gate: while it fails, the others wait and earn nothing, so that a constant that happens to meet an
-edge case is worth what it should be.
-"""
+The exercise is plain data (see `key`): in a learner's hands its public cases, in the grader's the hidden ones too.
+The first criterion is the gate: while it fails, the others wait and earn nothing, so that a constant that happens to
+meet an edge case is worth what it should be."""
 
 from __future__ import annotations
 
@@ -108,8 +107,8 @@ def outcome_of(report: Report) -> str:
 
 
 def recognise(exercise: dict[str, Any], report: Report) -> tuple[str | None, str | None]:
-    """The known mistake that answers as the learner's function did: it explains the first failure, and more failures, less
-    its contradictions, than any other."""
+    """The known mistake that answers as the learner's function did: it explains the first failure, and more failures,
+    less its contradictions, than any other."""
     if report.failure is None:
         return None, None
     scores = {}

@@ -1,9 +1,8 @@
 """Values as plain data: what can be written as JSON, and nothing that can run.
 
-Scalars, text, lists, tuples, dicts and dense numeric arrays have a form; everything else is `Unsupported`, with
-a sentence for the learner. Only exact types count: a subclass may lie about its own values. Arrays of up to 16 numbers are
-written out to be read by people, longer ones as base64 of their little-endian bytes.
-"""
+Scalars, text, lists, tuples, dicts and dense numeric arrays have a form; everything else is `Unsupported`, with a
+sentence for the learner. Only exact types count: a subclass may lie about its own values. Arrays of up to 16 numbers
+are written out to be read by people, longer ones as base64 of their little-endian bytes."""
 
 from __future__ import annotations
 
@@ -28,10 +27,8 @@ TORCH_DTYPES = {
         torch.int8, torch.uint8, torch.int16, torch.int32, torch.int64, torch.bool,
     )
 }  # fmt: skip
-NUMPY_DTYPES = {
-    name: np.dtype(name)
-    for name in ("float16", "float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool")
-}  # fmt: skip
+NUMPY_NAMES = "float16 float32 float64 int8 uint8 int16 uint16 int32 uint32 int64 uint64 bool"
+NUMPY_DTYPES = {name: np.dtype(name) for name in NUMPY_NAMES.split()}
 NUMPY_SCALARS = {dtype.type for dtype in NUMPY_DTYPES.values()}
 
 
@@ -103,11 +100,7 @@ def _unsupported(kind: type) -> str:
         return f"The answer is a subclass of {base.__name__}; return a plain {base.__name__}."
     if kind.__name__ == "generator":
         return "The answer is a generator; return its values, not the generator."
-    if callable(getattr(kind, "__call__", None)) and kind.__name__ in (
-        "function",
-        "builtin_function_or_method",
-        "method",
-    ):
+    if kind.__name__ in ("function", "builtin_function_or_method", "method"):
         return "The answer is a function that was not called: is a pair of brackets missing?"
     name = "".join(c for c in kind.__name__ if c.isprintable())[:40]
     return f"The answer is of type {name}, which is not a number, a tensor or a list of those."
@@ -211,7 +204,8 @@ def _from_bytes(text: Any, name: str) -> np.ndarray:
 
 
 def laid_out(tensor: torch.Tensor, layout: str) -> torch.Tensor:
-    """The same numbers in another memory layout: "transposed", "strided" (every second element) or "expanded" (equal rows)."""
+    """The same numbers in another memory layout: "transposed", "strided" (every second element) or "expanded" (equal
+    rows)."""
     if layout == "transposed":
         return tensor.transpose(-1, -2).contiguous().transpose(-1, -2)
     if layout == "strided":

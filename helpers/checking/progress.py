@@ -56,9 +56,13 @@ def progress() -> None:
     """Show which exercises of which notebook are done, and the marks earned so far."""
     done = recall()
     try:
-        table = {k["notebook"]: [(name, e["points"], e["stretch"], done.get(name, {})) for name, e in k["exercises"].items()]
-                 for k in key.keys(key.folder())}  # fmt: skip
+        table = {one["notebook"]: rows_of(one, done) for one in key.keys(key.folder())}
     except key.KeyProblem as problem:
         card.show(card.notice("progress", str(problem)))
         return
     card.show(card.progress_table(table))
+
+
+def rows_of(one: dict[str, Any], done: dict[str, Any]) -> list[tuple[str, float, bool, dict[str, Any]]]:
+    """The rows of one notebook's answer key."""
+    return [(name, entry["points"], entry["stretch"], done.get(name, {})) for name, entry in one["exercises"].items()]

@@ -7,8 +7,8 @@ modules  modules that may not be used at all, such as "helpers"
 require  names of which at least one must be called
 because  the sentence that the learner reads
 
-The answer is read, never run. Names are followed through imports, aliases and the learner's own functions; ways to reach a
-name without writing it (eval, getattr with a computed name, importlib) are not allowed where a rule stands.
+The answer is read, never run. Names are followed through imports, aliases and the learner's own functions; ways to
+reach a name without writing it (eval, getattr with a computed name, importlib) are not allowed where a rule stands.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def imported_names(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def defined_names(tree: ast.AST) -> set[str]:
-    """Names that `tree` binds itself: parameters, assignments, loops. An assigned alias is seen where it is assigned."""
+    """Names that `tree` binds itself: parameters, assignments, loops. An assigned alias is seen where it is
+    assigned."""
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
     names |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     inner = (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef)))

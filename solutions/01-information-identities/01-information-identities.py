@@ -1,0 +1,575 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 Information identities
+#
+# A language model is trained by lowering one number, its cross-entropy. What does that number measure, in what unit, and how
+# low can it go? By the end of this notebook you will have written the answer in seven small functions, and you will be able
+# to read a loss of 1.386 as "as good as guessing among four".
+#
+# You need a little Python and the idea of a logarithm. The whole takes about 90 minutes; each exercise stands alone, so skip
+# what you know. Run the cells from the top. A check tells you whether an answer is right and, where it can, which mistake it
+# is. Stuck? `hint("entropy")` gives a nudge, `hint("entropy", 2)` a bigger one.
+
+# %%
+import math
+
+import torch
+
+from helpers import check, hint, information, plotting, progress
+
+plotting.use_course_style()
+print("ready")
+
+# %% [markdown]
+# ## How much do you not know?
+#
+# Someone rolls a loaded four-sided die and hides it. How surprised will you be by the result, on average?
+#
+# A result of probability $p$ surprises you by $-\log p$: nothing if it was certain, more the rarer it is, and the surprises
+# of independent results add up. The average surprise is the **entropy** (Shannon, 1948, section 6):
+#
+# $$H(p) = -\sum_i p_i \log p_i .$$
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | $p$ | `p` | `(..., n)` | a distribution: not negative, sums to 1 over the last dimension |
+# | $H(p)$ | `H` | `(...)` | entropy in nats |
+#
+# With the natural logarithm the unit is the **nat**; with $\log_2$ it is the bit, and 1 nat is $1/\log 2 \approx 1.4427$
+# bits. This course uses nats, as PyTorch does.
+#
+# By hand, for $p = (\tfrac12, \tfrac14, \tfrac14)$: the surprises are $\log 2$, $2\log 2$ and $2\log 2$, their average is
+# $\tfrac12\log 2 + \tfrac14 \cdot 2\log 2 + \tfrac14 \cdot 2\log 2 = 1.5 \log 2 \approx 1.0397$ nats.
+
+# %% [markdown]
+# ### Exercise 1. `entropy`
+#
+# **Goal:** entropy in nats, for one distribution or a batch. **Difficulty** ●●○○○ **Importance** ●●●●● **Minutes** 10
+#
+# - `p` has shape `(..., n)`, the answer `(...)`: sum over the last dimension only.
+# - An impossible result adds nothing: $0 \log 0 = 0$, exactly, since $x \log x \to 0$ as $x \to 0$.
+# - The answer has the dtype of `p`; half types are computed in at least float32. `p` itself is not changed.
+# - Autograd must give $-\log p_i - 1$ wherever $p_i > 0$.
+
+
+# %% nbgrader={"grade_id": "entropy"}
+def entropy(p: torch.Tensor) -> torch.Tensor:
+    """Entropy in nats over the last dimension of p."""
+    ### BEGIN SOLUTION
+    x = p.to(torch.promote_types(p.dtype, torch.float32))
+    return torch.special.entr(x).sum(-1).to(p.dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "entropy-check"}
+check("entropy", entropy)
+
+# %%
+p = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
+print(f"H(.4, .3, .2, .1)    = {information.entropy(p):.6f} nats = {information.entropy(p) / math.log(2):.6f} bits")
+print(f"H(uniform on 4)      = {information.entropy(torch.full((4,), 0.25, dtype=torch.float64)):.6f} nats = log 4")
+
+# %% [markdown]
+# The figure shows the entropy of every three-sided die. Each corner is a die that always shows one face, the centre is the
+# fair one. Entropy is 0 at the corners, $\log 3 \approx 1.0986$ in the middle, and it never dips in between: mixing two dice
+# never makes the result more certain.
+
+# %%
+plotting.show_figure(
+    plotting.entropy_surface(),
+    alt="Triangle of all three-sided dice coloured by entropy: 0 at the three corners, rising smoothly to 1.10 nats at the centre.",
+)
+
+# %% [markdown]
+# **In practice.** The entropy of a model's next-token distribution says how many continuations it weighs: $e^H$ of them, in
+# effect. Reinforcement learning adds $H$ to the reward so that a policy keeps exploring.
+#
+# **Traps.** `p * p.log()` is `nan` at 0. `(p + 1e-8).log()` hides that and bends every other number. `torch.log2` answers in
+# bits. A bare `.sum()` swallows the batch.
+
+# %% [markdown]
+# ## What if you believe the wrong distribution?
+#
+# The die follows $p$, but you expect $q$. Each result now surprises you by $-\log q_i$ while it arrives with frequency $p_i$.
+# The average is the **cross-entropy**:
+#
+# $$H(p, q) = -\sum_i p_i \log q_i .$$
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | $p$ | `p` | `(..., n)` | what happens |
+# | $q$ | `q` | `(..., n)` | what you expect; its leading dimensions broadcast with those of `p` |
+# | $H(p, q)$ | `H` | `(...)` | average surprise in nats |
+#
+# By hand, $p = (1, 0)$ and $q = (\tfrac14, \tfrac34)$: only the first result happens, so $H(p, q) = -\log\tfrac14 = 2\log 2
+# \approx 1.3863$. That is all a classifier's loss is: $p$ is one-hot, and the loss is $-\log$ of the probability given to
+# the right class.
+
+# %% [markdown]
+# ### Exercise 2. `cross_entropy`
+#
+# **Goal:** the loss of every language model. **Difficulty** ●●○○○ **Importance** ●●●●● **Minutes** 10
+#
+# - A result with $p_i = 0$ adds 0, even where $q_i = 0$.
+# - A result with $p_i > 0$ and $q_i = 0$ makes the answer `inf`: what you called impossible happened.
+# - Batches, broadcasting, dtype and inputs as before.
+
+
+# %% nbgrader={"grade_id": "cross_entropy"}
+def cross_entropy(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy -sum p log q in nats over the last dimension."""
+    ### BEGIN SOLUTION
+    wide = torch.promote_types(p.dtype, torch.float32)
+    return -torch.special.xlogy(p.to(wide), q.to(wide)).sum(-1).to(p.dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "cross_entropy-check"}
+check("cross_entropy", cross_entropy)
+
+# %%
+uniform = torch.full((4,), 0.25, dtype=torch.float64)
+print(f"H(p, uniform) = {information.cross_entropy(p, uniform):.6f} nats = log 4, whatever p is")
+print(f"H(p, p)       = {information.cross_entropy(p, p):.6f} nats = H(p)")
+
+# %% [markdown]
+# **In practice.** A model that knows nothing about $k$ classes starts at a loss of $\log k$: 2.303 for ten digits, 10.825 for
+# GPT-2's 50,257 tokens. A first loss far above that is a bug in the initialisation, not a hard problem.
+#
+# **Traps.** `-(p * q.log()).sum(-1)` turns $0 \cdot \log 0$ into `nan`. The order matters: $H(p,q) \ne H(q,p)$.
+
+# %% [markdown]
+# ## What does the wrong belief cost?
+#
+# Even with the right $q = p$ you pay $H(p)$. What you pay on top, for being wrong, is the **Kullback-Leibler divergence**
+# (Kullback and Leibler, 1951):
+#
+# $$D(p \,\|\, q) = H(p, q) - H(p) = \sum_i p_i \log\frac{p_i}{q_i} \ge 0 .$$
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | $D(p \,\Vert\, q)$ | `D` | `(...)` | extra surprise in nats; 0 exactly when $p = q$ |
+#
+# By hand, $p = (\tfrac12, \tfrac12)$ and $q = (\tfrac14, \tfrac34)$: $\tfrac12\log 2 + \tfrac12\log\tfrac23 =
+# \tfrac12\log\tfrac43 \approx 0.1438$. The other way round: $\tfrac14\log\tfrac12 + \tfrac34\log\tfrac32 \approx 0.1308$. It
+# is no distance.
+
+# %% [markdown]
+# ### Exercise 3. `kl_divergence`
+#
+# **Goal:** the price of a wrong belief. **Difficulty** ●●○○○ **Importance** ●●●●● **Minutes** 10
+#
+# - The conventions of `cross_entropy` hold: $p_i = 0$ adds 0; $p_i > 0$ with $q_i = 0$ gives `inf`.
+# - 0 when `p` equals `q`, and never negative beyond rounding.
+
+
+# %% nbgrader={"grade_id": "kl_divergence"}
+def kl_divergence(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    """KL(p, q) = sum p log(p / q) in nats over the last dimension."""
+    ### BEGIN SOLUTION
+    wide = torch.promote_types(p.dtype, torch.float32)
+    a, b = p.to(wide), q.to(wide)
+    return (torch.special.xlogy(a, a) - torch.special.xlogy(a, b)).sum(-1).to(p.dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "kl_divergence-check"}
+check("kl_divergence", kl_divergence)
+
+# %%
+print(f"KL(p, uniform) = {information.kl_divergence(p, uniform):.6f}")
+print(f"KL(uniform, p) = {information.kl_divergence(uniform, p):.6f}")
+print(f"H(p, uniform) - H(p) = {information.cross_entropy(p, uniform) - information.entropy(p):.6f}")
+
+# %% [markdown]
+# Below, $p = (.3, .7)$ stays and $q$ moves. Both divergences touch 0 at $q = p$ and nowhere else. They part at the edges:
+# $D(p\|q)$ explodes when $q$ calls impossible what happens; $D(q\|p)$ stays finite there.
+
+# %%
+plotting.show_figure(
+    plotting.kl_curves(),
+    alt="KL(p, q) and KL(q, p) against the first entry of q for p = (.3, .7): both are 0 at .3; KL(p, q) rises without bound at both ends.",
+)
+
+# %% [markdown]
+# **In practice.** Minimising the loss over $q$ minimises $D(p\|q)$, since $H(p)$ does not depend on $q$. A fine-tuned model is
+# held near its base model by a KL penalty; a VAE pays one in its latent space; distillation *is* one.
+#
+# **Traps.** Swapped arguments: same sign, plausible size, wrong number. `p / q` before the logarithm is `nan` at $0/0$.
+
+# %% [markdown]
+# ## Which argument is which?
+#
+# PyTorch has this divergence as `torch.nn.functional.kl_div(input, target)`, and it is the most misread function of the
+# library. It computes, before any reduction,
+#
+# $$\text{target} \cdot (\log \text{target} - \text{input}),$$
+#
+# so `input` is already a *logarithm* and belongs to $q$; `target` is $p$.
+#
+# | symbol | in `kl_div` | what it expects |
+# |---|---|---|
+# | $\log q$ | `input`, first | log-probabilities |
+# | $p$ | `target`, second | probabilities (or $\log p$ with `log_target=True`) |
+#
+# By hand, for one entry with $p = \tfrac12$ and $q = \tfrac14$: $\tfrac12(\log\tfrac12 - \log\tfrac14) = \tfrac12\log 2 \approx
+# 0.3466$.
+
+# %% [markdown]
+# ### Exercise 4. `kl_with_torch`
+#
+# **Goal:** the number of exercise 3, from PyTorch's own `kl_div`. **Difficulty** ●●○○○ **Importance** ●●●●○ **Minutes** 10
+#
+# - Use `torch.nn.functional.kl_div` or `torch.nn.KLDivLoss`; writing the sum yourself is no answer here.
+# - Sum over the last dimension only; `p` and `q` have no zeros.
+
+
+# %% nbgrader={"grade_id": "kl_with_torch"}
+def kl_with_torch(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    """KL(p, q) in nats over the last dimension, by torch's kl_div; p, q > 0."""
+    ### BEGIN SOLUTION
+    wide = torch.promote_types(p.dtype, torch.float32)
+    terms = torch.nn.functional.kl_div(q.to(wide).log(), p.to(wide), reduction="none")
+    return terms.sum(-1).to(p.dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "kl_with_torch-check"}
+check("kl_with_torch", kl_with_torch)
+
+# %% [markdown]
+# Four ways to call it, one of them right. None raises an error:
+
+# %%
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # torch warns about reduction="mean"; that is the point
+    kl_div = torch.nn.functional.kl_div
+    print(f"right: kl_div(q.log(), p, reduction='sum')   {kl_div(uniform.log(), p, reduction='sum'):9.6f}")
+    print(f"swapped: kl_div(p.log(), q, ...)             {kl_div(p.log(), uniform, reduction='sum'):9.6f}")
+    print(f"reduction='mean' divides by n                {kl_div(uniform.log(), p, reduction='mean'):9.6f}")
+    print(f"reduction='batchmean' on one vector, too     {kl_div(uniform.log(), p, reduction='batchmean'):9.6f}")
+    print(f"forgotten log: kl_div(q, p, ...)             {kl_div(uniform, p, reduction='sum'):9.6f}")
+
+# %% [markdown]
+# **In practice.** A negative "KL" in a training log is nearly always the forgotten logarithm. Log what you assume: a KL is
+# never negative beyond rounding.
+
+# %% [markdown]
+# ## How many words is the model choosing from?
+#
+# A loss of 1.386 is hard to picture. $e^{1.386} \approx 4$ is not: the model is as unsure as someone who guesses among 4 equally
+# likely words. That is the **perplexity**:
+#
+# $$\mathrm{PPL}(p, q) = e^{H(p, q)} = 2^{H(p, q)\ \text{in bits}} .$$
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | PPL | `PPL` | `(...)` | effective number of choices; at least $e^{H(p)}$ |
+#
+# By hand: for a fair coin judged as fair, $H = \log 2$ and PPL $= 2$.
+
+# %% [markdown]
+# ### Exercise 5. `perplexity`
+#
+# **Goal:** turn a loss into a number of choices. **Difficulty** ●○○○○ **Importance** ●●●●○ **Minutes** 5
+#
+# Base and exponent must match: nats go with $e$, bits go with 2. The conventions of `cross_entropy` hold.
+
+
+# %% nbgrader={"grade_id": "perplexity"}
+def perplexity(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    """The exponential of the cross-entropy in nats, over the last dimension."""
+    ### BEGIN SOLUTION
+    wide = torch.promote_types(p.dtype, torch.float32)
+    return (-torch.special.xlogy(p.to(wide), q.to(wide)).sum(-1)).exp().to(p.dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "perplexity-check"}
+check("perplexity", perplexity)
+
+# %% [markdown]
+# **In practice.** Perplexities of two models compare only if both use the same tokens. Fewer, longer tokens raise the
+# perplexity per token of the same text; bits per character do not have that problem.
+#
+# **Traps.** $2^{H}$ with $H$ in nats, and averaging perplexities instead of the losses below the exponential.
+
+# %% [markdown]
+# ## What should you believe when you know only the mean?
+#
+# You are told that a die shows 4.5 on average, and nothing else. What are the six probabilities? Infinitely many dice fit. Jaynes
+# (1957) says: take the one with the largest entropy, since any other claims to know something you were not told. Lagrange's
+# method gives its form,
+#
+# $$p_i = \frac{e^{\lambda v_i}}{\sum_j e^{\lambda v_j}}, \qquad \text{with } \lambda \text{ such that } \sum_i p_i v_i = m .$$
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | $v$ | `values` | `(n,)` | the values that can come up |
+# | $m$ | `mean` | float | the mean you know |
+# | $\lambda$ | `lam` | float | found numerically: the mean rises with it |
+# | $p$ | `p` | `(n,)` | the answer |
+#
+# By hand: with values $(0, 1)$ and mean $m$ there is nothing to choose, $p = (1-m, m)$ and $\lambda = \log\frac{m}{1-m}$. With
+# $m$ the plain average of the values, $\lambda = 0$ and $p$ is uniform.
+
+# %% [markdown]
+# ### Exercise 6. `max_entropy_with_mean`
+#
+# **Goal:** the most honest distribution with a given mean. **Difficulty** ●●●○○ **Importance** ●●●○○ **Minutes** 15
+#
+# - Find $\lambda$ with a root finder; `scipy.optimize.brentq` is a good one. Precision $10^{-8}$ in every $p_i$.
+# - Raise `ValueError` unless `min(values) < mean < max(values)`.
+# - Subtract the largest exponent before `exp`, or a steep $\lambda$ overflows.
+
+
+# %% nbgrader={"grade_id": "max_entropy_with_mean"}
+def max_entropy_with_mean(values: torch.Tensor, mean: float) -> torch.Tensor:
+    """The distribution of largest entropy on `values` with this mean, shape (n,)."""
+    ### BEGIN SOLUTION
+    from scipy.optimize import brentq
+
+    v = values.double()
+    low, high = float(v.min()), float(v.max())
+    if not low < mean < high:
+        raise ValueError(f"mean must lie strictly between {low} and {high}, not {mean}")
+    scaled = (v - mean) / (high - low)
+
+    def excess(lam: float) -> float:
+        return float((torch.softmax(lam * scaled, -1) * scaled).sum())
+
+    reach = 1.0
+    while excess(-reach) > 0 or excess(reach) < 0:
+        reach *= 2
+    lam = brentq(excess, -reach, reach, xtol=1e-14, rtol=1e-14)
+    return torch.softmax(lam * scaled, -1).to(values.dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "max_entropy_with_mean-check"}
+check("max_entropy_with_mean", max_entropy_with_mean)
+
+# %%
+faces = torch.arange(1, 7, dtype=torch.float64)
+die = information.max_entropy_with_mean(faces, 4.5)
+print("the die with mean 4.5:", "  ".join(f"{x:.4f}" for x in die.tolist()))
+print(f"its entropy {information.entropy(die):.6f} nats, a fair die's {math.log(6):.6f}")
+
+# %% [markdown]
+# **In practice.** $e^{\lambda v_i}$ normalised is a softmax: $\lambda$ is an inverse temperature. The softmax at the end of a
+# classifier is the maximum-entropy answer given its mean logits.
+#
+# **Traps.** `exp` before subtracting the maximum. A root bracket that is too narrow. Tilting $p$ until the mean fits without asking
+# for the largest entropy: many dice have mean 4.5.
+
+# %% [markdown]
+# ## How short can a code be?
+#
+# You send die rolls over a wire, as bits. Frequent results deserve short codes. How short, on average? Shannon's answer: never below
+# $H_2(p)$, the entropy in bits, and always within 1 bit of it. Huffman (1952) found the best prefix code (no code word begins
+# another): join the two least likely symbols, again and again; every join makes its symbols one bit longer.
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | $p$ | `p` | `(n,)` | one distribution |
+# | $\ell_i$ | `lengths` | `(n,)` | length of symbol $i$'s code, in bits, an int |
+# | $\sum_i p_i \ell_i$ | | | mean length; at least $H_2(p)$ |
+#
+# By hand, $p = (.4, .3, .2, .1)$: join .2 and .1 to .3; join that .3 with the other .3 to .6; join .6 and .4. The lengths are
+# $(1, 2, 3, 3)$ and the mean is $.4 + .6 + .6 + .3 = 1.9$ bits, against an entropy of 1.846439 bits.
+
+# %% [markdown]
+# ### Exercise 7. `huffman_code_lengths`
+#
+# **Goal:** the lengths of a best binary prefix code. **Difficulty** ●●●○○ **Importance** ●●●○○ **Minutes** 15
+#
+# - `p` is one vector; return ints, as a list or a tensor. Any optimal code counts, however it breaks ties.
+# - A symbol of probability 0 gets length 0. If only one symbol occurs, it gets length 1.
+# - `heapq` keeps a list with the smallest item ready.
+
+
+# %% nbgrader={"grade_id": "huffman_code_lengths"}
+def huffman_code_lengths(p: torch.Tensor) -> list[int]:
+    """Code lengths in bits of an optimal binary prefix code for p."""
+    ### BEGIN SOLUTION
+    import heapq
+
+    lengths = [0] * len(p)
+    heap = [(weight, [i]) for i, weight in enumerate(p.tolist()) if weight > 0]
+    if len(heap) == 1:
+        lengths[heap[0][1][0]] = 1
+    heapq.heapify(heap)
+    while len(heap) > 1:
+        (a, left), (b, right) = heapq.heappop(heap), heapq.heappop(heap)
+        for i in left + right:
+            lengths[i] += 1
+        heapq.heappush(heap, (a + b, left + right))
+    return lengths
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "huffman_code_lengths-check"}
+check("huffman_code_lengths", huffman_code_lengths)
+
+# %%
+for name, q in (("(.4, .3, .2, .1)", p), ("(.9, .1)", torch.tensor([0.9, 0.1], dtype=torch.float64))):
+    lengths = information.huffman_code_lengths(q)
+    bits = information.entropy(q) / math.log(2)
+    print(f"{name:17} lengths {lengths.tolist()}  mean {(q * lengths).sum():.4f} bits  entropy {bits:.6f} bits")
+
+# %%
+plotting.show_figure(
+    plotting.code_length_against_entropy(),
+    alt="Mean Huffman code length against entropy in bits for many random distributions: all points lie between the entropy and the entropy plus one bit.",
+)
+
+# %% [markdown]
+# The second code above wastes half a bit a symbol: one symbol needs at least one whole bit. Coding pairs, triples and so on spreads
+# the waste; arithmetic coding removes it.
+#
+# **In practice.** A language model with loss $H(p, q)$ *is* a compressor that needs that many nats a token. Better prediction and
+# better compression are one thing.
+#
+# **Traps.** Rounding $-\log_2 p_i$ up gives a valid code (Shannon's) but not the best. Giving a symbol that never occurs a code
+# makes others longer.
+
+# %% [markdown]
+# ## One family for all of them (stretch)
+#
+# KL is one of many. For a convex $f$ with $f(1) = 0$, the **f-divergence** (Csiszár, 1967; Ali and Silvey, 1966) is
+#
+# $$D_f(p \,\|\, q) = \sum_{i:\, q_i > 0} q_i \, f\!\left(\frac{p_i}{q_i}\right).$$
+#
+# | $f(t)$ | divergence |
+# |---|---|
+# | $t \log t$ | $D(p \Vert q)$ |
+# | $-\log t$ | $D(q \Vert p)$ |
+# | $(t-1)^2$ | chi-squared |
+# | $\tfrac12 \lvert t-1 \rvert$ | total variation |
+# | $\tfrac12 (\sqrt t - 1)^2$ | squared Hellinger |
+# | $\tfrac12\left(t\log t - (1+t)\log\tfrac{1+t}{2}\right)$ | Jensen-Shannon |
+#
+# By hand, total variation of $(\tfrac12, \tfrac12)$ and $(\tfrac14, \tfrac34)$: $\tfrac14\cdot\tfrac12\cdot 1 +
+# \tfrac34\cdot\tfrac12\cdot\tfrac13 = \tfrac14$, half the sum of $|p_i - q_i|$.
+
+# %% [markdown]
+# ### Stretch 1. `f_divergence`
+#
+# **Goal:** one function, six divergences. **Difficulty** ●●●○○ **Importance** ●●○○○ **Minutes** 10
+#
+# - `f` works elementwise on tensors and is finite at 0. Terms with $q_i = 0$ are left out.
+
+
+# %% nbgrader={"grade_id": "f_divergence"}
+def f_divergence(p: torch.Tensor, q: torch.Tensor, f) -> torch.Tensor:
+    """sum q f(p / q) over the last dimension, where q > 0."""
+    ### BEGIN SOLUTION
+    wide = torch.promote_types(p.dtype, torch.float32)
+    a, b = torch.broadcast_tensors(p.to(wide), q.to(wide))
+    ratio = a / torch.where(b > 0, b, 1.0)
+    return torch.where(b > 0, b * f(ratio), 0.0).sum(-1).to(p.dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "f_divergence-check"}
+check("f_divergence", f_divergence)
+
+# %% [markdown]
+# ## From one KL to the other (stretch)
+#
+# Amari's **alpha-divergence** (Amari, 1985; in the form of Minka, 2005, equation 1) slides from $D(q\|p)$ at $\alpha = 0$ to $D(p\|q)$ at
+# $\alpha = 1$:
+#
+# $$D_\alpha(p \,\|\, q) = \frac{\sum_i p_i^{\alpha} q_i^{1-\alpha} - 1}{\alpha(\alpha - 1)} .$$
+#
+# Small $\alpha$ lets $q$ seek one mode of $p$, large $\alpha$ makes it cover all.
+#
+# By hand, $p = (\tfrac12, \tfrac12)$, $q = (\tfrac14, \tfrac34)$, $\alpha = 2$: $(\tfrac14/\tfrac14 + \tfrac14/\tfrac34 - 1)/2 =
+# \tfrac16$, half the chi-squared divergence.
+
+# %% [markdown]
+# ### Stretch 2. `alpha_divergence`
+#
+# **Goal:** the family with both KLs as its limits. **Difficulty** ●●●○○ **Importance** ●●○○○ **Minutes** 10
+#
+# - `alpha` is a float: exactly 0 or 1 (where the formula is 0/0 and the limit counts), or at least .05 away from both.
+# - `p` and `q` have no zeros.
+
+
+# %% nbgrader={"grade_id": "alpha_divergence"}
+def alpha_divergence(p: torch.Tensor, q: torch.Tensor, alpha: float) -> torch.Tensor:
+    """The alpha-divergence of p from q over the last dimension, in nats at alpha = 0 and 1."""
+    ### BEGIN SOLUTION
+    wide = torch.promote_types(p.dtype, torch.float32)
+    a, b = p.to(wide), q.to(wide)
+    if alpha == 1:
+        total = (a * (a / b).log()).sum(-1)
+    elif alpha == 0:
+        total = (b * (b / a).log()).sum(-1)
+    else:
+        total = ((a**alpha * b ** (1 - alpha)).sum(-1) - 1) / (alpha * (alpha - 1))
+    return total.to(p.dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "alpha_divergence-check"}
+check("alpha_divergence", alpha_divergence)
+
+# %% [markdown]
+# > **Is it true?** "At $\alpha = \tfrac12$ the alpha-divergence is the Hellinger distance."
+# >
+# > Measure first.
+
+# %%
+half = information.alpha_divergence(p, uniform, 0.5)
+squares = ((p.sqrt() - uniform.sqrt()) ** 2).sum()
+distance = (squares / 2).sqrt()
+print(f"D_1/2                          {half:.6f}")
+print(f"Hellinger distance             {distance:.6f}")
+print(f"4 (1 - sum sqrt(p q))          {4 * (1 - (p * uniform).sqrt().sum()):.6f}")
+print(f"4 times the distance, squared  {4 * distance**2:.6f}")
+
+# %% [markdown]
+# > No. It is $4\,(1 - \sum_i \sqrt{p_i q_i}) = 2 \sum_i (\sqrt{p_i} - \sqrt{q_i})^2$: four times the *square* of the Hellinger distance
+# > $\sqrt{\tfrac12\sum_i(\sqrt{p_i} - \sqrt{q_i})^2}$. A divergence and a distance differ by a square as a variance and a standard
+# > deviation do.
+
+# %% [markdown]
+# ## In your own words (2 points, graded by hand)
+#
+# Two models are trained on the same text. Model A ends at a loss of 2.0 nats a token, model B at 1.9. Both use the same
+# tokens. In at most six sentences: what does the difference mean as perplexity and as file size when the models compress the text, and why can neither loss reach 0?
+
+# %% [markdown] nbgrader={"grade_id": "reflection", "grade": true, "solution": true, "points": 2}
+# ### BEGIN SOLUTION
+# **A model answer.** Perplexity is $e^{2.0} \approx 7.39$ against $e^{1.9} \approx 6.69$: model B hesitates between about 0.7 fewer
+# equally likely tokens. As a compressor A needs $2.0/\log 2 \approx 2.89$ bits a token and B 2.74, so B's file is 5% smaller. The loss is
+# $H(p) + D(p\|q)$: B's $D$ is 0.1 nats smaller, while $H(p)$, the uncertainty in the text itself, is the same for both and is not 0,
+# because text is not determined by what came before. So even a perfect model, with $D = 0$, stops at $H(p)$.
+#
+# **Rubric.** ½ point: perplexities compared correctly (7.39 and 6.69, or "by a factor $e^{0.1}$"). ½ point: bits or file size (5% smaller,
+# or 0.144 bits a token). 1 point: loss $= H(p) + D(p\|q)$, with $H(p) > 0$ as the floor (½ point for "text is random" without the
+# decomposition). No marks are lost for style.
+# ### END SOLUTION
+
+# %% [markdown]
+# ## Where you are
+#
+# `progress()` shows what you have done so far, in this notebook and the others. Next: notebook 02 asks how much one thing tells you
+# about another.
+
+# %% tags=["nbval-ignore-output"]
+progress()

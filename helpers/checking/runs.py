@@ -1,0 +1,222 @@
+"""Judge whole runs: an optimiser's steps against torch's, and a net that learns XOR (notebook 03).
+
+The runs are made by the drivers in `following`. `follows` says at which step a run leaves the expected one;
+`xor_training` and `repeats` judge runs of which many are right; `xor_symptom` recognises runs that went wrong in a
+known way, where the numbers differ from learner to learner."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from helpers.checking import plain
+from helpers.checking.comparing import Expectation, as_array, kind_of, numbers
+
+LEAST_STEPS = 20
+UNTRAINED, TRAINED = 0.1, 0.05  # a loss before and after learning XOR, for any usual loss
+XOR_LABELS = [0, 1, 1, 0]
+# What a net that cannot learn XOR is left with: binary cross-entropy in nats, squared error.
+PLATEAUS = {
+    "linear": (0.693147, 0.25),  # the best linear model predicts 1/2 everywhere
+    "identical units": (0.477386, 1 / 6),  # one input right, three predicted 2/3
+    "no bias": (0.173287, 0.0625),  # input 00 stays at 1/2, three right
+}
+
+
+def follows(value: Any, expectation: Expectation) -> str | None:
+    """A run kept by `follow` agrees with the expected one: at each kept step every number is within `rtol` of the
+    largest size that it has there during the run."""
+    wanted, parts = plain.decode(expectation["value"]), expectation["parts"]
+    if not isinstance(value, (tuple, list)) or len(value) != len(wanted):
+        return f"A step returned {kind_of(value)}, where {len(wanted)} results were expected: ({', '.join(parts)})."
+    for got, want, part in zip(value, wanted, parts, strict=True):
+        if not isinstance(got, Tensor) or got.shape != want.shape:
+            return (
+                f"A step returned a {part} that is {kind_of(got)}; it has the shape of theta, {tuple(want.shape[1:])}."
+            )
+        if got.dtype != want.dtype:
+            return f"After some steps {part} has dtype {got.dtype}, where {want.dtype} was expected.".replace(
+                "torch.", ""
+            )
+    for row, step in enumerate(expectation["steps"]):
+        for got, want, part in zip(value, wanted, parts, strict=True):
+            g, w = numbers(got), numbers(want)
+            bad = ~(np.abs(g[row] - w[row]) <= expectation["rtol"] * np.abs(w).max(0))
+            if bad.any():
+                place = tuple(int(i) for i in np.argwhere(bad)[0])
+                at = f"{part}{list(place) if place else ''}"
+                off = f"After step {step} of the run {at} should be {w[row][place]:.10g}, got {g[row][place]:.10g}."
+                return off + (f" It still agreed at step {expectation['steps'][row - 1]}." if row else "")
+    return None
+
+
+def losses_of(run: Any) -> np.ndarray | None:
+    """The losses of a run (losses, predictions) as a vector; None where they are not one number for each step."""
+    if not isinstance(run, (tuple, list)) or len(run) != 2:
+        return None
+    losses = as_array(list(map(flat, run[0])) if isinstance(run[0], (list, tuple)) else run[0])
+    return None if losses is None or losses.ndim == 0 else losses.reshape(-1).astype(np.float64)
+
+
+def flat(item: Any) -> Any:
+    """A tensor, array or list of one number as that number, a bool as 0 or 1; anything else as it is."""
+    while isinstance(item, (list, tuple)) and len(item) == 1:
+        item = item[0]
+    if isinstance(item, (Tensor, np.ndarray)) and np.prod(item.shape) == 1:
+        item = item.reshape(-1)[0].item()
+    return int(item) if type(item) is bool else item
+
+
+def labels_of(run: Any) -> list[Any] | None:
+    """The four predictions of a run as a list; None where they are not four."""
+    predictions = run[1]
+    if isinstance(predictions, (Tensor, np.ndarray)):
+        predictions = predictions.reshape(-1).tolist()
+    four = isinstance(predictions, (list, tuple)) and len(predictions) == 4
+    return [flat(item) for item in predictions] if four else None
+
+
+def xor_training(value: Any, expectation: Expectation) -> str | None:
+    """A run (losses, predictions) that learnt XOR: one finite loss for each step, from untrained to below 0.05, and
+    the four labels."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        return f"The answer is {kind_of(value)}, where two results were expected: (losses, predictions)."
+    return losses_problem(value) or labels_problem(value)
+
+
+def losses_problem(run: Any) -> str | None:
+    """What is wrong with the losses of a run."""
+    losses = losses_of(run)
+    if losses is None:
+        return f"losses is {kind_of(run[0])}, where one number for each training step was expected."
+    if len(losses) < LEAST_STEPS:
+        return f"losses holds {len(losses)} numbers; one for each training step is expected, at least {LEAST_STEPS}."
+    if not np.isfinite(losses).all():
+        return f"The loss of step {int(np.argmin(np.isfinite(losses))) + 1} is not finite: the training diverged."
+    if losses[0] <= UNTRAINED or losses.min() < 0:
+        least = f"The first loss is {losses[0]:.4g} and the least {losses.min():.4g}: "
+        return least + "an untrained net starts near log 2 = 0.69 (0.25 for squared error), and no loss is negative."
+    if losses[-1] >= TRAINED:
+        return f"The last of {len(losses)} losses is {losses[-1]:.4g}; it should be below {TRAINED:g}."
+    return None
+
+
+def labels_problem(run: Any) -> str | None:
+    """What is wrong with the predictions of a run."""
+    labels = labels_of(run)
+    if labels is None:
+        return f"predictions is {kind_of(run[1])}, where four labels were expected, for the inputs 00, 01, 10, 11."
+    if not all(type(label) in (int, float) and label in (0, 1) for label in labels):
+        return f"The predictions are {shortened(labels)}, where labels were expected: each 0 or 1."
+    if labels != XOR_LABELS:
+        return (
+            f"The predictions are {shortened(labels)}, where {XOR_LABELS} was expected, for the inputs 00, 01, 10, 11."
+        )
+    return None
+
+
+def shortened(labels: list[Any]) -> str:
+    """Predictions as a sentence shows them."""
+    return "[" + ", ".join(f"{x:.4g}" if type(x) in (int, float) else kind_of(x) for x in labels) + "]"
+
+
+def repeats(value: Any, expectation: Expectation) -> str | None:
+    """Runs made by `reseed`: the same seed gives the same losses and labels, another seed gives other losses."""
+    for run in value:
+        if problem := xor_training(run, expectation):
+            return problem
+    first, again, other = (losses_of(run) for run in value)
+    if not equal(first, again):
+        return "Two calls with the same seed gave different losses."
+    if labels_of(value[0]) != labels_of(value[1]):
+        return "Two calls with the same seed gave different predictions."
+    return "Two different seeds gave the same losses." if equal(first, other) else None
+
+
+def equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    """Whether two runs have the same losses, but for the last digits."""
+    return a is not None and b is not None and a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-6, atol=1e-9))
+
+
+def xor_symptom(value: Any, expectation: Expectation) -> str | None:
+    """Whether a run shows the `symptom` named in the expectation: None where it does."""
+    shown = isinstance(value, (tuple, list)) and len(value) in (2, 3) and SYMPTOMS[expectation["symptom"]](value)
+    return None if shown else f"The run does not look like: {expectation['symptom']}."
+
+
+def stuck_at(name: str) -> Callable[[Any], bool]:
+    """The symptom of a loss that moved at first and ends on the plateau called `name`."""
+
+    def symptom(value: Any) -> bool:
+        losses = losses_of(first_run(value))
+        return (
+            losses is not None
+            and not still(losses)
+            and any(p * 0.999 <= losses[-1] <= p * 1.06 for p in PLATEAUS[name])
+        )
+
+    return symptom
+
+
+def still(losses: np.ndarray) -> bool:
+    """Whether a loss never moved."""
+    return bool(np.ptp(losses) <= 1e-6 * np.abs(losses).max()) if losses.size else False
+
+
+def never_moved(value: Any) -> bool:
+    """The symptom of a gradient that is zero from the start."""
+    losses = losses_of(first_run(value))
+    return losses is not None and losses.size > 1 and still(losses)
+
+
+def still_falling(value: Any) -> bool:
+    """The symptom of too short a run: at its end the loss still falls."""
+    losses = losses_of(first_run(value))
+    return (
+        losses is not None
+        and losses.size >= LEAST_STEPS
+        and TRAINED <= losses[-1] < 0.98 * losses[int(-0.1 * losses.size) - 1]
+    )
+
+
+def probabilities(value: Any) -> bool:
+    """The symptom of predictions that are no labels."""
+    run = first_run(value)
+    labels = labels_of(run) if isinstance(run, (tuple, list)) and len(run) == 2 else None
+    return labels is not None and all(type(x) is float for x in labels) and any(x not in (0, 1) for x in labels)
+
+
+def one_loss(value: Any) -> bool:
+    """The symptom of a single loss where a list of them was asked for."""
+    run = first_run(value)
+    losses = as_array(run[0]) if isinstance(run, (tuple, list)) and len(run) == 2 else None
+    return losses is not None and losses.size == 1
+
+
+def two_results(value: Any) -> bool:
+    """The symptom of a seed that does not decide the run."""
+    return len(value) == 3 and not equal(losses_of(value[0]), losses_of(value[1]))
+
+
+def seed_ignored(value: Any) -> bool:
+    """The symptom of a run that is the same for every seed."""
+    return len(value) == 3 and all(equal(losses_of(value[0]), losses_of(run)) for run in value[1:])
+
+
+def first_run(value: Any) -> Any:
+    """The first of three runs, or the only one."""
+    return value[0] if len(value) == 3 else value
+
+
+SYMPTOMS: dict[str, Callable[[Any], bool]] = {
+    "never moved": never_moved,
+    **{f"stuck: {name}": stuck_at(name) for name in PLATEAUS},
+    "still falling": still_falling,
+    "probabilities": probabilities,
+    "one loss": one_loss,
+    "two results": two_results,
+    "seed ignored": seed_ignored,
+}

@@ -106,10 +106,12 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Misconception:
-    """A wrong answer that learners write, and the sentence they are told."""
+    """A wrong answer that learners write, and the sentence they are told. `looks` is an expectation that such answers
+    meet, where their numbers differ from learner to learner."""
 
     sentence: str
     functions: dict[str, Callable[..., Any]]
+    looks: dict[str, Any] | None = None
 
 
 class Exercise:
@@ -163,13 +165,15 @@ class Exercise:
         self.alternatives[function.__name__] = {**self.references, self.name: function}
         return function
 
-    def misconception(self, sentence: str, function: str | None = None) -> Callable[[F], F]:
-        """Add a wrong answer with the sentence that it is told; `function` names which of several functions is
-        wrong."""
+    def misconception(
+        self, sentence: str, function: str | None = None, looks: dict[str, Any] | None = None
+    ) -> Callable[[F], F]:
+        """Add a wrong answer with the sentence that it is told; `function` names which of several functions is wrong,
+        `looks` is an expectation to know it by where its numbers are not always the same."""
 
         def add(wrong: F) -> F:
             self.misconceptions[wrong.__name__] = Misconception(
-                sentence, {**self.references, (function or self.name): wrong}
+                sentence, {**self.references, (function or self.name): wrong}, looks
             )
             return wrong
 
@@ -203,8 +207,11 @@ class Exercise:
         """A case as plain data, with what each misconception would answer where it would be wrong."""
         call = self.call_as_data(one)
         expected = self.expectation(one)
-        mistakes = {}
+        mistakes: dict[str, Any] = {}
         for name, wrong in self.misconceptions.items():
+            if wrong.looks is not None:
+                mistakes[name] = {"looks": wrong.looks}
+                continue
             observation = calling.perform(wrong.functions, call, self.seconds)
             if judging.problem(observation, expected) is not None:
                 mistakes[name] = {k: v for k, v in observation.items() if k != "line"}

@@ -130,4 +130,8 @@ def concerns(one: Played, mistake: str) -> bool:
 def explains(one: Played, mistake: str) -> bool:
     """Whether a failed case went as the mistake would have made it go."""
     known = one.case["mistakes"].get(mistake)
-    return one.problem is not None and known is not None and alike(one.observation, known, one.case["expected"])
+    if one.problem is None or known is None:
+        return False
+    if "looks" in known:
+        return problem(one.observation, known["looks"]) is None
+    return alike(one.observation, known, one.case["expected"])

@@ -142,6 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("command", metavar="COMMAND", choices=[c.name for c in COMMANDS], help=argparse.SUPPRESS)
     # What follows the name is the subcommand's own business, --help included.
     name = parser.parse_args(arguments[:1]).command
+    # nbgrader calls its own tools by their bare names.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     try:
         return next(c for c in COMMANDS if c.name == name).run(arguments[1:])
     except KeyboardInterrupt:

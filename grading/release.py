@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import SaveCells
 from traitlets.config.loader import Config, PyFileConfigLoader
 
 SETTINGS = "nbgrader_config.py"
@@ -24,6 +25,7 @@ def release(name: str, root: Path) -> str:
         shutil.copy(root / "solutions" / name / f"{name}.ipynb", source)
         converter = GenerateAssignment(coursedir=course(Path(folder), name, settings), config=settings)
         converter.no_database = True
+        converter.preprocessors = [one for one in converter.preprocessors if one is not SaveCells]  # no gradebook
         converter.log.setLevel(logging.ERROR)
         converter.start()
         return (Path(folder) / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8")

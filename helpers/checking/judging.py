@@ -13,6 +13,7 @@ import numpy as np
 
 from helpers.checking import plain
 from helpers.checking.calling import Observation
+from helpers.checking.capacity import capacity
 from helpers.checking.comparing import Expectation, as_array, close, kind_of, numbers
 from helpers.checking.runs import follows, repeats, xor_symptom, xor_training
 
@@ -77,4 +78,5 @@ JUDGES: dict[str, Judge] = {
     "xor_training": xor_training,
     "repeats": repeats,
     "xor_symptom": xor_symptom,
+    "capacity": capacity,
 }

@@ -57,7 +57,8 @@ class Step:
         # Not resolved: .venv/bin/python is a link, and what it links to is not the environment.
         python = Path(sys.executable)
         shown = python.relative_to(ROOT) if python.is_relative_to(ROOT) else python
-        return shlex.join([*(f"{k}={v}" for k, v in self.environment.items()), str(shown), *self.arguments])
+        settings = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        return " ".join([*settings, shlex.join([str(shown), *self.arguments])])
 
     def run(self) -> int:
         """Run the step in the root of the repository and return its exit status."""

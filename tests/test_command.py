@@ -1,0 +1,249 @@
+"""The infograd command, and the wrapper that installs it: real environments of a tiny project that needs no index."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grading import command
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PYPROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "infograd"
+version = "0"
+"""
+
+# A build backend of the standard library alone. Its wheel holds the infograd command, which prints its arguments.
+BACKEND = """
+import os, pathlib, signal, zipfile
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    if "BLOCK" in os.environ:
+        pathlib.Path(os.environ["BLOCK"]).write_text("in the midst of installing")
+        signal.pause()
+    if "FAIL" in os.environ:
+        raise RuntimeError("the backend was told to fail")
+    with zipfile.ZipFile(pathlib.Path(folder, "infograd-0-py3-none-any.whl"), "w") as wheel:
+        info = "infograd-0.dist-info/"
+        code = "import sys\\ndef main():\\n    print('ran', *sys.argv[1:])\\n    return 3\\n"
+        wheel.writestr("infograd_command.py", code)
+        wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: infograd\\nVersion: 0\\n")
+        wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(info + "entry_points.txt", "[console_scripts]\\ninfograd = infograd_command:main\\n")
+        wheel.writestr(info + "RECORD", "")
+    return "infograd-0-py3-none-any.whl"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "a course"  # with a space: people have them
+    folder.mkdir()
+    shutil.copy(ROOT / "infograd", folder)
+    (folder / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
+    (folder / "backend.py").write_text(BACKEND, encoding="utf-8")
+    (folder / "constraints.txt").write_text("# nothing is locked\n", encoding="utf-8")
+    return folder
+
+
+def environment(**extra: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON", "COV_"))}
+    return kept | {"PIP_NO_INDEX": "1", "INFOGRAD_PYTHON": sys.executable} | extra
+
+
+def door(project: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    line = ["sh", str(project / "infograd"), *arguments]
+    return subprocess.run(line, env=environment(**extra), cwd="/", capture_output=True, text=True, check=False)
+
+
+def tool_folder(folder: Path, **scripts: str) -> str:
+    """A PATH that has the system's plain tools but no Python, and these scripts."""
+    folder.mkdir()
+    for tool in ("sh", "cat", "cksum", "dirname", "head", "mkdir", "mv", "rm", "tail"):
+        (folder / tool).symlink_to(shutil.which(tool) or pytest.fail(f"there is no {tool}"))
+    for name, text in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+def test_the_first_run_installs_and_later_ones_only_when_the_lock_or_the_place_changes(project: Path) -> None:
+    first = door(project, "lab", "--port", "9 9")
+    assert (first.stdout, first.returncode) == ("ran lab --port 9 9\n", 3)
+    assert "making the environment" in first.stderr
+
+    again = door(project, "lab")
+    assert (again.stdout, again.stderr) == ("ran lab\n", "")
+
+    (project / "constraints.txt").write_text("tqdm==4.0\n", encoding="utf-8")
+    changed = door(project, "lab")
+    assert changed.stdout == "ran lab\n"
+    assert "bringing the environment in .venv up to date" in changed.stderr
+    assert "afresh" not in changed.stderr
+
+    moved = project.rename(project.with_name("moved"))
+    elsewhere = door(moved, "lab")
+    assert elsewhere.stdout == "ran lab\n"
+    assert f".venv was made for Python 3.{sys.version_info.minor} at {project}; starting afresh" in elsewhere.stderr
+
+
+def test_an_interrupted_installation_is_noticed_and_begun_again(project: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    line = ["sh", str(project / "infograd"), "lab"]
+    first = subprocess.Popen(line, env=environment(BLOCK=str(pipe)), start_new_session=True, stderr=subprocess.PIPE)
+    assert pipe.read_text(encoding="utf-8") == "in the midst of installing"
+
+    second = door(project, "lab")
+    assert second.returncode == 1
+    assert f"process {first.pid} is installing" in second.stderr
+
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    third = door(project, "lab")
+    assert (third.stdout, third.returncode) == ("ran lab\n", 3)
+    assert "the last installation was interrupted; starting afresh" in third.stderr
+
+
+def test_a_failed_installation_says_why_and_is_tried_again(project: Path) -> None:
+    failed = door(project, "lab", FAIL="1")
+    assert (failed.stdout, failed.returncode) == ("", 1)
+    assert "the backend was told to fail" in failed.stderr
+    assert "the installation failed" in failed.stderr
+
+    mended = door(project, "lab")
+    assert mended.stdout == "ran lab\n"
+    assert "interrupted" not in mended.stderr
+
+
+@pytest.mark.parametrize(
+    ("scripts", "said"),
+    [
+        ({}, "Python 3.11 or newer is needed"),
+        ({"python3": "exit 1"}, "Python 3.11 or newer is needed"),
+        (
+            {"python3": f'case "$*" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"'},
+            f"python3 (Python 3.{sys.version_info.minor}) lacks its venv module. "
+            f"On Debian and Ubuntu: apt install python3.{sys.version_info.minor}-venv",
+        ),
+    ],
+    ids=["no Python", "an old Python", "no venv module"],
+)
+def test_without_a_fit_python_the_remedy_is_named(
+    project: Path, tmp_path: Path, scripts: dict[str, str], said: str
+) -> None:
+    result = door(project, "lab", PATH=tool_folder(tmp_path / "tools", **scripts), INFOGRAD_PYTHON="")
+    assert (result.stdout, result.returncode) == ("", 1)
+    assert said in result.stderr
+    assert not (project / ".venv").exists()
+
+
+def test_a_python_that_is_asked_for_and_unfit_is_named(project: Path) -> None:
+    result = door(project, "lab", INFOGRAD_PYTHON="/nowhere/python3")
+    assert result.returncode == 1
+    assert "INFOGRAD_PYTHON=/nowhere/python3 is not a Python 3.11 or newer" in result.stderr
+
+
+def test_a_subcommand_gets_everything_after_its_name_and_its_module_is_imported_only_then(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    module = "import sys\ndef main(arguments):\n    print(arguments)\n    return 5\n"
+    (tmp_path / "later_subcommand.py").write_text(module, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    later = command.Command("later", "later_subcommand:main", "come later")
+    monkeypatch.setattr(command, "COMMANDS", (*command.COMMANDS, later))
+    with pytest.raises(SystemExit, match="0"):
+        command.main(["--help"])
+    assert "later_subcommand" not in sys.modules
+    assert command.main(["later", "--help", "-x", "1"]) == 5
+
+
+def test_help_lists_every_command_and_an_unknown_one_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        command.main(["--help"])
+    shown = capsys.readouterr().out
+    assert all(f"  {c.name} " in shown and c.summary in shown for c in command.COMMANDS)
+    with pytest.raises(SystemExit, match="2"):
+        command.main(["labs"])
+    assert "invalid choice: 'labs'" in capsys.readouterr().err
+
+
+def test_the_command_itself_imports_nothing_heavy() -> None:
+    code = "import grading.command, sys; print(*{m.partition('.')[0] for m in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "numpy", "nbgrader", "nbformat", "jupyterlab", "helpers"} & set(loaded)
+
+
+def test_steps_stop_at_the_first_failure_with_its_status_and_the_line_to_repeat_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def step(name: str, code: str) -> command.Step:
+        return command.Step(name, ("-c", code), {"GREETING": "good day"})
+
+    touch = f"import os; open(os.path.join({str(tmp_path)!r}, os.environ['GREETING']), 'w')"
+    steps = (
+        step("one", touch),
+        step("two", "raise SystemExit(7)"),
+        step("three", f"open({str(tmp_path / '3')!r}, 'w')"),
+    )
+    assert command.run_steps(steps[:1]) == 0
+    assert "all 1 steps passed" in capsys.readouterr().out
+    assert command.run_steps(steps) == 7
+    shown = capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["good day"]
+    assert "== 2/3 two" in shown
+    assert f"two failed after 0 s. To repeat it: {steps[1].line()}" in shown
+
+    repeated = subprocess.run(["sh", "-c", steps[1].line()], cwd=ROOT, check=False)
+    assert repeated.returncode == 7
+
+
+def test_arguments_of_test_go_to_pytest(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "test_it.py").write_text("def test_a(): pass\ndef test_b(): assert False\n", encoding="utf-8")
+    assert command.main(["test", str(tmp_path), "-k", "b", "-p", "no:nbval", "-p", "no:hypothesispytest"]) == 1
+    assert "1 failed, 1 deselected" in capfd.readouterr().out
+
+
+def test_lab_opens_jupyterlab_on_the_notebooks_without_the_panels_for_teachers(tmp_path: Path) -> None:
+    code = f"""
+import pathlib
+from grading import command
+command.NOTEBOOKS = pathlib.Path({str(tmp_path)!r})
+command.lab(["--port=9999", "--show-config-json"])
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    settings = json.loads(shown)["ServerApp"]
+    assert (settings["root_dir"], settings["port"]) == (str(tmp_path), 9999)
+    loaded = {name for name, wanted in settings["jpserver_extensions"].items() if wanted}
+    assert {name for name in loaded if "nbgrader" in name} == {"nbgrader.server_extensions.validate_assignment"}
+
+
+def test_every_panel_that_lab_hides_is_one_that_exists() -> None:
+    page = json.loads((command.LEARNER_SETTINGS / "labconfig" / "page_config.json").read_text(encoding="utf-8"))
+    panels = [name for name in page["disabledExtensions"] if name.startswith("@jupyter/nbgrader:")]
+    scripts = Path(sys.prefix, "share/jupyter/labextensions/@jupyter/nbgrader/static").glob("*.js")
+    installed = "".join(path.read_text(encoding="utf-8") for path in scripts)
+    assert len(panels) == 5
+    assert all(f'"{name}"' in installed for name in panels)
+
+
+def test_lab_without_notebooks_says_how_to_make_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "NOTEBOOKS", tmp_path / "notebooks")
+    assert command.main(["lab"]) == 1
+    assert "infograd build" in capsys.readouterr().err

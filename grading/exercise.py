@@ -16,6 +16,9 @@
     @entropy.misconception("These are bits, not nats.")   # a wrong one, and what the learner is told
     def bits(p): ...
 
+    @entropy.breaks_rule                                  # one that the source rules must refuse
+    def from_scipy(p): ...
+
 A criterion's function draws its cases from `rng`: once from a public seed for the answer key, afresh for each
 submission from a recorded seed."""
 
@@ -126,6 +129,7 @@ class Exercise:
         self.criteria: list[Criterion] = []
         self.misconceptions: dict[str, Misconception] = {}
         self.alternatives: dict[str, dict[str, Callable[..., Any]]] = {}
+        self.rule_breakers: dict[str, dict[str, Callable[..., Any]]] = {}
         self.oracles: dict[str, tuple[Callable[..., Any], float]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
@@ -178,6 +182,11 @@ class Exercise:
             return wrong
 
         return add
+
+    def breaks_rule(self, function: F) -> F:
+        """Add an answer that the source rules must refuse, whatever its numbers."""
+        self.rule_breakers[function.__name__] = {**self.references, self.name: function}
+        return function
 
     def as_data(self, seed: int | None = None) -> dict[str, Any]:
         """The exercise as plain data: its public cases and, with a submission's `seed`, hidden ones behind them."""

@@ -53,7 +53,7 @@ def _reject(values: Tensor, name: str, bad: Tensor, rule: str, prefix: str = "")
     if bad.any():
         index = bad.nonzero()[0].tolist()
         place = f"{name}{index}" if index else name
-        raise ValueError(f"{name} {rule}, but {prefix}{place} is {values[tuple(index)].item():.6g}")
+        raise ValueError(f"{name} {rule}, but {prefix}{place} is {values[tuple(index)].item():.9g}")
 
 
 def _pair(p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:

@@ -29,6 +29,10 @@ HIDDEN_WAYS = {
     "marshal", "gc", "inspect", "get_ipython", "__globals__", "__code__", "__subclasses__", "__loader__", "runpy",
 }  # fmt: skip
 
+HARMLESS = {"helpers.check", "helpers.hint", "helpers.progress"} | {
+    f"helpers.checking.{name}" for name in ("check.check", "check.hint", "progress.progress")
+}
+
 
 def violation(tree: ast.AST, rules: dict[str, Any], scope: Scope) -> str | None:
     """The sentence of the first rule that the answer breaks, or None. `scope` tells what a name from outside means: a
@@ -41,6 +45,8 @@ def violation(tree: ast.AST, rules: dict[str, Any], scope: Scope) -> str | None:
         parts = path.split(".")
         if hidden := HIDDEN_WAYS.intersection(parts):
             return f"{sorted(hidden)[0]} hides what is called; write the call out. {rules.get('because', '')}".strip()
+        if path in HARMLESS:
+            continue
         if any(path == module or path.startswith(module + ".") for module in modules):
             return f"{path} is not an answer here. {rules.get('because', '')}".strip()
         if found := forbid.intersection(parts if imported else parts[-1:]):
@@ -139,11 +145,15 @@ def meaning_of(value: Any, home: str | None) -> Meaning:
 
 
 def tree_of(function: Any) -> ast.AST | None:
-    """The syntax tree of a live function, or None where its text cannot be had."""
+    """The syntax tree of a live function, or None where its text cannot be had. The text of a lambda is its whole line; only
+    the lambdas on it count."""
     try:
-        return ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
     except (OSError, TypeError, SyntaxError, IndentationError, ValueError):
         return None
+    if getattr(function, "__name__", "") == "<lambda>":
+        return ast.Module([ast.Expr(node) for node in ast.walk(tree) if isinstance(node, ast.Lambda)], type_ignores=[])
+    return tree
 
 
 def scope_of_sources(sources: Iterable[str]) -> Scope:

@@ -1,0 +1,207 @@
+"""The notebooks as a learner and a reader find them."""
+
+import copy
+import json
+from functools import cache
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from nbgrader.validator import Validator
+
+from grading import build, release
+from grading.exercises import load, notebooks
+
+ROOT = Path(build.ROOT)
+NAMES = notebooks()
+
+
+@cache
+def solution(name):
+    return nbformat.read(ROOT / "solutions" / name / f"{name}.ipynb", as_version=4)
+
+
+@cache
+def learners(name):
+    return nbformat.read(ROOT / "notebooks" / name / f"{name}.ipynb", as_version=4)
+
+
+@pytest.fixture(scope="session", params=NAMES)
+def validated(request, tmp_path_factory):
+    """A learner's untouched notebook, run from top to bottom by nbgrader's own validator, with what that found."""
+
+    class Keeping(Validator):
+        def _preprocess(self, notebook):
+            self.executed = super()._preprocess(notebook)
+            return self.executed
+
+    folder = tmp_path_factory.mktemp(request.param)
+    file = folder / f"{request.param}.ipynb"
+    nbformat.write(learners(request.param), file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INFOGRAD_PROGRESS", str(folder / "progress.json"))
+        patch.setenv("PYTHONPATH", str(ROOT))
+        validator = Keeping()
+        validator.config.Execute.timeout = 120
+        results = validator.validate(str(file))
+    return request.param, validator.executed, results
+
+
+def text_of(output):
+    return "".join(output.get("data", {}).get("text/plain", output.get("text", "")))
+
+
+def check_cells(notebook):
+    return {c.id: c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade") and c.cell_type == "code"}
+
+
+def test_run_all_on_an_untouched_notebook_raises_nothing(validated):
+    _, executed, _ = validated
+    errors = [o for c in executed.cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"]
+    assert errors == []
+
+
+def test_every_check_of_an_untouched_notebook_says_not_attempted_and_scores_0(validated):
+    name, executed, _ = validated
+    checks = check_cells(executed)
+    assert {identity.removesuffix("-check") for identity in checks} == set(load(name))
+    for identity, cell in checks.items():
+        card, score = cell.outputs
+        assert f"{identity.removesuffix('-check')}: not attempted, 0 of" in text_of(card)
+        assert (score.output_type, text_of(score)) == ("execute_result", "0.0")
+
+
+def test_nbgraders_validation_lists_exactly_the_core_checks(validated):
+    name, executed, results = validated
+    core = {f"{exercise.name}-check" for exercise in load(name).values() if not exercise.stretch}
+    wanted = sorted(cell.source.strip() for identity, cell in check_cells(executed).items() if identity in core)
+    assert list(results) == ["failed"]
+    assert sorted(one["source"] for one in results["failed"]) == wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_executed_solution_earns_full_marks_everywhere(name):
+    for identity, cell in check_cells(solution(name)).items():
+        exercise = load(name)[identity.removesuffix("-check")]
+        card, score = cell.outputs
+        assert f"{exercise.name}: correct, {exercise.points:g} of {exercise.points:g} points" in text_of(card)
+        assert float(text_of(score)) == (0 if exercise.stretch else exercise.points)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_marks_add_up(name):
+    cells = [c.metadata.nbgrader for c in learners(name).cells if c.metadata.get("nbgrader", {}).get("grade")]
+    assert sum(c.points for c in cells if c.grade_id.endswith("-check")) == 20
+    assert [c.points for c in cells if not c.grade_id.endswith("-check")] == [2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_canary_in_every_solution_does_not_reach_the_learner(name, tmp_path):
+    planted = copy.deepcopy(solution(name))
+    canaries = []
+    for cell in planted.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            canaries.append(f"canary-{len(canaries)}-{cell.id}")
+            cell.source = cell.source.replace("### BEGIN SOLUTION", f"### BEGIN SOLUTION\n    # {canaries[-1]}")
+    target = tmp_path / "solutions" / name / f"{name}.ipynb"
+    target.parent.mkdir(parents=True)
+    nbformat.write(planted, target)
+    assert len(canaries) == len(load(name)) + 1
+    assert all(canary in target.read_text() for canary in canaries)
+    released = release.release(name, tmp_path)
+    assert "canary" not in released
+    assert "SOLUTION" not in released
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_released_folder_holds_the_notebook_and_no_outputs(name):
+    assert [file.name for file in (ROOT / "notebooks" / name).iterdir() if file.suffix != ""] == [f"{name}.ipynb"]
+    assert all(not cell.outputs for cell in learners(name).cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_answer_key_holds_no_hidden_case_and_no_code(name):
+    text = (ROOT / "helpers" / "keys" / f"{name}.json").read_text()
+    assert '"hidden"' not in text
+    assert "lambda" not in text
+    assert "def " not in text
+    calls = {json.dumps(case["call"]) for e in json.loads(text)["exercises"].values() for c in e["criteria"] for case in c["cases"]}
+    for exercise in load(name).values():
+        drawn = [json.dumps(exercise.call_as_data(one)) for c in exercise.criteria for one in exercise.draw(c, seed=2**31 + 7)]
+        assert set(drawn) - calls, f"{exercise.name}: every hidden case is a public one"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_picture_has_an_alternative_text(name):
+    for cell in solution(name).cells:
+        for output in cell.get("outputs", ()):
+            html = "".join(output.get("data", {}).get("text/html", ""))
+            assert html.count("<img") == html.count("alt=")
+            assert "image/png" not in output.get("data", {}) or output.metadata["image/png"]["alt"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_exercises_stand_alone(name):
+    """No cell outside an exercise's own uses what a learner writes: figures and facts come from the helpers."""
+    source = jupytext.read(build.source_of(name, ROOT), fmt="py:percent")
+    written = set(load(name))
+    for cell in source.cells:
+        if cell.cell_type == "code" and "nbgrader" not in cell.metadata:
+            for line in cell.source.splitlines():
+                for exercise in written:
+                    called = line.replace(f".{exercise}(", "")
+                    assert f"{exercise}(" not in called, f"{exercise} is used in: {line}"
+
+
+class TestBuild:
+    def test_a_difference_is_found_in_each_product_and_named(self, tmp_path, capsys, monkeypatch):
+        name = NAMES[0]
+        for product in build.products(name):
+            (tmp_path / product).parent.mkdir(parents=True, exist_ok=True)
+            text = (ROOT / product).read_text()
+            (tmp_path / product).write_text(text)
+            assert build.same(tmp_path / product, ROOT / product)
+            changed = text.replace("entropy", "enthalpy", 1)
+            (tmp_path / product).write_text(changed)
+            assert not build.same(tmp_path / product, ROOT / product)
+        assert not build.same(ROOT / build.products(name)[0], tmp_path / "missing.json")
+
+    def test_numbers_in_the_key_are_compared_to_12_digits(self, tmp_path):
+        product = build.products(NAMES[0])[0]
+        text = (ROOT / product).read_text()
+        digits = "1.2798542258336676"
+        assert digits in text
+        (tmp_path / "last.json").write_text(text.replace(digits, "1.2798542258336674"))
+        (tmp_path / "more.json").write_text(text.replace(digits, "1.2798542258"))
+        assert build.same(tmp_path / "last.json", ROOT / product)
+        assert not build.same(tmp_path / "more.json", ROOT / product)
+
+    def test_pictures_are_compared_for_presence(self, tmp_path):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("draw()")])
+        html = "<img alt='a' src='data:image/png;base64,{}'>"
+        files = []
+        for content in (html.format("AAAA"), html.format("BBBB"), "no picture"):
+            notebook.cells[0].outputs = [nbformat.v4.new_output("display_data", {"text/html": content})]
+            files.append(tmp_path / f"{len(files)}.ipynb")
+            nbformat.write(notebook, files[-1])
+        assert build.same(files[0], files[1])
+        assert not build.same(files[0], files[2])
+
+    def test_an_unknown_notebook_is_named(self, capsys):
+        assert build.main(["99-nothing"]) == 2
+        assert "solutions/99-nothing/99-nothing.py" in capsys.readouterr().err
+
+    def test_a_cell_that_raises_or_warns_stops_the_build(self):
+        cell = nbformat.v4.new_code_cell("x")
+        cell.outputs = [nbformat.v4.new_output("error", ename="NameError", evalue="x", traceback=[])]
+        with pytest.raises(build.BuildError, match="here raised NameError"):
+            build.tidy_outputs(cell, "here")
+        cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text="UserWarning: odd")]
+        with pytest.raises(build.BuildError, match="here warns"):
+            build.tidy_outputs(cell, "here")
+
+    def test_a_cell_without_an_exercise_is_named(self):
+        cell = nbformat.v4.new_code_cell("x", metadata={"nbgrader": {"grade_id": "nothing"}})
+        with pytest.raises(build.BuildError, match="no exercise for the cell with grade_id 'nothing'"):
+            build.complete(cell, NAMES[0])

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from helpers.checking import landscape_functions
+
 Elementwise = Callable[[Tensor], Tensor]
 
 
@@ -53,5 +55,6 @@ NAMED: dict[str, Callable[..., Callable[..., object]]] = {
         hellinger_generator,
         jensen_shannon_generator,
         offset_power_generator,
+        *landscape_functions.FUNCTIONS,
     )
 }

@@ -1,0 +1,63 @@
+"""The parts that the kernels for wide rows share, written for the device.
+
+A wide row is cut in two. Its *body* begins and ends at multiples of 16 bytes in memory, so that it can be read 16
+bytes at a time whatever the width of the row; its *edges* are the fewer than 2 * VECTOR elements around the body.
+A tile of the body has shape (LANES, VECTOR); each lane keeps a running (maximum, sum) of its own, and only the end of
+the row brings the lanes together (Milakov and Gimelshein, 2018, Online normalizer calculation for softmax, eq. 4).
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def aligned(offset, VECTOR: tl.constexpr):
+    """Round an offset up to a multiple of VECTOR. Written so that the compiler knows that it is one."""
+    return tl.cdiv(offset, VECTOR) * VECTOR
+
+
+@triton.jit
+def body_columns(row, columns, VECTOR: tl.constexpr):
+    """Return how many columns of a row of a packed tensor belong to its body."""
+    begin = row * columns
+    return ((begin + columns) // VECTOR * VECTOR - aligned(begin, VECTOR)).to(tl.int32)
+
+
+@triton.jit
+def edge_columns(row, columns, VECTOR: tl.constexpr):
+    """Return the columns of the edges of a row, shape (2 * VECTOR,), and which of them exist."""
+    begin = row * columns
+    head = (aligned(begin, VECTOR) - begin).to(tl.int32)
+    body = body_columns(row, columns, VECTOR)
+    edge = tl.arange(0, 2 * VECTOR)
+    return tl.where(edge < head, edge, edge + body), edge < columns - body
+
+
+@triton.jit
+def lane_columns(LANES: tl.constexpr, VECTOR: tl.constexpr):
+    """Return the columns of a tile, counted from the first of the body: shape (LANES, VECTOR)."""
+    return tl.arange(0, LANES)[:, None] * VECTOR + tl.arange(0, VECTOR)[None, :]
+
+
+@triton.jit
+def finite_or_zero(maximum):
+    """Return what may be subtracted: a maximum of -inf (nothing seen yet) would turn -inf into nan."""
+    return tl.where(maximum == -float("inf"), 0.0, maximum)
+
+
+@triton.jit
+def merge(maximum, total, values):
+    """Add values of shape (lanes, n) to the running maximum and the running sum of exp(value - maximum), per lane."""
+    larger = tl.maximum(maximum, tl.max(values, 1))
+    shift = finite_or_zero(larger)
+    return larger, total * tl.exp(maximum - shift) + tl.sum(tl.exp(values - shift[:, None]), 1)
+
+
+@triton.jit
+def join(maximum, total, values):
+    """Bring lanes and further values, shape (n,), together: the maximum m and the log of the sum of exp(x - m)."""
+    largest = tl.maximum(tl.max(maximum, 0), tl.max(values, 0))
+    shift = finite_or_zero(largest)
+    return largest, tl.log(tl.sum(total * tl.exp(maximum - shift), 0) + tl.sum(tl.exp(values - shift), 0))

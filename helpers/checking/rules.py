@@ -7,80 +7,104 @@ modules  modules that may not be used at all, such as "helpers"
 require  names of which at least one must be called
 because  the sentence that the learner reads
 
-The answer is read, never run. Names are followed through imports, aliases and the learner's own functions; ways to
-reach a name without writing it (eval, getattr with a computed name, importlib) are not allowed where a rule stands.
+The answer is read, never run. Names are followed through imports, aliases and the learner's own functions; ways to reach a
+name without writing it (eval, getattr with a computed name, importlib) are not allowed.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
+import symtable
+import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import FunctionType, ModuleType
 from typing import Any
 
-Meaning = str | ast.AST | None
-Scope = Callable[[str], Meaning]
+Meaning = str | ast.AST
+Scope = Callable[[str], Sequence[Meaning] | None]
 
-HIDDEN_WAYS = {
-    "eval", "exec", "compile", "__import__", "importlib", "globals", "locals", "vars", "builtins", "__builtins__",
-    "__dict__", "__getattribute__", "attrgetter", "methodcaller", "modules", "_C", "ops", "ctypes", "pickle",
-    "marshal", "gc", "inspect", "get_ipython", "__globals__", "__code__", "__subclasses__", "__loader__", "runpy",
+# Built-in functions, attributes and modules by which a name can be reached without being written.
+HIDDEN_NAMES = {
+    "eval", "exec", "compile", "globals", "locals", "vars", "getattr", "setattr", "get_ipython",
+    "__import__", "__builtins__", "__loader__",
 }  # fmt: skip
-
-HARMLESS = {"helpers.check", "helpers.hint", "helpers.progress"} | {
-    f"helpers.checking.{name}" for name in ("check.check", "check.hint", "progress.progress")
-}
+HIDDEN_ATTRIBUTES = {
+    "__dict__", "__getattribute__", "__getattr__", "__globals__", "__builtins__", "__code__", "__subclasses__", "__loader__",
+    "__import__", "attrgetter", "methodcaller", "_C", "get_ipython",
+}  # fmt: skip
+HIDDEN_MODULES = (
+    "builtins", "ctypes", "gc", "importlib", "inspect", "marshal", "pickle", "runpy", "sys.modules", "torch.ops",
+)  # fmt: skip
+# Where a function without a Python module of its own is known from, most telling first.
+HOMES = ("torch.nn.functional", "torch.special", "torch.linalg", "torch", "scipy.special", "numpy")
 
 
 def violation(tree: ast.AST, rules: dict[str, Any], scope: Scope) -> str | None:
-    """The sentence of the first rule that the answer breaks, or None. `scope` tells what a name from outside means: a
-    dotted path, the syntax tree of the learner's own definition, or None."""
+    """The sentence of the first rule that the answer breaks, or None. `scope` tells what a name from outside may mean:
+    dotted paths, syntax trees of the learner's own definitions; None where it is defined nowhere."""
     if not rules:
         return None
     forbid, modules, require = (set(rules.get(key, ())) for key in ("forbid", "modules", "require"))
+    because = rules.get("because", "")
     met = not require
-    for path, imported in mentioned(tree, scope):
+    for path, rooted in mentioned(tree, scope):
         parts = path.split(".")
-        if hidden := HIDDEN_WAYS.intersection(parts):
-            return f"{sorted(hidden)[0]} hides what is called; write the call out. {rules.get('because', '')}".strip()
-        if path in HARMLESS:
-            continue
-        if any(path == module or path.startswith(module + ".") for module in modules):
-            return f"{path} is not an answer here. {rules.get('because', '')}".strip()
-        if found := forbid.intersection(parts if imported else parts[-1:]):
-            return f"{sorted(found)[0]} is not an answer here. {rules.get('because', '')}".strip()
+        if hidden := hiding(path, parts, rooted):
+            return f"{hidden} hides what is called; write the call out. {because}".strip()
+        if any(within(path, module) if rooted else module.split(".")[-1] in parts for module in modules):
+            return f"{path} is not an answer here. {because}".strip()
+        if found := forbid.intersection(parts):
+            return f"{sorted(found)[0]} is not an answer here. {because}".strip()
         met = met or bool(require.intersection(parts))
     if not met:
-        return f"The answer does not use {' or '.join(rules['require'])}. {rules.get('because', '')}".strip()
+        return f"The answer does not use {' or '.join(rules['require'])}. {because}".strip()
     return None
 
 
+def hiding(path: str, parts: list[str], rooted: bool) -> str | None:
+    """The part of a path by which another name could be reached unseen."""
+    if rooted and (path in HIDDEN_NAMES or any(within(path, module) for module in HIDDEN_MODULES)):
+        return path
+    return next((part for part in parts if part in HIDDEN_ATTRIBUTES), None)
+
+
+def within(path: str, module: str) -> bool:
+    """Whether a dotted path is a module or in it."""
+    return path == module or path.startswith(module + ".")
+
+
 def mentioned(tree: ast.AST, scope: Scope) -> Iterator[tuple[str, bool]]:
-    """Every dotted name that the answer mentions, with whether it comes from an import; the learner's own functions are
-    followed, once each."""
+    """Every dotted path that the answer mentions, with whether it starts at a name from outside (else at a local name or an
+    expression); the learner's own definitions are followed, once each."""
     queue, seen = [tree], set[str]()
     while queue:
         body = queue.pop()
         imports = dict(imported_names(body))
-        local = defined_names(body)
-        for _, path in imported_names(body):
-            yield path, True
+        outside = global_names(body)
+        yield from ((path, True) for _, path in imported_names(body))
         for chain, root in chains(body):
             if root in imports:
-                yield ".".join([imports[root], *chain]), True
+                yield dotted(imports[root], *chain), True
                 continue
-            meaning = scope(root) if root and root not in local else None
-            if isinstance(meaning, str):
-                yield ".".join([meaning, *chain]), True
-            elif chain:
-                yield ".".join(chain), False
-            elif root in HIDDEN_WAYS:
-                yield root, False
-            if isinstance(meaning, ast.AST) and root not in seen:
+            meanings = scope(root) if root in outside else []
+            if meanings is None:  # a built-in name, or one from a star import
+                yield dotted(root, *chain), True
+                continue
+            paths = [meaning for meaning in meanings if isinstance(meaning, str)]
+            yield from ((dotted(path, *chain), True) for path in paths)
+            if chain and not paths:
+                yield dotted(*chain), False
+            if root not in seen:
                 seen.add(root)
-                queue.append(meaning)
+                queue += [meaning for meaning in meanings if isinstance(meaning, ast.AST)]
+
+
+def dotted(*names: str) -> str:
+    """A dotted path; `sys` by itself may be asked for its modules later."""
+    return "sys.modules" if names == ("sys",) else ".".join(names)
 
 
 def imported_names(tree: ast.AST) -> Iterator[tuple[str, str]]:
@@ -88,88 +112,139 @@ def imported_names(tree: ast.AST) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield (
-                    (alias.asname, alias.name) if alias.asname else (alias.name.split(".")[0], alias.name.split(".")[0])
-                )
+                package = alias.name.split(".")[0]
+                yield (alias.asname, alias.name) if alias.asname else (package, package)
                 yield f"import {alias.name}", alias.name
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 yield alias.asname or alias.name, f"{node.module or ''}.{alias.name}".removesuffix(".*")
 
 
-def defined_names(tree: ast.AST) -> set[str]:
-    """Names that `tree` binds itself: parameters, assignments, loops. An assigned alias is seen where it is
-    assigned."""
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)}
-    names |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    inner = (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef)))
-    return names | {node.name for node in inner}
+def global_names(tree: ast.AST) -> set[str]:
+    """Names that some scope in `tree` looks up outside of it, by Python's own rules."""
+    try:
+        tables = [symtable.symtable(ast.unparse(tree), "answer", "exec")]
+    except (SyntaxError, ValueError, RecursionError):
+        return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names = set()
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        top = table.get_type() == "module"  # what a default, a decorator or an assigned expression mentions
+        names |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
+    return names
 
 
 def chains(tree: ast.AST) -> Iterator[tuple[list[str], str]]:
-    """(attributes, root name) of every name and attribute; the root is "" where it is an expression."""
+    """(attributes, root name) of every name and attribute, the longest chain of each; the root is "" where it is an
+    expression. `getattr(x, "name")` counts as x.name."""
+    inner = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node not in inner:
             yield [], node.id
-        elif isinstance(node, ast.Attribute):
+        elif isinstance(node, ast.Attribute) and node not in inner:
             attributes, base = [node.attr], node.value
             while isinstance(base, ast.Attribute):
+                inner.add(base)
                 attributes.insert(0, base.attr)
                 base = base.value
+            inner.add(base)
             yield attributes, base.id if isinstance(base, ast.Name) else ""
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "hasattr"):
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
             name = node.args[1] if len(node.args) > 1 else None
-            known = isinstance(name, ast.Constant) and isinstance(name.value, str)
-            yield [str(name.value) if known and isinstance(name, ast.Constant) else "__getattribute__"], ""
+            if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                inner.add(node.func)
+                yield [name.value], ""
 
 
 def scope_of(function: Any) -> Scope:
     """What names mean to a live function: read from its module's globals."""
     space = getattr(function, "__globals__", {})
-
-    def meaning(name: str) -> Meaning:
-        return meaning_of(space[name], getattr(function, "__module__", None)) if name in space else None
-
-    return meaning
+    home = getattr(function, "__module__", None)
+    return lambda name: meanings_of(space[name], home) if name in space else None
 
 
-def meaning_of(value: Any, home: str | None) -> Meaning:
-    """A module or a foreign function as its dotted path; a function of the learner's own as its syntax tree."""
+def meanings_of(value: Any, home: str | None) -> list[Meaning]:
+    """A module or a foreign function as its dotted path; a function or class of the learner's own as its syntax tree."""
     if isinstance(value, ModuleType):
-        return value.__name__
-    if isinstance(value, FunctionType) and value.__module__ == home:
-        return tree_of(value)
-    if isinstance(value, (FunctionType, BuiltinFunctionType, type)) or type(value).__name__ == "OpOverloadPacket":
-        return f"{getattr(value, '__module__', None) or 'builtins'}.{value.__name__}"
-    return None
+        return [value.__name__]
+    if isinstance(value, (FunctionType, type)) or hasattr(type(value), "__wrapped__") or hasattr(value, "__wrapped__"):
+        value = inspect.unwrap(value)
+        if value.__module__ == home:
+            tree = tree_of(value)
+            return [] if tree is None else [tree]
+    if not callable(value):
+        return []
+    target = getattr(value, "func", value)  # functools.partial
+    return [known_as(target if isinstance(getattr(target, "__name__", None), str) else type(target))]
+
+
+def known_as(value: Any) -> str:
+    """The dotted path under which a function or class of a library is known: torch.special.entr, not torch._C._special..."""
+    name = value.__name__
+    for home in HOMES:
+        module = sys.modules.get(home)
+        for known in (name, name.partition("_")[2]):
+            if known and getattr(module, known, None) is value:
+                return f"{home}.{known}"
+    return f"{value.__module__}.{name}" if isinstance(value.__module__, str) else name
 
 
 def tree_of(function: Any) -> ast.AST | None:
-    """The syntax tree of a live function, or None where its text cannot be had. The text of a lambda is its whole line; only
-    the lambdas on it count."""
+    """The syntax tree of a live function, or None where its text cannot be had."""
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
-    except (OSError, TypeError, SyntaxError, IndentationError, ValueError):
+        return ast.parse(textwrap.dedent(inspect.getsource(inspect.unwrap(function))))
+    except (OSError, TypeError, SyntaxError, ValueError):
         return None
-    if getattr(function, "__name__", "") == "<lambda>":
-        return ast.Module([ast.Expr(node) for node in ast.walk(tree) if isinstance(node, ast.Lambda)], type_ignores=[])
-    return tree
+
+
+def violation_in_sources(names: Iterable[str], sources: Iterable[str], rules: dict[str, Any]) -> str | None:
+    """The first rule broken by what `names` stand for in the cells of a notebook, read from their text alone."""
+    return violation(ast.parse("\n".join(names)), rules, scope_of_sources(sources))
 
 
 def scope_of_sources(sources: Iterable[str]) -> Scope:
-    """What names mean to the cells of a notebook, by their text alone; the last definition of a name counts."""
-    meanings: dict[str, Meaning] = {}
+    """What names may mean to the cells of a notebook, by their text alone. Every binding of a name counts, wherever it
+    stands: text does not tell which of them is in force when the answer runs."""
+    meanings: defaultdict[str, list[Meaning]] = defaultdict(list)
     for source in sources:
         try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError):
+            tree = ast.parse(without_magics(source))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
-        meanings.update({name: path for name, path in imported_names(tree) if " " not in name})
-        for node in tree.body:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-                meanings[node.name] = node
-            elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                names = {leaf.id for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)}
-                meanings.update(dict.fromkeys(names, node.value))
-    return meanings.get
+        for name, path in imported_names(tree):
+            meanings[name].append(path)
+        for node in ast.walk(tree):
+            for name, value in bindings(node):
+                meanings[name].append(value)
+    return lambda name: meanings.get(name)
+
+
+def bindings(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """(name, what it is bound to) for a definition or an assignment. An assignment to an attribute or an item counts for the
+    name that it hangs on."""
+    targets: list[ast.AST] = []
+    value: ast.AST | None = None
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        yield node.name, node
+    elif isinstance(node, ast.Assign):
+        targets, value = list(node.targets), node.value
+    elif isinstance(node, (ast.AnnAssign, ast.AugAssign, ast.NamedExpr)):
+        targets, value = [node.target], node.value
+    elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
+        targets, value = [node.target], node.iter
+    elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+        targets, value = [node.optional_vars], node.context_expr
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr" and node.args:
+        targets, value = [node.args[0]], node
+    if value is not None:
+        yield from ((leaf.id, value) for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name))
+
+
+def without_magics(source: str) -> str:
+    """A cell's text as the Python that IPython makes of it, so that a magic does not hide the rest of its cell."""
+    try:
+        from IPython.core.inputtransformer2 import TransformerManager
+    except ImportError:
+        return source
+    return str(TransformerManager().transform_cell(source))

@@ -7,20 +7,21 @@ modules  modules that may not be used at all, such as "helpers"
 require  names of which at least one must be called
 because  the sentence that the learner reads
 
-The answer is read, never run. Names are followed through imports, aliases and the learner's own functions; ways to reach a
-name without writing it (eval, getattr with a computed name, importlib) are not allowed.
+The answer is read, never run. Names are followed through imports, aliases and the learner's own functions; ways to
+reach a name without writing it (eval, getattr with a computed name, importlib) are not allowed.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 import symtable
 import sys
 import textwrap
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 Meaning = str | ast.AST
@@ -32,8 +33,8 @@ HIDDEN_NAMES = {
     "__import__", "__builtins__", "__loader__",
 }  # fmt: skip
 HIDDEN_ATTRIBUTES = {
-    "__dict__", "__getattribute__", "__getattr__", "__globals__", "__builtins__", "__code__", "__subclasses__", "__loader__",
-    "__import__", "attrgetter", "methodcaller", "_C", "get_ipython",
+    "__dict__", "__getattribute__", "__getattr__", "__globals__", "__builtins__", "__code__", "__subclasses__",
+    "__loader__", "__import__", "attrgetter", "methodcaller", "_C", "get_ipython",
 }  # fmt: skip
 HIDDEN_MODULES = (
     "builtins", "ctypes", "gc", "importlib", "inspect", "marshal", "pickle", "runpy", "sys.modules", "torch.ops",
@@ -77,8 +78,8 @@ def within(path: str, module: str) -> bool:
 
 
 def mentioned(tree: ast.AST, scope: Scope) -> Iterator[tuple[str, bool]]:
-    """Every dotted path that the answer mentions, with whether it starts at a name from outside (else at a local name or an
-    expression); the learner's own definitions are followed, once each."""
+    """Every dotted path that the answer mentions, with whether it starts at a name from outside (else at a local name
+    or an expression); the learner's own definitions are followed, once each."""
     queue, seen = [tree], set[str]()
     while queue:
         body = queue.pop()
@@ -138,7 +139,7 @@ def global_names(tree: ast.AST) -> set[str]:
 def chains(tree: ast.AST) -> Iterator[tuple[list[str], str]]:
     """(attributes, root name) of every name and attribute, the longest chain of each; the root is "" where it is an
     expression. `getattr(x, "name")` counts as x.name."""
-    inner = set()
+    inner: set[ast.AST] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node not in inner:
             yield [], node.id
@@ -165,29 +166,27 @@ def scope_of(function: Any) -> Scope:
 
 
 def meanings_of(value: Any, home: str | None) -> list[Meaning]:
-    """A module or a foreign function as its dotted path; a function or class of the learner's own as its syntax tree."""
+    """A module or a library's function as its dotted path; the learner's own function or class as its syntax tree."""
     if isinstance(value, ModuleType):
         return [value.__name__]
-    if isinstance(value, (FunctionType, type)) or hasattr(type(value), "__wrapped__") or hasattr(value, "__wrapped__"):
-        value = inspect.unwrap(value)
-        if value.__module__ == home:
-            tree = tree_of(value)
-            return [] if tree is None else [tree]
-    if not callable(value):
-        return []
-    target = getattr(value, "func", value)  # functools.partial
-    return [known_as(target if isinstance(getattr(target, "__name__", None), str) else type(target))]
+    target = inspect.unwrap(getattr(value, "func", value))  # functools.partial, functools.cache
+    if not isinstance(getattr(target, "__name__", None), str):
+        target = type(target)  # an object, perhaps one that can be called, such as nn.KLDivLoss()
+    if getattr(target, "__module__", None) != home:
+        return [known_as(target)] if callable(value) else []
+    tree = tree_of(target)
+    return [] if tree is None else [tree]
 
 
 def known_as(value: Any) -> str:
-    """The dotted path under which a function or class of a library is known: torch.special.entr, not torch._C._special..."""
+    """The path under which a library's function is known: torch.special.entr, not torch._C._special.special_entr."""
     name = value.__name__
     for home in HOMES:
-        module = sys.modules.get(home)
         for known in (name, name.partition("_")[2]):
-            if known and getattr(module, known, None) is value:
+            if known and getattr(sys.modules.get(home), known, None) is value:
                 return f"{home}.{known}"
-    return f"{value.__module__}.{name}" if isinstance(value.__module__, str) else name
+    module = getattr(value, "__module__", None)
+    return name if module in (None, "builtins") else f"{module}.{name}"
 
 
 def tree_of(function: Any) -> ast.AST | None:
@@ -217,12 +216,19 @@ def scope_of_sources(sources: Iterable[str]) -> Scope:
         for node in ast.walk(tree):
             for name, value in bindings(node):
                 meanings[name].append(value)
-    return lambda name: meanings.get(name)
+
+    def meaning(name: str) -> list[Meaning] | None:
+        modules = [module for module in meanings["*"] if isinstance(module, str)]
+        starred = [f"{module}.{name}" for module in modules if hasattr(sys.modules.get(module, builtins), name)]
+        builtin = [name] if hasattr(builtins, name) else []
+        return [*meanings.get(name, ()), *starred, *builtin] or None
+
+    return meaning
 
 
 def bindings(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """(name, what it is bound to) for a definition or an assignment. An assignment to an attribute or an item counts for the
-    name that it hangs on."""
+    """(name, what it is bound to) for a definition or an assignment. An assignment to an attribute or an item counts
+    for the name that it hangs on."""
     targets: list[ast.AST] = []
     value: ast.AST | None = None
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):

@@ -1,0 +1,315 @@
+"""The sandbox, seen from outside: start it warm, open a fresh process for each submission, ask it, end it.
+
+bubblewrap makes the place (`command` says all that is in it), `worker` runs inside. A submission's process is a fork of the
+warm one in namespaces of its own; it and all that it started are gone when `Inside.end` returns.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import secrets
+import select
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).resolve().parent.parent
+HEADER = struct.Struct(">I")
+SECONDS_TO_START = 180.0
+SECONDS_TO_END = 20.0
+LIBRARIES = ("torch", "numpy", "scipy", "matplotlib", "IPython", "ipywidgets", "jaxtyping", "tqdm")
+ENVIRONMENT = {
+    "HOME": "/tmp", "TMPDIR": "/tmp", "USER": "learner", "LOGNAME": "learner", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin",
+    "MPLBACKEND": "Agg", "MPLCONFIGDIR": "/tmp", "IPYTHONDIR": "/tmp", "PYTHONHASHSEED": "0",
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one submission may take; SECURITY.md has the table, and `c.Infograd.<name>` in nbgrader_config.py changes one."""
+
+    notebook_bytes: int = 10 * 2**20
+    cell_characters: int = 50_000
+    cell_seconds: float = 60.0
+    notebook_seconds: float = 300.0
+    cpu_seconds: int = 300
+    memory_bytes: int = 4 * 2**30
+    processes: int = 64
+    open_files: int = 256
+    file_bytes: int = 64 * 2**20
+    scratch_bytes: int = 256 * 2**20
+    scratch_files: int = 10_000
+    output_bytes: int = 200_000
+    frame_bytes: int = 8 * 2**20
+
+
+class NoSandbox(RuntimeError):
+    """The sandbox cannot be made here; the text says what is missing and what to do."""
+
+
+class Gone(Exception):
+    """The submission's process did not answer as it must, and has been ended; `why` is one word for it."""
+
+    def __init__(self, why: str):
+        super().__init__(why)
+        self.why = why
+
+
+class Sandbox:
+    """A warm place to run submissions in. With `confined=False` it only looks like one: for machines without bubblewrap."""
+
+    def __init__(self, limits: Limits | None = None, confined: bool = True):
+        self.limits, self.confined = limits or Limits(), confined
+        self.process: subprocess.Popen[bytes] | None = None
+        self.control: socket.socket | None = None
+        self.mapped_pages = 0
+
+    def __enter__(self) -> Sandbox:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the warm process; raises NoSandbox where it does not come up."""
+        if self.control is not None and self.process is not None and self.process.poll() is None:
+            return
+        self.close()
+        ours, theirs = socket.socketpair()
+        with tempfile.TemporaryFile() as complaints, theirs:
+            try:
+                self.process = subprocess.Popen(
+                    command(theirs.fileno(), self.confined), pass_fds=[theirs.fileno()], env=ENVIRONMENT, cwd="/",
+                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints,
+                )  # fmt: skip
+            except OSError as error:
+                raise NoSandbox(f"{error}. {REMEDY}") from error
+            theirs.close()
+            self.control = ours
+            ours.settimeout(SECONDS_TO_START)
+            try:
+                self.mapped_pages = json.loads(ours.recv(4096))["mapped_pages"]
+            except (OSError, ValueError) as error:
+                self.close()
+                raise NoSandbox(explain(complaints)) from error
+
+    def open(self) -> Inside:
+        """A fresh process for one submission; raises NoSandbox where the system refuses a step."""
+        self.start()
+        assert self.control is not None
+        channel, their_channel = socket.socketpair()
+        order, their_order = socket.socketpair()
+        limits = {**asdict(self.limits), "mapped_pages": self.mapped_pages, "confined": self.confined}
+        with their_channel, their_order:
+            files = [their_channel.fileno(), their_order.fileno()]
+            socket.send_fds(self.control, [json.dumps(limits).encode()], files)
+        inside = Inside(self, channel, order)
+        inside.await_ready()
+        return inside
+
+    def close(self) -> None:
+        """End the warm process and everything in it."""
+        if self.control is not None:
+            self.control.close()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        self.control = self.process = None
+
+
+class Inside:
+    """One submission's process, as far as it can be seen from outside: something that answers requests, or does not."""
+
+    def __init__(self, sandbox: Sandbox, channel: socket.socket, order: socket.socket):
+        self.sandbox, self.channel, self.order = sandbox, channel, order
+        self.report: dict[str, Any] | None = None
+
+    def await_ready(self) -> None:
+        """Wait until the process is shut in; nothing of the learner's has run before."""
+        try:
+            first = self.read(time.monotonic() + SECONDS_TO_END)
+        except Gone:
+            raise NoSandbox(f"{self.end().get('message', 'the sandbox did not start')}. {REMEDY}") from None
+        if first.get("ready") is not True:
+            self.end()
+            raise NoSandbox(f"{first.get('message')}. {REMEDY}")
+
+    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """Send a request, and return the reply to it. Raises Gone, and ends the process, where none comes in time or
+        anything else than one whole reply comes."""
+        number = secrets.randbits(48)
+        body = json.dumps({**request, "id": number}).encode()
+        deadline = time.monotonic() + seconds
+        try:
+            if select.select([self.channel], [], [], 0)[0]:
+                raise Gone("talks unasked" if self.channel.recv(1, socket.MSG_PEEK) else "ended")
+            self.channel.settimeout(seconds)
+            self.channel.sendall(HEADER.pack(len(body)) + body)
+            reply = self.read(deadline)
+            if type(reply.pop("id", None)) is not int or reply.pop("number", number) != number:
+                raise Gone("protocol")
+        except TimeoutError:
+            self.end()
+            raise Gone("time") from None
+        except OSError:
+            self.end()
+            raise Gone("ended") from None
+        except Gone:
+            self.end()
+            raise
+        return reply
+
+    def read(self, deadline: float) -> dict[str, Any]:
+        """One frame from the stranger. Raises Gone."""
+        (length,) = HEADER.unpack(self.read_bytes(HEADER.size, deadline))
+        if length > self.sandbox.limits.frame_bytes:
+            raise Gone("frame too large")
+        body = self.read_bytes(length, deadline)
+        try:
+            frame = json.loads(body, parse_constant=refuse)
+        except (ValueError, RecursionError):
+            raise Gone("protocol") from None
+        if type(frame) is not dict:
+            raise Gone("protocol")
+        return frame
+
+    def read_bytes(self, count: int, deadline: float) -> bytes:
+        """So many bytes, before the deadline."""
+        parts, missing = [], count
+        while missing:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Gone("time")
+            self.channel.settimeout(left)
+            try:
+                part = self.channel.recv(min(missing, 1 << 20))
+            except TimeoutError:
+                raise Gone("time") from None
+            except OSError:
+                raise Gone("ended") from None
+            if not part:
+                raise Gone("ended")
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+    def end(self) -> dict[str, Any]:
+        """End the process with all that it started, and say how it went; everything is dead when this returns."""
+        if self.report is None:
+            self.channel.close()
+            self.report = self.await_report()
+            self.order.close()
+        return self.report
+
+    def await_report(self) -> dict[str, Any]:
+        """The guard's last word. Where none comes the whole sandbox is ended, to be sure."""
+        try:
+            self.order.shutdown(socket.SHUT_WR)
+            self.order.settimeout(SECONDS_TO_END)
+            return dict(json.loads(self.order.recv(4096)))
+        except (OSError, ValueError):
+            self.sandbox.close()
+            return {"why": "lost", "memory_bytes": 0}
+
+
+def refuse(constant: str) -> float:
+    """NaN and Infinity are not JSON."""
+    raise ValueError(constant)
+
+
+# ------------------------------------------------------------------------------------------------- the place
+REMEDY = "`infograd doctor` says what the sandbox needs; --without-sandbox grades unprotected, and says so in the gradebook"
+
+
+def command(control: int, confined: bool) -> list[str]:
+    """The command that starts the warm process."""
+    if not confined:
+        paths = [str(ROOT), *site_packages()]
+        return [interpreter(), "-I", "-S", "-B", str(ROOT / "grading" / "worker.py"), "open", str(control), *paths]
+    bubblewrap = shutil.which("bwrap")
+    if bubblewrap is None:
+        raise NoSandbox(f"bubblewrap is not installed (apt install bubblewrap). {REMEDY}")
+    packages = site_packages()
+    places = [f"/course/packages/{number}" for number in range(len(packages))]
+    binds = [("--ro-bind", folder, place) for folder, place in zip(packages, places, strict=True)]
+    # fmt: off
+    return [
+        bubblewrap, *privileges(), "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net", "--unshare-cgroup-try",
+        "--hostname", "course", "--new-session", "--die-with-parent",
+        *system(), "--dir", "/course", "--dir", "/course/packages", *flat(binds), *hidden(packages, places),
+        "--ro-bind", str(ROOT / "helpers"), "/course/helpers", "--tmpfs", "/course/helpers/keys",
+        "--ro-bind", str(ROOT / "grading" / "worker.py"), "/course/worker.py",
+        "--ro-bind", str(ROOT / "grading" / "confine.py"), "/course/confine.py",
+        "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/",
+        "--chdir", "/tmp", "--clearenv", *flat(("--setenv", *pair) for pair in ENVIRONMENT.items()),
+        interpreter(), "-I", "-S", "-B", "/course/worker.py", "confined", str(control), *places,
+    ]
+    # fmt: on
+
+
+def privileges() -> list[str]:
+    """Root keeps just what it needs to become an ordinary user (see confine.leave_root); others need a user namespace."""
+    if os.getuid() == 0:
+        return ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    return ["--unshare-user", "--uid", "1000", "--gid", "1000"]
+
+
+def interpreter() -> str:
+    """The Python under the virtual environment: its own site-packages come in read-only, as a folder of data."""
+    return os.path.realpath(sys.executable)
+
+
+def site_packages() -> list[str]:
+    """The folders in which the course's libraries are installed."""
+    specs = (importlib.util.find_spec(name) for name in LIBRARIES)
+    origins = [Path(spec.origin).resolve().parent.parent for spec in specs if spec is not None and spec.origin]
+    return [str(folder) for folder in dict.fromkeys(origins)]
+
+
+def system() -> list[str]:
+    """The system's programs and libraries, and the interpreter's, read-only."""
+    arguments = ["--ro-bind", "/usr", "/usr", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+    for place in ("/bin", "/sbin", "/lib", "/lib32", "/lib64"):
+        if os.path.islink(place):
+            arguments += ["--symlink", os.readlink(place), place]
+        elif os.path.isdir(place):
+            arguments += ["--ro-bind", place, place]
+    home = Path(interpreter()).parent.parent
+    if home.is_relative_to("/usr"):
+        return arguments
+    above = [str(folder) for folder in reversed(home.parents[:-1])]  # made first: bubblewrap would close them to others
+    return [*arguments, *flat(("--dir", folder) for folder in above), "--ro-bind", str(home), str(home)]
+
+
+def hidden(packages: list[str], places: list[str]) -> list[str]:
+    """Cover what must not be seen where the course itself lies in a folder that is shown."""
+    arguments = []
+    for folder, place in [*zip(packages, places, strict=True), ("/usr", "/usr"), (str(Path(interpreter()).parent.parent),) * 2]:
+        for name in ("grading", "solutions", "classroom", "tests", ".git"):
+            secret = ROOT / name
+            if secret.is_dir() and secret.is_relative_to(folder):
+                arguments += ["--tmpfs", str(Path(place) / secret.relative_to(folder))]
+    return arguments
+
+
+def flat(groups: Any) -> list[str]:
+    """Groups of arguments as one list."""
+    return [argument for group in groups for argument in group]
+
+
+def explain(complaints: IO[bytes]) -> str:
+    """Why the warm process did not come up, from what it wrote."""
+    complaints.seek(0)
+    lines = complaints.read().decode(errors="replace").strip().splitlines()
+    return f"The sandbox does not start: {lines[-1] if lines else 'no reason was given'}. {REMEDY}"

@@ -1,0 +1,314 @@
+"""The program inside the sandbox. It can run a cell and call a function; it knows no expected value and gives no verdict.
+
+Started once, it imports the libraries and waits; for each submission it forks a guard, and the guard a process that is
+shut in (see `confine`) and serves that one submission over a socket of its own: frames of four bytes of length and
+JSON, each reply with the number of its request. Whatever this process says is judged outside as what it is: the word of
+a stranger.
+
+In the sandbox this file lies beside `confine.py` and `helpers`; there is no `grading` package.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import builtins
+import contextlib
+import importlib
+import io
+import json
+import linecache
+import os
+import signal
+import socket
+import struct
+import sys
+import traceback
+import types
+from collections.abc import Iterator
+from typing import Any
+
+HEADER = struct.Struct(">I")
+WARM = ("numpy", "torch", "scipy.special", "matplotlib.pyplot", "IPython.display", "ipywidgets", "helpers")
+MAX_MESSAGE = 300
+MAX_OUTPUTS = 50
+
+
+# ------------------------------------------------------------------------------------------------- from process to process
+def serve(control: socket.socket) -> None:
+    """Fork a guard for each submission that the grader sends: its limits, a socket to talk and a socket to stop it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # guards are not waited for
+    while True:
+        message, files, _, _ = socket.recv_fds(control, 65536, 2)
+        if not message:
+            return
+        if os.fork() == 0:
+            control.close()
+            guard(json.loads(message), *(socket.socket(fileno=file) for file in files))
+        for file in files:
+            os.close(file)
+
+
+def guard(limits: dict[str, Any], channel: socket.socket, order: socket.socket) -> None:
+    """Make namespaces, fork the submission's process in them, and watch over it. Does not return."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        if limits["confined"]:
+            confine.enter()
+        first = os.fork()
+        if first == 0:
+            order.close()
+            learner(limits, channel)
+        channel.close()
+        confine.report(order, confine.watch(first, order, limits))
+    except BaseException as error:
+        confine.report(order, {"why": "setup", "message": str(error)})
+    os._exit(0)
+
+
+def learner(limits: dict[str, Any], channel: socket.socket) -> None:
+    """The submission's process, from its first step to its last. Does not return."""
+    try:
+        silence()
+        if limits["confined"]:
+            confine.seal(limits)
+        send(channel, {"ready": True})
+    except BaseException as error:
+        send(channel, {"ready": False, "message": str(error)})
+        os._exit(1)
+    with contextlib.suppress(OSError):
+        answer_requests(channel, limits)
+    os._exit(0)
+
+
+def silence() -> None:
+    """Nothing to read from the terminal, nowhere to write to it, no terminal."""
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nothing, standard)
+    os.close(nothing)
+
+
+def answer_requests(channel: socket.socket, limits: dict[str, Any]) -> None:
+    """Run cells and call functions until the grader hangs up."""
+    main = types.ModuleType("__main__")
+    sys.modules["__main__"] = main
+    main.__dict__.update(display=display, get_ipython=lambda: Shell(main.__dict__), __builtins__=builtins)
+    while (request := receive(channel)) is not None:
+        if "cell" in request:
+            reply = run_cell(request["cell"], request["source"], main.__dict__, request["seconds"], limits["output_bytes"])
+        else:
+            with captured(0):
+                reply = calling.perform(main.__dict__, request["call"], request["seconds"])
+        send(channel, {"id": request["id"], **reply})
+
+
+def send(channel: socket.socket, data: dict[str, Any]) -> None:
+    """One frame."""
+    body = json.dumps(data).encode()
+    channel.sendall(HEADER.pack(len(body)) + body)
+
+
+def receive(channel: socket.socket) -> dict[str, Any] | None:
+    """The next frame, or None when the grader has hung up."""
+    header = channel.recv(HEADER.size, socket.MSG_WAITALL)
+    if len(header) < HEADER.size:
+        return None
+    body = channel.recv(HEADER.unpack(header)[0], socket.MSG_WAITALL)
+    request: dict[str, Any] = json.loads(body)
+    return request
+
+
+# ------------------------------------------------------------------------------------------------- cells
+def run_cell(name: str, source: str, space: dict[str, Any], seconds: float, output_bytes: int) -> dict[str, Any]:
+    """Run one cell; what it shows, and the error that ended it if one did. IPython's magics are Python already."""
+    file = f"<cell {name}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    with captured(output_bytes) as outputs:
+        try:
+            with calling.time_limit(seconds):
+                shown = execute(source, file, space)
+                if shown is not None:
+                    display(shown)
+                show_figures()
+        except BaseException as error:  # a cell may raise anything, SystemExit too
+            return {"outcome": "raised", **describe(error, file, seconds), "outputs": outputs.finish()}
+    return {"outcome": "ran", "outputs": outputs.finish()}
+
+
+def execute(source: str, file: str, space: dict[str, Any]) -> Any:
+    """Execute a cell; the value of its last line if that is an expression, and does not end with a semicolon."""
+    tree = ast.parse(source, file)
+    last = tree.body[-1] if tree.body else None
+    if not isinstance(last, ast.Expr) or source.rstrip().endswith(";"):
+        exec(compile(tree, file, "exec"), space)
+        return None
+    exec(compile(ast.Module(tree.body[:-1], []), file, "exec"), space)
+    return eval(compile(ast.Expression(last.value), file, "eval"), space)
+
+
+def describe(error: BaseException, file: str, seconds: float) -> dict[str, Any]:
+    """An error's type, message and line in the cell."""
+    if isinstance(error, calling.OutOfTime):
+        return {"error": "OutOfTime", "message": f"the cell did not end within {seconds:g} s"}
+    try:
+        message = (str(error).strip().splitlines() or [""])[0][:MAX_MESSAGE]
+    except BaseException:  # an error whose own text raises
+        message = ""
+    lines = [step.lineno for step in traceback.extract_tb(error.__traceback__) if step.filename == file]
+    if isinstance(error, SyntaxError) and error.filename == file:
+        lines.append(error.lineno)
+    found: dict[str, Any] = {"error": type(error).__name__[:80], "message": message}
+    return found | {"line": lines[-1]} if lines and type(lines[-1]) is int else found
+
+
+class Shell:
+    """What is left of IPython's shell: cell magics that time or capture run their cell, all else does nothing."""
+
+    def __init__(self, space: dict[str, Any]):
+        self.space = space
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> None:
+        """Run the cell under a magic that only looks at it."""
+        if name in ("time", "timeit", "capture", "prun"):
+            exec(compile(cell, f"<{name}>", "exec"), self.space)
+
+    def run_line_magic(self, name: str, line: str, *_: object) -> None:
+        """`%matplotlib inline` and the like change nothing here; `%time` runs its line."""
+        if name in ("time", "timeit", "prun"):
+            exec(compile(line, f"<{name}>", "exec"), self.space)
+
+    def system(self, line: str) -> None:
+        """No shell commands."""
+
+    getoutput = system
+
+
+# ------------------------------------------------------------------------------------------------- what a cell shows
+class Outputs:
+    """What a cell has shown, up to so many bytes; the rest is counted, not kept."""
+
+    def __init__(self, room: int):
+        self.room, self.shown, self.left_out = room, list[dict[str, Any]](), False
+
+    def add(self, output: dict[str, Any], size: int) -> None:
+        """Keep an output while there is room."""
+        if size > self.room or len(self.shown) >= MAX_OUTPUTS:
+            self.left_out = True
+            return
+        self.room -= size
+        self.shown.append(output)
+
+    def write(self, name: str, text: str) -> None:
+        """Keep text, joined with what the same stream wrote before; the part for which there is room."""
+        kept = text[: self.room]
+        self.left_out |= len(kept) < len(text)
+        self.room -= len(kept)
+        last = self.shown[-1] if self.shown else {}
+        if last.get("stream") == name:
+            last["text"] += kept
+        elif kept:
+            self.add({"stream": name, "text": kept}, 0)
+
+    def finish(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return {"shown": self.shown, "left_out": self.left_out}
+
+
+class Stream(io.TextIOBase):
+    """Standard output or error of a cell."""
+
+    def __init__(self, name: str, outputs: Outputs):
+        self.name, self.outputs = name, outputs
+
+    def write(self, text: str) -> int:
+        """Keep what is written."""
+        self.outputs.write(self.name, str(text))
+        return len(text)
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+
+NOWHERE = Outputs(0)
+current = NOWHERE
+
+
+@contextlib.contextmanager
+def captured(room: int) -> Iterator[Outputs]:
+    """Capture what is printed and displayed."""
+    global current
+    outputs = Outputs(room)
+    streams = Stream("stdout", outputs), Stream("stderr", outputs)
+    current, (sys.stdout, sys.stderr) = outputs, streams
+    try:
+        yield outputs
+    finally:
+        current = NOWHERE
+
+
+def display(*objects: Any, **_: Any) -> None:
+    """IPython's display, for what has a picture, HTML or text."""
+    for value in objects:
+        data = value if type(value) is dict and "text/plain" in value else representations(value)
+        current.add({"data": data}, sum(len(str(part)) for part in data.values()))
+
+
+def representations(value: Any) -> dict[str, str]:
+    """An object as picture, HTML and text, as far as it offers them."""
+    if type(value).__name__ == "Figure" and hasattr(value, "savefig"):
+        return {"text/plain": "<Figure>", "image/png": picture(value)}
+    data = {"text/plain": repr(value)}
+    for kind, method in (("text/html", "_repr_html_"), ("image/png", "_repr_png_")):
+        offered = getattr(value, method, None)
+        found = offered() if callable(offered) and not isinstance(value, type) else None
+        if isinstance(found, bytes):
+            found = base64.b64encode(found).decode()
+        if isinstance(found, str):
+            data[kind] = found
+    return data
+
+
+def picture(figure: Any) -> str:
+    """A figure as PNG, in base64."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=72, bbox_inches="tight")
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def show_figures() -> None:
+    """Show and close the figures that a cell has drawn, as a notebook does."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        for number in pyplot.get_fignums():
+            display(pyplot.figure(number))
+        pyplot.close("all")
+
+
+# ------------------------------------------------------------------------------------------------- the start
+def warm_up() -> None:
+    """Import once what every submission would. What plays the calls is then forgotten by the import system, so that a
+    learner who imports and changes it changes a copy."""
+    for name in WARM:
+        importlib.import_module(name)
+    sys.modules["IPython.display"].__dict__["display"] = display
+    for name in [name for name in sys.modules if name.startswith("helpers.checking.")]:
+        if name.rpartition(".")[2] in ("calling", "plain", "drivers", "functions"):
+            del sys.modules[name]
+
+
+if __name__ == "__main__":
+    confined, control_file, *packages = sys.argv[1:]
+    sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), *packages]
+    import confine
+
+    if confined == "confined":
+        confine.leave_root()
+    from helpers.checking import calling
+
+    warm_up()
+    waiting = socket.socket(fileno=int(control_file))
+    waiting.sendall(json.dumps({"mapped_pages": confine.mapped_pages()}).encode())
+    serve(waiting)

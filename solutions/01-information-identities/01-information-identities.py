@@ -55,7 +55,9 @@ print("ready")
 # %% [markdown]
 # ### Exercise 1. `entropy`
 #
-# **Goal:** entropy in nats, for one distribution or a batch. **Difficulty** ●●○○○ **Importance** ●●●●● **Minutes** 10
+# **Goal:** entropy in nats, for one distribution or a batch.
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - `p` has shape `(..., n)`, the answer `(...)`: sum over the last dimension only.
 # - An impossible result adds nothing: $0 \log 0 = 0$, exactly, since $x \log x \to 0$ as $x \to 0$.
@@ -77,8 +79,10 @@ check("entropy", entropy)
 
 # %%
 p = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
-print(f"H(.4, .3, .2, .1)    = {information.entropy(p):.6f} nats = {information.entropy(p) / math.log(2):.6f} bits")
-print(f"H(uniform on 4)      = {information.entropy(torch.full((4,), 0.25, dtype=torch.float64)):.6f} nats = log 4")
+uniform = torch.full((4,), 0.25, dtype=torch.float64)
+nats = information.entropy(p)
+print(f"H(.4, .3, .2, .1)  = {nats:.6f} nats = {nats / math.log(2):.6f} bits")
+print(f"H(uniform on 4)    = {information.entropy(uniform):.6f} nats = log 4")
 
 # %% [markdown]
 # The figure shows the entropy of every three-sided die. Each corner is a die that always shows one face, the centre is the
@@ -88,7 +92,8 @@ print(f"H(uniform on 4)      = {information.entropy(torch.full((4,), 0.25, dtype
 # %%
 plotting.show_figure(
     plotting.entropy_surface(),
-    alt="Triangle of all three-sided dice coloured by entropy: 0 at the three corners, rising smoothly to 1.10 nats at the centre.",
+    alt="All three-sided dice as a triangle coloured by entropy: 0 at the corners, "
+    "rising smoothly to 1.10 nats at the centre.",
 )
 
 # %% [markdown]
@@ -119,7 +124,9 @@ plotting.show_figure(
 # %% [markdown]
 # ### Exercise 2. `cross_entropy`
 #
-# **Goal:** the loss of every language model. **Difficulty** ●●○○○ **Importance** ●●●●● **Minutes** 10
+# **Goal:** the loss of every language model.
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - A result with $p_i = 0$ adds 0, even where $q_i = 0$.
 # - A result with $p_i > 0$ and $q_i = 0$ makes the answer `inf`: what you called impossible happened.
@@ -139,8 +146,9 @@ def cross_entropy(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
 check("cross_entropy", cross_entropy)
 
 # %%
-uniform = torch.full((4,), 0.25, dtype=torch.float64)
-print(f"H(p, uniform) = {information.cross_entropy(p, uniform):.6f} nats = log 4, whatever p is")
+print(
+    f"H(p, uniform) = {information.cross_entropy(p, uniform):.6f} nats = log 4, whatever p is"
+)
 print(f"H(p, p)       = {information.cross_entropy(p, p):.6f} nats = H(p)")
 
 # %% [markdown]
@@ -168,7 +176,9 @@ print(f"H(p, p)       = {information.cross_entropy(p, p):.6f} nats = H(p)")
 # %% [markdown]
 # ### Exercise 3. `kl_divergence`
 #
-# **Goal:** the price of a wrong belief. **Difficulty** ●●○○○ **Importance** ●●●●● **Minutes** 10
+# **Goal:** the price of a wrong belief.
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - The conventions of `cross_entropy` hold: $p_i = 0$ adds 0; $p_i > 0$ with $q_i = 0$ gives `inf`.
 # - 0 when `p` equals `q`, and never negative beyond rounding.
@@ -190,7 +200,8 @@ check("kl_divergence", kl_divergence)
 # %%
 print(f"KL(p, uniform) = {information.kl_divergence(p, uniform):.6f}")
 print(f"KL(uniform, p) = {information.kl_divergence(uniform, p):.6f}")
-print(f"H(p, uniform) - H(p) = {information.cross_entropy(p, uniform) - information.entropy(p):.6f}")
+difference = information.cross_entropy(p, uniform) - information.entropy(p)
+print(f"H(p, uniform) - H(p) = {difference:.6f}")
 
 # %% [markdown]
 # Below, $p = (.3, .7)$ stays and $q$ moves. Both divergences touch 0 at $q = p$ and nowhere else. They part at the edges:
@@ -199,7 +210,8 @@ print(f"H(p, uniform) - H(p) = {information.cross_entropy(p, uniform) - informat
 # %%
 plotting.show_figure(
     plotting.kl_curves(),
-    alt="KL(p, q) and KL(q, p) against the first entry of q for p = (.3, .7): both are 0 at .3; KL(p, q) rises without bound at both ends.",
+    alt="KL(p, q) and KL(q, p) against the first entry of q, for p = (.3, .7): both "
+    "are 0 at .3; KL(p, q) rises without bound at both ends, KL(q, p) does not.",
 )
 
 # %% [markdown]
@@ -229,7 +241,9 @@ plotting.show_figure(
 # %% [markdown]
 # ### Exercise 4. `kl_with_torch`
 #
-# **Goal:** the number of exercise 3, from PyTorch's own `kl_div`. **Difficulty** ●●○○○ **Importance** ●●●●○ **Minutes** 10
+# **Goal:** the number of exercise 3, from PyTorch's own `kl_div`.
+#
+# Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
 # - Use `torch.nn.functional.kl_div` or `torch.nn.KLDivLoss`; writing the sum yourself is no answer here.
 # - Sum over the last dimension only; `p` and `q` have no zeros.
@@ -249,19 +263,23 @@ def kl_with_torch(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
 check("kl_with_torch", kl_with_torch)
 
 # %% [markdown]
-# Four ways to call it, one of them right. None raises an error:
+# Five ways to call it, one of them right. None raises an error:
 
 # %%
 import warnings
 
+calls = {
+    "right: (q.log(), p), reduction='sum'": (uniform.log(), p, "sum"),
+    "arguments swapped: (p.log(), q)": (p.log(), uniform, "sum"),
+    "reduction='mean' divides by n": (uniform.log(), p, "mean"),
+    "'batchmean' on one vector does, too": (uniform.log(), p, "batchmean"),
+    "logarithm forgotten: (q, p)": (uniform, p, "sum"),
+}
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # torch warns about reduction="mean"; that is the point
-    kl_div = torch.nn.functional.kl_div
-    print(f"right: kl_div(q.log(), p, reduction='sum')   {kl_div(uniform.log(), p, reduction='sum'):9.6f}")
-    print(f"swapped: kl_div(p.log(), q, ...)             {kl_div(p.log(), uniform, reduction='sum'):9.6f}")
-    print(f"reduction='mean' divides by n                {kl_div(uniform.log(), p, reduction='mean'):9.6f}")
-    print(f"reduction='batchmean' on one vector, too     {kl_div(uniform.log(), p, reduction='batchmean'):9.6f}")
-    print(f"forgotten log: kl_div(q, p, ...)             {kl_div(uniform, p, reduction='sum'):9.6f}")
+    warnings.simplefilter("ignore")  # torch does warn about 'mean'
+    for words, (given, target, reduction) in calls.items():
+        value = torch.nn.functional.kl_div(given, target, reduction=reduction)
+        print(f"{words:38}{value:10.6f}")
 
 # %% [markdown]
 # **In practice.** A negative "KL" in a training log is nearly always the forgotten logarithm. Log what you assume: a KL is
@@ -284,7 +302,9 @@ with warnings.catch_warnings():
 # %% [markdown]
 # ### Exercise 5. `perplexity`
 #
-# **Goal:** turn a loss into a number of choices. **Difficulty** ●○○○○ **Importance** ●●●●○ **Minutes** 5
+# **Goal:** turn a loss into a number of choices.
+#
+# Difficulty ●○○○○ · Importance ●●●●○ · 5 minutes
 #
 # Base and exponent must match: nats go with $e$, bits go with 2. The conventions of `cross_entropy` hold.
 
@@ -329,7 +349,9 @@ check("perplexity", perplexity)
 # %% [markdown]
 # ### Exercise 6. `max_entropy_with_mean`
 #
-# **Goal:** the most honest distribution with a given mean. **Difficulty** ●●●○○ **Importance** ●●●○○ **Minutes** 15
+# **Goal:** the most honest distribution with a given mean.
+#
+# Difficulty ●●●○○ · Importance ●●●○○ · 15 minutes
 #
 # - Find $\lambda$ with a root finder; `scipy.optimize.brentq` is a good one. Precision $10^{-8}$ in every $p_i$.
 # - Raise `ValueError` unless `min(values) < mean < max(values)`.
@@ -365,8 +387,8 @@ check("max_entropy_with_mean", max_entropy_with_mean)
 # %%
 faces = torch.arange(1, 7, dtype=torch.float64)
 die = information.max_entropy_with_mean(faces, 4.5)
-print("the die with mean 4.5:", "  ".join(f"{x:.4f}" for x in die.tolist()))
-print(f"its entropy {information.entropy(die):.6f} nats, a fair die's {math.log(6):.6f}")
+print("mean 4.5:", "  ".join(f"{x:.4f}" for x in die.tolist()))
+print(f"entropy  {information.entropy(die):.6f} nats; a fair die has {math.log(6):.6f}")
 
 # %% [markdown]
 # **In practice.** $e^{\lambda v_i}$ normalised is a softmax: $\lambda$ is an inverse temperature. The softmax at the end of a
@@ -394,7 +416,9 @@ print(f"its entropy {information.entropy(die):.6f} nats, a fair die's {math.log(
 # %% [markdown]
 # ### Exercise 7. `huffman_code_lengths`
 #
-# **Goal:** the lengths of a best binary prefix code. **Difficulty** ●●●○○ **Importance** ●●●○○ **Minutes** 15
+# **Goal:** the lengths of a best binary prefix code.
+#
+# Difficulty ●●●○○ · Importance ●●●○○ · 15 minutes
 #
 # - `p` is one vector; return ints, as a list or a tensor. Any optimal code counts, however it breaks ties.
 # - A symbol of probability 0 gets length 0. If only one symbol occurs, it gets length 1.
@@ -425,15 +449,18 @@ def huffman_code_lengths(p: torch.Tensor) -> list[int]:
 check("huffman_code_lengths", huffman_code_lengths)
 
 # %%
-for name, q in (("(.4, .3, .2, .1)", p), ("(.9, .1)", torch.tensor([0.9, 0.1], dtype=torch.float64))):
+for q in (p, torch.tensor([0.9, 0.1], dtype=torch.float64)):
     lengths = information.huffman_code_lengths(q)
-    bits = information.entropy(q) / math.log(2)
-    print(f"{name:17} lengths {lengths.tolist()}  mean {(q * lengths).sum():.4f} bits  entropy {bits:.6f} bits")
+    mean, bits = (q * lengths).sum(), information.entropy(q) / math.log(2)
+    print(
+        f"lengths {str(lengths.tolist()):13} mean {mean:.4f} bits, entropy {bits:.6f} bits"
+    )
 
 # %%
 plotting.show_figure(
     plotting.code_length_against_entropy(),
-    alt="Mean Huffman code length against entropy in bits for many random distributions: all points lie between the entropy and the entropy plus one bit.",
+    alt="Mean Huffman code length against entropy, in bits, for 200 distributions: "
+    "every point lies between the entropy and the entropy plus one bit.",
 )
 
 # %% [markdown]
@@ -468,7 +495,9 @@ plotting.show_figure(
 # %% [markdown]
 # ### Stretch 1. `f_divergence`
 #
-# **Goal:** one function, six divergences. **Difficulty** ●●●○○ **Importance** ●●○○○ **Minutes** 10
+# **Goal:** one function, six divergences.
+#
+# Difficulty ●●●○○ · Importance ●●○○○ · 10 minutes
 #
 # - `f` works elementwise on tensors and is finite at 0. Terms with $q_i = 0$ are left out.
 
@@ -503,7 +532,9 @@ check("f_divergence", f_divergence)
 # %% [markdown]
 # ### Stretch 2. `alpha_divergence`
 #
-# **Goal:** the family with both KLs as its limits. **Difficulty** ●●●○○ **Importance** ●●○○○ **Minutes** 10
+# **Goal:** the family with both KLs as its limits.
+#
+# Difficulty ●●●○○ · Importance ●●○○○ · 10 minutes
 #
 # - `alpha` is a float: exactly 0 or 1 (where the formula is 0/0 and the limit counts), or at least .05 away from both.
 # - `p` and `q` have no zeros.

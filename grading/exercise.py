@@ -127,6 +127,7 @@ class Exercise:
         self.references = {self.name: reference}
         self.stretch, self.hints, self.rules, self.seconds = stretch, list(hints), rules, seconds
         self.criteria: list[Criterion] = []
+        self.drawn: dict[str, list[dict[str, Any]]] = {}
         self.misconceptions: dict[str, Misconception] = {}
         self.alternatives: dict[str, dict[str, Callable[..., Any]]] = {}
         self.rule_breakers: dict[str, dict[str, Callable[..., Any]]] = {}
@@ -188,43 +189,56 @@ class Exercise:
         self.rule_breakers[function.__name__] = {**self.references, self.name: function}
         return function
 
-    def as_data(self, seed: int | None = None) -> dict[str, Any]:
-        """The exercise as plain data: its public cases and, with a submission's `seed`, hidden ones behind them."""
+    def as_data(self, seed: int | None = None, hidden_mistakes: bool = True) -> dict[str, Any]:
+        """The exercise as plain data: its public cases and, with a submission's `seed`, hidden ones behind them.
+        Without `hidden_mistakes` these do not say what misconceptions would answer: that takes time, and few need
+        it."""
         return {
             "functions": list(self.references),
             "points": self.points,
             "stretch": self.stretch,
             "seconds": self.seconds,
-            "criteria": [{"name": c.name, "marks": c.marks, "cases": self.cases(c, seed)} for c in self.criteria],
+            "criteria": [
+                {"name": c.name, "marks": c.marks, "cases": self.public(c) + self.hidden(c, seed, hidden_mistakes)}
+                for c in self.criteria
+            ],
             "mistakes": {name: wrong.sentence for name, wrong in self.misconceptions.items()},
             "rules": self.rules,
             "hints": self.hints,
         }  # fmt: skip
 
-    def cases(self, criterion: Criterion, seed: int | None) -> list[dict[str, Any]]:
-        """The public cases of a criterion and, with a seed, hidden ones behind them, marked as such."""
-        public = [self.case_as_data(one) for one in self.draw(criterion, PUBLIC_SEED)]
-        hidden = [] if seed is None else [self.case_as_data(one) for one in self.draw(criterion, seed)]
-        return public + [one | {"hidden": True} for one in hidden]
+    def public(self, criterion: Criterion) -> list[dict[str, Any]]:
+        """The public cases of a criterion, drawn once."""
+        if criterion.name not in self.drawn:
+            self.drawn[criterion.name] = [self.case_as_data(one) for one in self.draw(criterion, PUBLIC_SEED)]
+        return self.drawn[criterion.name]
+
+    def hidden(self, criterion: Criterion, seed: int | None, mistakes: bool) -> list[dict[str, Any]]:
+        """The hidden cases of a criterion for a seed, marked as such."""
+        cases = [] if seed is None else self.draw(criterion, seed)
+        return [self.case_as_data(one, mistakes) | {"hidden": True} for one in cases]
 
     def draw(self, criterion: Criterion, seed: int) -> list[Case]:
         """The cases of a criterion for a seed; every criterion has a stream of its own."""
         stream = zlib.crc32(f"{self.name}/{criterion.name}".encode())
         return list(criterion.draw(np.random.default_rng([seed, stream])))
 
-    def case_as_data(self, one: Case) -> dict[str, Any]:
+    def case_as_data(self, one: Case, mistakes: bool = True) -> dict[str, Any]:
         """A case as plain data, with what each misconception would answer where it would be wrong."""
-        call = self.call_as_data(one)
-        expected = self.expectation(one)
-        mistakes: dict[str, Any] = {}
+        call, expected = self.call_as_data(one), self.expectation(one)
+        return {"call": call, "expected": expected, "mistakes": self.mistakes(call, expected) if mistakes else {}}
+
+    def mistakes(self, call: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
+        """What each misconception would answer to a call where it would be wrong."""
+        found: dict[str, Any] = {}
         for name, wrong in self.misconceptions.items():
             if wrong.looks is not None:
-                mistakes[name] = {"looks": wrong.looks}
+                found[name] = {"looks": wrong.looks}
                 continue
             observation = calling.perform(wrong.functions, call, self.seconds)
             if judging.problem(observation, expected) is not None:
-                mistakes[name] = {k: v for k, v in observation.items() if k != "line"}
-        return {"call": call, "expected": expected, "mistakes": mistakes}
+                found[name] = {k: v for k, v in observation.items() if k != "line"}
+        return found
 
     def call_as_data(self, one: Case) -> dict[str, Any]:
         """The call of a case."""

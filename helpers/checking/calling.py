@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch import equal, nan_to_num  # bound once: an answer that patches torch does not change what is seen here
 
 from helpers.checking import plain
 from helpers.checking.drivers import DRIVERS
@@ -74,7 +75,7 @@ def argument(data: Any) -> Any:
 def same(now: Any, before: Any) -> bool:
     """Whether an argument is what it was, number for number."""
     if isinstance(before, torch.Tensor):
-        return now.shape == before.shape and torch.equal(now.detach().nan_to_num(7.25), before.nan_to_num(7.25))
+        return now.shape == before.shape and equal(nan_to_num(now, 7.25), nan_to_num(before, 7.25))
     if isinstance(before, (list, tuple)):
         return len(now) == len(before) and all(map(same, now, before))
     return True  # scalars cannot change, generators and functions may

@@ -14,8 +14,8 @@ ROUNDING = 1e-5  # of a sum of float32 probabilities
 
 
 def capacity(value: Any, expectation: Expectation) -> str | None:
-    """(C, r): C within `tol` of the capacity and r within sqrt(tol) of the best input where that is `unique`; where it is
-    not, any input that carries the capacity to within `tol`."""
+    """(C, r): C within `tol` of the capacity, and r within sqrt(tol) of the best input where that is `unique`; where it
+    is not, any input that carries the capacity to within `tol`."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         return close(value, expectation)
     tol, (best, best_input) = expectation["tol"], plain.decode(expectation["value"])
@@ -29,7 +29,9 @@ def capacity(value: Any, expectation: Expectation) -> str | None:
         return problem
     inputs = numbers(r)
     if not (inputs >= -1e-9).all() or not abs(inputs.sum() - 1) <= ROUNDING:
-        return f"The input distribution is none: its smallest entry is {inputs.min():.6g} and its sum {inputs.sum():.6g}."
+        return (
+            f"The input distribution is none: its smallest entry is {inputs.min():.6g} and its sum {inputs.sum():.6g}."
+        )
     if expectation["unique"]:
         return wrong_numbers(r, best_input, {**slack, "atol": math.sqrt(tol)}, "input distribution")
     carried = information(inputs, numbers(plain.decode(expectation["channel"])))

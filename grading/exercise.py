@@ -237,7 +237,7 @@ class Exercise:
                 continue
             observation = calling.perform(wrong.functions, call, self.seconds)
             if judging.problem(observation, expected) is not None:
-                found[name] = {k: v for k, v in observation.items() if k != "line"}
+                found[name] = rounded({k: v for k, v in observation.items() if k != "line"})
         return found
 
     def call_as_data(self, one: Case) -> dict[str, Any]:
@@ -278,6 +278,15 @@ def exercise(
     helpers.checking.rules), `seconds` limits one call."""
     rules = {"forbid": list(forbid), "modules": [*OWN_WORK, *modules], "require": list(require), "because": because}
     return lambda reference: Exercise(reference, stretch, hints, rules, seconds)
+
+
+def rounded(data: Any) -> Any:
+    """Plain data with its floats to 9 digits: more than recognising a mistake looks at, in a shorter answer key."""
+    if isinstance(data, dict):
+        return {k: rounded(v) for k, v in data.items()}
+    if isinstance(data, list):
+        return [rounded(item) for item in data]
+    return float(f"{data:.9g}") if isinstance(data, float) else data
 
 
 def argument_as_data(value: Any) -> Any:

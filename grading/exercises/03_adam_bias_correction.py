@@ -16,7 +16,7 @@ from helpers.checking import plain
 from helpers.checking.following import gradients
 
 OPTIMISERS = ("SGD", "Adam", "AdamW", "_fused_sgd_", "_fused_adam_", "_fused_adamw_", "clip_grad_norm_")
-KEPT = (1, 2, 12, 100, 300)  # the steps of a run that are compared
+KEPT = (1, 12, 300)  # the steps of a run that are compared
 ROUNDING = 1e-10  # relative, over a whole run in float64
 
 
@@ -109,20 +109,20 @@ def ema_definition(rng):
 def ema_edges(rng):
     yield case(signed(rng, 1), number(rng, 0.5, 0.9), parts=EMA_PARTS)
     yield case(signed(rng, 4), 0.0, parts=EMA_PARTS)
-    yield case(signed(rng, size(rng, 20, 30)), 0.999, parts=EMA_PARTS)
+    yield case(signed(rng, size(rng, 5, 8)), 0.999, parts=EMA_PARTS)
 
 
 @ema.criterion("averages along dim 0 and keeps the others", marks=0.5)
 def ema_batches(rng):
     yield case(signed(rng, size(rng, 3, 5), 2), number(rng, 0.6, 0.95), parts=EMA_PARTS)
-    yield case(signed(rng, 3, 2, size(rng, 2, 4)), number(rng, 0.6, 0.95), parts=EMA_PARTS)
+    yield case(signed(rng, 2, size(rng, 1, 2), 2), number(rng, 0.6, 0.95), parts=EMA_PARTS)
     yield case(torch.zeros(4, 0, dtype=torch.float64), 0.9, parts=EMA_PARTS)
 
 
 @ema.criterion("keeps the dtype and its input", marks=0.5)
 def ema_dtypes(rng):
     for dtype in (torch.float64, torch.float32):
-        yield case(signed(rng, size(rng, 6, 9), dtype=dtype), number(rng, 0.6, 0.9), parts=EMA_PARTS, unchanged=True)
+        yield case(signed(rng, size(rng, 3, 5), dtype=dtype), number(rng, 0.6, 0.9), parts=EMA_PARTS, unchanged=True)
 
 
 @ema.alternative
@@ -420,7 +420,7 @@ def adam_scales(rng):
 
 @adam_step.criterion("any shape", marks=0.5)
 def adam_shapes(rng):
-    for shape in ((), (2, size(rng, 2, 4)), (0, 3)):
+    for shape in ((), (2, size(rng, 1, 2)), (0, 3)):
         yield case(*moments(rng, *shape), size(rng, 2, 50), *rates(rng), 1e-8, parts=ADAM_PARTS)
 
 
@@ -436,7 +436,7 @@ def adam_runs(rng):
 @adam_step.criterion("keeps the dtype and its inputs", marks=0.5)
 def adam_dtypes(rng):
     for dtype in (torch.float64, torch.float32):
-        yield case(*moments(rng, 3, dtype=dtype), size(rng, 2, 9), *rates(rng), 1e-8, parts=ADAM_PARTS, unchanged=True)
+        yield case(*moments(rng, 2, dtype=dtype), size(rng, 2, 9), *rates(rng), 1e-8, parts=ADAM_PARTS, unchanged=True)
 
 
 def adam_moments(grad, m, v, beta1, beta2):
@@ -702,7 +702,7 @@ def adamw_edges(rng):
     yield case(*moments(rng, 3), size(rng, 3, 12), *rates(rng), 1e-8, 0.0, parts=ADAM_PARTS)
     zero = torch.zeros(3, dtype=torch.float64)
     yield case(signed(rng, 3), zero, zero, zero, 1, *rates(rng), 1e-8, number(rng, 0.1, 0.5), parts=ADAM_PARTS)
-    for shape in ((), (2, size(rng, 2, 4)), (0, 3)):
+    for shape in ((), (2, size(rng, 1, 2)), (0, 3)):
         yield case(*moments(rng, *shape), size(rng, 2, 50), *rates(rng), 1e-8, 0.01, parts=ADAM_PARTS)
 
 
@@ -719,7 +719,7 @@ def adamw_runs(rng):
 @adamw_step.criterion("keeps the dtype and its inputs", marks=0.5)
 def adamw_dtypes(rng):
     for dtype in (torch.float64, torch.float32):
-        yield case(*moments(rng, 3, dtype=dtype), size(rng, 2, 9), *rates(rng), 1e-8, number(rng, 0.1, 0.5),
+        yield case(*moments(rng, 2, dtype=dtype), size(rng, 2, 9), *rates(rng), 1e-8, number(rng, 0.1, 0.5),
                    parts=ADAM_PARTS, unchanged=True)  # fmt: skip
 
 
@@ -1504,7 +1504,7 @@ def amsgrad_runs(rng):
 
 @amsgrad_step.criterion("any shape, keeps the dtype and its inputs", marks=1)
 def amsgrad_dtypes(rng):
-    for shape in ((), (2, size(rng, 2, 4)), (0, 3)):
+    for shape in ((), (2, size(rng, 1, 2)), (0, 3)):
         yield case(*with_v_max(rng, *shape), size(rng, 2, 50), *rates(rng), 1e-8, parts=AMSGRAD_PARTS)
     for dtype in (torch.float64, torch.float32):
         yield case(*with_v_max(rng, 3, dtype=dtype), size(rng, 2, 9), *rates(rng), 1e-8, parts=AMSGRAD_PARTS,

@@ -21,6 +21,11 @@ def kl_generator() -> Elementwise:
     return lambda t: torch.special.xlogy(t, t)
 
 
+def reverse_kl_generator() -> Elementwise:
+    """f(t) = -log t, the generator of KL(q, p); it is finite for t > 0 only."""
+    return lambda t: -t.log()
+
+
 def total_variation_generator() -> Elementwise:
     """f(t) = |t - 1| / 2."""
     return lambda t: (t - 1).abs() / 2
@@ -50,6 +55,7 @@ NAMED: dict[str, Callable[..., Callable[..., object]]] = {
     function.__name__: function
     for function in (
         kl_generator,
+        reverse_kl_generator,
         total_variation_generator,
         chi_squared_generator,
         hellinger_generator,

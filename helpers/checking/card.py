@@ -111,7 +111,9 @@ def row(label: str, passed: bool | None, right: str, more: str = "") -> str:
 
 
 def failure_rows(failure: Played) -> list[tuple[str, str]]:
-    """What was called, what was expected, what came."""
+    """What was called, what was expected, what came; of a case that is not shown only the sentence."""
+    if failure.case.get("hidden"):
+        return [("So", failure.problem or "")]
     call = failure.case["call"]
     rows = [("Called", call_text(call)), ("Expected", expected_text(failure.case["expected"]))]
     if failure.observation["outcome"] == "returned":

@@ -29,7 +29,7 @@ NEW_NAMESPACES = {
 }  # fmt: skip
 ALL_NAMESPACES = sum(NEW_NAMESPACES.values())
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 0x4000, 0x40000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 32, 0x4000, 0x40000
 NOBODY = 65534
 LEARNER = 1000  # the user that a submission believes itself to be
 SECONDS_BETWEEN_LOOKS = 0.05
@@ -71,7 +71,7 @@ def seal(limits: dict[str, Any]) -> None:
     size, files = limits["scratch_bytes"], limits["scratch_files"]
     mount_scratch(b"/tmp", MS_NOSUID | MS_NODEV, f"size={size},nr_inodes={files},mode=0700")
     mount_scratch(b"/dev/shm", MS_NOSUID | MS_NODEV | MS_NOEXEC, f"size={size},nr_inodes={files},mode=0700")
-    mount_scratch(b"/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "size=0,nr_inodes=1")
+    hide_processes()
     os.chdir("/tmp")
     set_limits(limits)
     drop_capabilities()
@@ -81,6 +81,17 @@ def seal(limits: dict[str, Any]) -> None:
 def mount_scratch(place: bytes, flags: int, options: str) -> None:
     """An empty file system in memory."""
     check(f"mount {place.decode()}", libc.mount(b"tmpfs", place, b"tmpfs", flags, options.encode()))
+
+
+def hide_processes() -> None:
+    """Nothing in /proc but the processor's description, which PyTorch reads."""
+    with open("/proc/cpuinfo", "rb") as stream:
+        processor = stream.read()
+    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    mount_scratch(b"/proc", flags, "size=4m,nr_inodes=4")
+    with open("/proc/cpuinfo", "wb") as stream:
+        stream.write(processor)
+    check("close /proc", libc.mount(b"none", b"/proc", None, flags | MS_RDONLY | MS_REMOUNT, None))
 
 
 def set_limits(limits: dict[str, Any]) -> None:

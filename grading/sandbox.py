@@ -157,7 +157,7 @@ class Inside:
             self.channel.settimeout(seconds)
             self.channel.sendall(HEADER.pack(len(body)) + body)
             reply = self.read(deadline)
-            if type(reply.pop("id", None)) is not int or reply.pop("number", number) != number:
+            if reply.pop("id", None) != number:
                 raise Gone("protocol")
         except TimeoutError:
             self.end()
@@ -279,7 +279,9 @@ def site_packages() -> list[str]:
 
 def system() -> list[str]:
     """The system's programs and libraries, and the interpreter's, read-only."""
+    processor = "/sys/devices/system/cpu"  # PyTorch asks what the processor can do
     arguments = ["--ro-bind", "/usr", "/usr", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+    arguments += ["--ro-bind-try", processor, processor]
     for place in ("/bin", "/sbin", "/lib", "/lib32", "/lib64"):
         if os.path.islink(place):
             arguments += ["--symlink", os.readlink(place), place]

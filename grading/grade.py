@@ -1,0 +1,96 @@
+"""Grade submissions: graft, run, judge, and what there is to record. Also `infograd grade`, for a whole class."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from grading import record
+from grading.exercises import load, notebooks, version
+from grading.graft import Grafted, graft, others
+from grading.judge import Judged, judge
+from grading.sandbox import Limits, NoSandbox, Sandbox
+
+BESIDE = ("timestamp.txt", "submission_secret.txt")  # nbgrader's own
+
+
+@dataclass
+class Graded:
+    """A graded notebook with its verdict, and the answers that changed since the verdict before."""
+
+    notebook: NotebookNode
+    judged: Judged
+    verdict: dict[str, Any]
+    changed: set[str]
+
+
+class Grader:
+    """Grades one submission after another with one warm sandbox."""
+
+    def __init__(self, limits: Limits | None = None, confined: bool = True):
+        self.sandbox = Sandbox(limits, confined)
+
+    def close(self) -> None:
+        """End the sandbox."""
+        self.sandbox.close()
+
+    def grade(self, file: Path, released: Path, verdict_file: Path, seed: int | None = None) -> Graded:
+        """Grade the submitted `file` against the `released` notebook and write the verdict. Hidden cases are drawn from
+        `seed`; by default from that of the verdict before if submission and exercises are the same, else from a new one.
+        Raises NoSandbox; nothing else for what was handed in."""
+        limits, name = self.sandbox.limits, released.stem
+        ours = nbformat.read(released, as_version=4)
+        grafted = graft(file, ours, limits.notebook_bytes, limits.cell_characters)
+        for sentence in others(file.parent, {*BESIDE, *(one.name for one in released.parent.glob("*.ipynb"))}):
+            grafted.note(sentence)
+        before = record.read_verdict(verdict_file)
+        exercises = load(name) if name in notebooks() else {}
+        if seed is None:
+            same = (before.get("submission"), before.get("exercises_version")) == (grafted.digest, version(name))
+            seed = before["seed"] if same else secrets.randbits(63)
+        answered = grafted.problem is None
+        judged = judge(grafted.notebook, exercises, seed, self.sandbox) if answered else Judged()
+        verdict = record.verdict(grafted, judged, version(name), seed, self.sandbox.confined)
+        changed = record.changed_answers(verdict, before)
+        notebook = record.fill_in(grafted, judged, self.sandbox.confined, limits.output_bytes)
+        record.write_verdict(verdict_file, verdict)
+        return Graded(notebook, judged, verdict, changed)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`infograd grade`: grade what was handed in for an assignment, and say for each learner how it went."""
+    parser = argparse.ArgumentParser(prog="infograd grade", description="Grade what was handed in for an assignment.")
+    parser.add_argument("assignment", help="such as 01-information-identities")
+    parser.add_argument("--student", default="*", help="only this learner; a pattern such as 'a*' is allowed")
+    parser.add_argument("--force", action="store_true", help="grade again what has been graded")
+    parser.add_argument("--seed", type=int, default=-1, help="draw the hidden cases from this seed")
+    parser.add_argument("--without-sandbox", action="store_true", help="run learners' code unprotected; the gradebook says so")
+    options = parser.parse_args(arguments)
+    from nbgrader.apps import NbGraderAPI
+    from nbgrader.converters import Autograde
+    from nbgrader.converters.base import NbGraderException
+
+    from grading.course import course
+
+    coursedir, config = course(options.assignment, options.student)
+    config.SandboxedAutograde.without_sandbox = options.without_sandbox
+    config.SandboxedAutograde.seed = options.seed
+    converter = Autograde(coursedir=coursedir, parent=NbGraderAPI(coursedir, config=config))
+    converter.force = options.force
+    try:
+        converter.start()
+    except NbGraderException as error:
+        print(f"infograd grade: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+__all__ = ["Graded", "Grader", "Grafted", "NoSandbox", "main"]

@@ -1,0 +1,221 @@
+"""Judge a grafted notebook: run its cells in the sandbox, call its functions with our inputs, compare what comes back.
+
+All cells run before the first call, and all public cases are played before the first hidden one, so that nothing a learner
+is shown can hold what a hidden case let slip. A process that dies or does not answer is replaced by a fresh one, in
+which the cell or the exercise that ended it is left out; the others are still judged.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+
+from grading.exercise import Exercise
+from grading.graft import grade_id, is_answer
+from grading.observing import conforming, words
+from grading.reading import broken_rule
+from grading.sandbox import Gone, Inside, Limits, Sandbox
+from helpers.checking.calling import Observation
+from helpers.checking.marking import INCORRECT, CriterionReport, Report, mark, recognise
+
+INTERACTIVE = "interactive"  # the tag of our cells whose widgets need a kernel
+GRACE = 2.0  # seconds beyond a limit that the process keeps itself
+MOST_FRESH_STARTS = 8
+ENDINGS = {
+    "time": "it did not answer in time",
+    "memory": "it took more memory than allowed",
+    "ended": "the process ended",
+    "frame too large": "what it returned is too large",
+}
+
+
+@dataclass
+class Cell:
+    """A code cell to run: its name, its Python (IPython's magics written out), and what came of it."""
+
+    name: str
+    node: NotebookNode
+    source: str
+    reply: dict[str, Any] = field(default_factory=dict)
+    ended: str | None = None  # why the process did not survive it
+
+
+@dataclass
+class Judged:
+    """What is known of a submission when it has been judged."""
+
+    reports: dict[str, Report] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+    limits_hit: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    memory_bytes: int = 0
+
+
+def judge(notebook: NotebookNode, exercises: Mapping[str, Exercise], seed: int, sandbox: Sandbox) -> Judged:
+    """Run `notebook` and judge the `exercises` that it has check cells for, with hidden cases drawn from `seed`."""
+    checks = {str(grade_id(cell)).removesuffix("-check") for cell in notebook.cells if is_check(cell)}
+    wanted = {name: one for name, one in exercises.items() if name in checks}
+    run = Run(list(code_cells(notebook)), sandbox)
+    try:
+        begun = time.monotonic()
+        run.seconds["cells"] = run.restart()
+        data = {name: one.as_data(seed, hidden_mistakes=False) for name, one in wanted.items()}
+        run.seconds["drawing cases"] = time.monotonic() - begun - run.seconds["cells"]
+        begun = time.monotonic()
+        for name, one in data.items():
+            run.play_public(name, one)
+        for name, one in data.items():
+            run.judged.reports[name] = recognised(exercises[name], one, run.report(name, one))
+        run.seconds["calls"] = time.monotonic() - begun
+    finally:
+        run.end()
+    return run.judged
+
+
+def is_check(cell: NotebookNode) -> bool:
+    """Whether a cell of ours is a check, whose output the grader writes."""
+    about = cell.metadata.get("nbgrader", {})
+    return bool(cell.cell_type == "code" and about.get("grade") and not about.get("solution"))
+
+
+def code_cells(notebook: NotebookNode) -> Iterator[Cell]:
+    """The cells that run: ours and the learner's answers, but no check, nothing interactive."""
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and not is_check(cell) and INTERACTIVE not in cell.metadata.get("tags", ()):
+            yield Cell(grade_id(cell) or f"cell {number + 1}", cell, as_python(cell.source))
+
+
+def as_python(source: str) -> str:
+    """A cell's text with IPython's magics written out as Python; as it is where that fails."""
+    try:
+        return str(TransformerManager().transform_cell(source))
+    except Exception:
+        return source
+
+
+class Run:
+    """One submission in the sandbox, over as many processes as it wears out."""
+
+    def __init__(self, cells: list[Cell], sandbox: Sandbox):
+        self.cells, self.sandbox, self.limits = cells, sandbox, sandbox.limits
+        self.judged = Judged(cells=cells)
+        self.seconds = self.judged.seconds
+        self.deadline = time.monotonic() + self.limits.notebook_seconds
+        self.inside: Inside | None = None
+        self.starts = 0
+        self.given_up: dict[str, str] = {}  # exercises whose call ended a process, with the reason
+        self.public: dict[tuple[str, int], Observation] = {}
+
+    def restart(self) -> float:
+        """A fresh process with all cells run that did not end one before. Returns the seconds that running took."""
+        begun = time.monotonic()
+        while self.inside is None and self.starts < MOST_FRESH_STARTS:
+            self.starts += 1
+            self.inside = self.sandbox.open()
+            for cell in self.cells:
+                if cell.ended is None and self.inside is not None:
+                    self.run_cell(cell)
+        return time.monotonic() - begun
+
+    def run_cell(self, cell: Cell) -> None:
+        """Run a cell; where the process does not survive it, note why."""
+        seconds = min(self.limits.cell_seconds, self.left())
+        try:
+            assert self.inside is not None
+            cell.reply = self.inside.ask({"cell": cell.name, "source": cell.source, "seconds": seconds}, seconds + GRACE)
+        except Gone as gone:
+            cell.ended = self.lose(gone, f"the cell {cell.name}")
+            cell.reply = {"outcome": "raised", "error": "Stopped", "message": cell.ended}
+
+    def left(self) -> float:
+        """Seconds left for this submission."""
+        return max(self.deadline - time.monotonic(), 0.1)
+
+    def lose(self, gone: Gone, where: str) -> str:
+        """The process is gone: write down why, and return it in words."""
+        why = "memory" if self.end() == "memory" else gone.why
+        reason = ENDINGS.get(why, "it disturbed the grading")
+        self.judged.limits_hit.append(f"{where}: {reason}")
+        return reason
+
+    def end(self) -> str:
+        """End the process; why it had ended, if it had."""
+        if self.inside is None:
+            return "ended"
+        report = self.inside.end()
+        self.inside = None
+        self.judged.memory_bytes = max(self.judged.memory_bytes, int(report.get("memory_bytes", 0)))
+        return str(report.get("why"))
+
+    def play_public(self, name: str, data: dict[str, Any]) -> None:
+        """Play the public cases of an exercise, and keep what happened for `report`."""
+        for criterion in data["criteria"]:
+            for case in criterion["cases"]:
+                if not case.get("hidden"):
+                    observation = self.play(name, case["call"], data["seconds"])
+                    self.public[name, id(case["call"])] = observation
+                    if observation["outcome"] in ("interrupted", "not attempted"):
+                        return
+
+    def play(self, name: str, call: dict[str, Any], seconds: float) -> Observation:
+        """Send one call, and take what comes back for what it is."""
+        if name in self.given_up:
+            return {"outcome": "interrupted", "message": self.given_up[name]}
+        if self.inside is None:
+            self.restart()
+        if self.inside is None or time.monotonic() > self.deadline:
+            self.given_up[name] = "the time for this notebook is used up"
+            return {"outcome": "interrupted", "message": self.given_up[name]}
+        seconds = min(seconds, self.left())
+        try:
+            reply = self.inside.ask({"call": call, "seconds": seconds}, seconds + GRACE)
+        except Gone as gone:
+            self.given_up[name] = self.lose(gone, f"a call of {call['function']}")
+            return {"outcome": "interrupted", "message": self.given_up[name]}
+        observation = conforming(reply, len(call["arguments"]))
+        if observation["outcome"] == "no value" and observation["message"].startswith("There is no function"):
+            observation["message"] = self.why_missing(call["function"])
+        return observation
+
+    def why_missing(self, function: str) -> str:
+        """Why a function is not there: the error that ended the cell that should define it."""
+        for cell in self.cells:
+            if cell.reply.get("outcome") == "raised" and f"def {function}" in cell.source:
+                line = cell.reply.get("line")
+                where = f" in line {line}" if type(line) is int else ""
+                error = f"{words(cell.reply.get('error'))}{where}: {words(cell.reply.get('message'))}"
+                return f"The cell with {function} stops before it is defined. {error}"
+        return f"There is no function called {function}."
+
+    def report(self, name: str, data: dict[str, Any]) -> Report:
+        """The report on an exercise. A comparison that fails on what came back is no reason to stop, and earns nothing."""
+
+        def play(call: dict[str, Any]) -> Observation:
+            known = self.public.get((name, id(call)))
+            return known if known is not None else self.play(name, call, data["seconds"])
+
+        sources = [cell.source for cell in self.cells if is_answer(cell.node)]
+        try:
+            return mark(name, data, play, lambda: broken_rule(data, sources))
+        except (ValueError, TypeError, KeyError, IndexError, ArithmeticError, RuntimeError, MemoryError, RecursionError) as error:
+            self.judged.limits_hit.append(f"{name}: what came back could not be compared ({type(error).__name__})")
+            criteria = [CriterionReport(c["name"], c["marks"], False) for c in data["criteria"]]
+            return Report(name, data["points"], data["stretch"], INCORRECT, criteria)
+
+
+def recognised(exercise: Exercise, data: dict[str, Any], report: Report) -> Report:
+    """The report, with the mistake that explains a failure in a hidden case, where the misconceptions were not asked yet."""
+    if report.failure is not None and report.failure.case.get("hidden"):
+        for one in (one for criterion in report.criteria for one in criterion.played):
+            if one.case.get("hidden"):
+                one.case["mistakes"] = exercise.mistakes(one.case["call"], one.case["expected"])
+        report.mistake, report.mistake_sentence = recognise(data, report)
+    return report
+
+
+__all__ = ["Judged", "Limits", "judge"]

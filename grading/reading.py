@@ -1,0 +1,99 @@
+"""Read the source rules of an exercise in the text of a submission, which is never run here.
+
+The learner's own check reads the function that is there; the grader has only the text, so it reads every way in which the text
+could have made that function.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from helpers.checking import rules
+
+PARSING = (SyntaxError, ValueError, RecursionError, MemoryError)
+BINDING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def broken_rule(exercise: dict[str, Any], sources: Sequence[str]) -> str | None:
+    """The sentence of the source rule that an exercise's functions break, or None."""
+    trees = [tree for source in sources if (tree := parse(source)) is not None]
+    bindings = bindings_of(trees)
+
+    def meaning(name: str) -> rules.Meaning:
+        found = bindings.get(name, [])
+        paths = {path for node in found for bound, path in rules.imported_names(node) if bound == name}
+        if len(found) == len(paths) == 1:
+            return paths.pop()
+        return ast.Module(found, []) if found else None
+
+    for function in exercise["functions"]:
+        made_by = final(bindings.get(function, []), trees)
+        try:
+            found = rules.violation(ast.Module(made_by, []), exercise["rules"], meaning) if made_by else None
+        except RecursionError:
+            found = "The answer is nested too deeply to be read."
+        if found:
+            return found
+    return None
+
+
+def parse(source: str) -> ast.Module | None:
+    """The tree of a cell, or None where it is no Python, and so defined nothing."""
+    try:
+        return ast.parse(source)
+    except PARSING:
+        return None
+
+
+def bindings_of(trees: Iterable[ast.Module]) -> dict[str, list[ast.stmt]]:
+    """For each name the statements, in all cells and at any depth, that may give it a meaning in the notebook."""
+    found: dict[str, list[ast.stmt]] = {}
+    for tree in trees:
+        for statement in statements(tree.body):
+            for name in bound_names(statement):
+                found.setdefault(name, []).append(statement)
+    return found
+
+
+def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements that run at the notebook's own level, those inside `if`, `for`, `with` and `try` too, and those inside
+    functions that declare a name global."""
+    for statement in body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if any(isinstance(node, ast.Global) for node in ast.walk(statement)):
+                yield from statements(statement.body)
+            yield statement
+            continue
+        if isinstance(statement, ast.ClassDef):
+            yield statement
+            continue
+        inner = [part for name in ("body", "orelse", "finalbody") for part in getattr(statement, name, [])]
+        inner += [part for handler in getattr(statement, "handlers", []) for part in handler.body]
+        inner += [part for case in getattr(statement, "cases", []) for part in case.body]
+        if inner:
+            yield from statements(inner)
+        yield statement
+
+
+def bound_names(statement: ast.stmt) -> set[str]:
+    """The names that a statement itself binds."""
+    if isinstance(statement, BINDING):
+        return {statement.name}
+    names = {name for name, _ in rules.imported_names(statement) if " " not in name}
+    nodes = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
+    return names | {node.id for node in nodes if not isinstance(node.ctx, ast.Load)}
+
+
+def final(found: list[ast.stmt], trees: Sequence[ast.Module]) -> list[ast.stmt]:
+    """What can be a name's last meaning: its last binding at the top of a cell, and all deeper ones, which may come later.
+    An earlier attempt that a later one replaces is not held against the learner."""
+    top = {id(statement) for tree in trees for statement in tree.body}
+    plain = [statement for statement in found if id(statement) in top and is_definite(statement)]
+    return [statement for statement in found if statement not in plain[:-1]]
+
+
+def is_definite(statement: ast.stmt) -> bool:
+    """Whether a statement surely binds what it binds."""
+    return isinstance(statement, (*BINDING, ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom))

@@ -210,35 +210,39 @@ class Exercise:
     def public(self, criterion: Criterion) -> list[dict[str, Any]]:
         """The public cases of a criterion, drawn once."""
         if criterion.name not in self.drawn:
-            self.drawn[criterion.name] = [self.case_as_data(one) for one in self.draw(criterion, PUBLIC_SEED)]
+            asked = self.worth_asking(criterion)
+            self.drawn[criterion.name] = [self.case_as_data(one, asked) for one in self.draw(criterion, PUBLIC_SEED)]
         return self.drawn[criterion.name]
 
     def hidden(self, criterion: Criterion, seed: int | None, mistakes: bool) -> list[dict[str, Any]]:
         """The hidden cases of a criterion for a seed, marked as such."""
+        asked = self.worth_asking(criterion) if mistakes else {}
         cases = [] if seed is None else self.draw(criterion, seed)
-        return [self.case_as_data(one, mistakes) | {"hidden": True} for one in cases]
+        return [self.case_as_data(one, asked) | {"hidden": True} for one in cases]
+
+    def worth_asking(self, criterion: Criterion) -> dict[str, Misconception]:
+        """The misconceptions that may be met in a criterion: one that fails at the gate gets no further."""
+        gate = self.criteria[0]
+        failed = set() if criterion is gate else {name for one in self.public(gate) for name in one["mistakes"]}
+        return {name: m for name, m in self.misconceptions.items() if name not in failed or m.looks is not None}
 
     def draw(self, criterion: Criterion, seed: int) -> list[Case]:
         """The cases of a criterion for a seed; every criterion has a stream of its own."""
         stream = zlib.crc32(f"{self.name}/{criterion.name}".encode())
         return list(criterion.draw(np.random.default_rng([seed, stream])))
 
-    def case_as_data(self, one: Case, mistakes: bool = True) -> dict[str, Any]:
-        """A case as plain data, with what each misconception would answer where it would be wrong."""
+    def case_as_data(self, one: Case, asked: dict[str, Misconception]) -> dict[str, Any]:
+        """A case as plain data, with what each misconception that is asked would answer where it would be wrong."""
         call, expected = self.call_as_data(one), self.expectation(one)
-        return {"call": call, "expected": expected, "mistakes": self.mistakes(call, expected) if mistakes else {}}
-
-    def mistakes(self, call: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
-        """What each misconception would answer to a call where it would be wrong."""
         found: dict[str, Any] = {}
-        for name, wrong in self.misconceptions.items():
+        for name, wrong in asked.items():
             if wrong.looks is not None:
                 found[name] = {"looks": wrong.looks}
                 continue
             observation = calling.perform(wrong.functions, call, self.seconds)
             if judging.problem(observation, expected) is not None:
                 found[name] = rounded({k: v for k, v in observation.items() if k != "line"})
-        return found
+        return {"call": call, "expected": expected, "mistakes": found}
 
     def call_as_data(self, one: Case) -> dict[str, Any]:
         """The call of a case."""

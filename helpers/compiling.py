@@ -97,7 +97,8 @@ def compile_kernel(kernel: Any, *args: Any, architecture: int = 90, **named: Any
 def _in_fresh_python(request: dict[str, Any]) -> dict[str, Any]:
     """Run this file on a request. Raises RuntimeError with the end of what it says when it fails."""
     name = request["kernel"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("TRITON_")}
+    # Nothing that changes how Triton compiles; a path to another assembler or disassembler may stay.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("TRITON_") or k.endswith("_PATH")}
     with tempfile.TemporaryDirectory() as folder:
         # Its own empty cache, so that this works where the home folder cannot be written.
         environment["TRITON_CACHE_DIR"] = folder
@@ -116,7 +117,7 @@ def _in_fresh_python(request: dict[str, Any]) -> dict[str, Any]:
                 f"{name} was still being compiled after {SECONDS_TO_COMPILE} seconds: try a smaller block"
             ) from None
     if done.returncode:
-        raise RuntimeError(f"{name} does not compile for sm_{request['architecture']}:\n{_last_lines(done.stderr)}")
+        raise RuntimeError(f"{name} could not be compiled for sm_{request['architecture']}:\n{_last_lines(done.stderr)}")
     return json.loads(done.stdout)
 
 
@@ -272,7 +273,10 @@ def _compile(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     compiled = triton.compile(source, target=target, options=request["options"])
     binary = folder / "kernel.cubin"
     binary.write_bytes(compiled.asm["cubin"])
-    tool = triton.knobs.nvidia.cuobjdump.path
+    try:
+        tool = triton.knobs.nvidia.cuobjdump.path
+    except RuntimeError:
+        raise SystemExit("Triton's own cuobjdump is missing: run `pip install --force-reinstall triton`") from None
     usage, sass = (
         subprocess.run([tool, flag, str(binary)], capture_output=True, text=True, check=True).stdout
         for flag in ("-res-usage", "-sass")

@@ -74,10 +74,12 @@ def test_no_text_lies_on_another(drawn):
 
 
 def test_the_reader_s_own_settings_are_left_alone():
-    before = dict(matplotlib.rcParams)
-    for draw in FIGURES:
-        draw()
-    assert dict(matplotlib.rcParams) == before
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        before = dict(matplotlib.rcParams)
+        for draw in FIGURES:
+            draw()
+        assert dict(matplotlib.rcParams) == before
 
 
 # What the figures say

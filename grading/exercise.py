@@ -285,12 +285,12 @@ def exercise(
 
 
 def rounded(data: Any) -> Any:
-    """Plain data with its floats to 9 digits: more than recognising a mistake looks at, in a shorter answer key."""
+    """Plain data with its floats to 11 digits: more than recognising a mistake looks at, in a shorter answer key."""
     if isinstance(data, dict):
         return {k: rounded(v) for k, v in data.items()}
     if isinstance(data, list):
         return [rounded(item) for item in data]
-    return float(f"{data:.9g}") if isinstance(data, float) else data
+    return float(f"{data:.11g}") if isinstance(data, float) else data
 
 
 def argument_as_data(value: Any) -> Any:

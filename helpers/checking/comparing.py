@@ -5,6 +5,7 @@ Nothing here uses an operator of the learner's objects: values arrive as plain d
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ TOLERANCES = {  # relative, absolute
     "float16": (2.0**-10, 1e-6),
     "bfloat16": (2.0**-7, 1e-6),
 }
+# A known mistake is stored to 11 digits. It is told from the right answer, and from other mistakes, by nearly as many.
+MISTAKE_RTOL, MISTAKE_ATOL = 1e-9, 1e-11
+DIGITS = re.compile(r"[-+.\d]+")
 
 
 def close(value: Any, expectation: Expectation) -> str | None:
@@ -42,9 +46,10 @@ def _close(value: Any, want: Any, expectation: Expectation, part: str) -> str | 
     if value is None:
         return missing(part)
     if isinstance(want, (bool, str)):
-        return (
-            None if type(value) is type(want) and value == want else f"{_it(part)} is {value!r:.80}, not {want!r:.80}."
-        )
+        if isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim == 0:
+            value = value.item()
+        same = type(value) is type(want) and value == want
+        return None if same else f"{_it(part)} is {value!r:.80}, not {want!r:.80}."
     return wrong_form(value, want, expectation, part) or wrong_numbers(value, want, expectation, part)
 
 
@@ -99,12 +104,26 @@ def wrong_numbers(value: Any, want: Any, expectation: Expectation, part: str) ->
     at = f" at {list(place)}" if place else ""
     which = f"{part}: " if part else ""
     count = f" ({int(bad.sum())} of {bad.size} numbers differ)" if bad.size > 1 else ""
-    return f"{which}expected {wanted[place]:.6g}{at}, got {got[place]:.6g}{count}."
+    right, wrong = in_digits(float(wanted[place]), float(got[place]))
+    return f"{which}expected {right}{at}, got {wrong}{count}.{nearly(got, wanted, rtol)}"
+
+
+def in_digits(want: float, got: float) -> tuple[str, str]:
+    """Two different numbers with as many digits, six at least, as it takes to see that they differ."""
+    pairs = ((f"{want:.{digits}g}", f"{got:.{digits}g}") for digits in (6, 9, 12, 17))
+    return next((pair for pair in pairs if pair[0] != pair[1]), (repr(want), repr(got)))
+
+
+def nearly(got: np.ndarray, want: np.ndarray, rtol: float) -> str:
+    """A word on numbers that are right to single precision where double was asked for."""
+    if rtol >= TOLERANCES["float32"][0] or not agree(got, want, *TOLERANCES["float32"]).all():
+        return ""
+    return " That is close, but not to float64's precision: was something rounded, or a small number added, on the way?"
 
 
 def agree(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> np.ndarray:
     """Elementwise agreement; inf only with the same inf, nan only with nan."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         near = np.abs(got - want) <= atol + rtol * np.abs(want)
     same = (got == want) | (np.isnan(got) & np.isnan(want))
     return np.where(np.isfinite(want) & np.isfinite(got), near, same)
@@ -121,13 +140,14 @@ def alike(observation: Observation, mistake: Observation, expectation: Expectati
     if observation["outcome"] != mistake["outcome"]:
         return False
     if mistake["outcome"] == "raised":
-        return observation["error"] == mistake["error"]
+        texts = (DIGITS.sub("", one["message"]) for one in (observation, mistake))
+        return observation["error"] == mistake["error"] and len(set(texts)) == 1
     if mistake["outcome"] != "returned":
         return bool(mistake["outcome"] == "not attempted") or observation.get("message") == mistake.get("message")
     if expectation.get("unchanged") and observation["changed"] != mistake["changed"]:
         return False
     rtol, atol = tolerance(expectation)
-    slack = {"rtol": max(rtol, 1e-7), "atol": max(atol, 1e-9)}
+    slack = {"rtol": max(rtol, MISTAKE_RTOL), "atol": max(atol, MISTAKE_ATOL)}
     return _alike(plain.decode(observation["value"]), plain.decode(mistake["value"]), {**expectation, **slack})
 
 
@@ -136,7 +156,7 @@ def _alike(value: Any, want: Any, expectation: Expectation) -> bool:
         return len(value) == len(want) and all(_alike(v, w, expectation) for v, w in zip(value, want, strict=True))
     got, wanted = as_array(value), as_array(want)
     if got is None or wanted is None:
-        return type(value) is type(want) and value == want
+        return type(value) is type(want) and plain.encode(value) == plain.encode(want)
     tensors = isinstance(value, torch.Tensor) and isinstance(want, torch.Tensor)
     if got.shape != wanted.shape or (tensors and value.dtype != want.dtype):
         return False
@@ -144,10 +164,9 @@ def _alike(value: Any, want: Any, expectation: Expectation) -> bool:
 
 
 def numbers(value: Any) -> np.ndarray:
-    """Any number, tensor or array as float64."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().double().numpy()
-    return np.asarray(value, dtype=np.float64)
+    """Any number, tensor, array or flat list of numbers as float64."""
+    array = as_array(value)
+    return np.asarray(value if array is None else array, dtype=np.float64)
 
 
 def as_array(value: Any) -> np.ndarray | None:

@@ -46,26 +46,20 @@ def gradients(*shape: int) -> Tensor:
     return grads
 
 
-# how many states a step has, the step with its rates, and torch's
-RUNS: dict[str, tuple[int, Callable[..., tuple[Tensor, ...]], Make]] = {
-    "momentum": (
-        1,
-        lambda t, *tensors: momentum_step(*tensors, 0.05, 0.9),
-        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9),
-    ),
-    "adam": (
-        2,
-        lambda t, *tensors: adam_step(*tensors, t, 0.05, 0.9, 0.99, 1e-8),
-        lambda p: torch.optim.Adam(p, lr=0.05, betas=(0.9, 0.99)),
-    ),
+# how many states a step has, the step, its rates, and torch's
+RUNS: dict[str, tuple[int, Callable[..., tuple[Tensor, ...]], tuple[float, ...], Make]] = {
+    "momentum": (1, momentum_step, (0.05, 0.9), lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9)),
+    "adam": (2, adam_step, (0.05, 0.9, 0.99, 1e-8), lambda p: torch.optim.Adam(p, lr=0.05, betas=(0.9, 0.99))),
     "adamw": (
         2,
-        lambda t, *tensors: adamw_step(*tensors, t, 0.05, 0.9, 0.99, 1e-8, 0.3),
+        adamw_step,
+        (0.05, 0.9, 0.99, 1e-8, 0.3),
         lambda p: torch.optim.AdamW(p, lr=0.05, betas=(0.9, 0.99), weight_decay=0.3),
     ),
     "amsgrad": (
         3,
-        lambda t, *tensors: amsgrad_step(*tensors, t, 0.05, 0.9, 0.99, 1e-8),
+        amsgrad_step,
+        (0.05, 0.9, 0.99, 1e-8),
         lambda p: torch.optim.Adam(p, lr=0.05, betas=(0.9, 0.99), amsgrad=True),
     ),
 }
@@ -74,7 +68,7 @@ RUNS: dict[str, tuple[int, Callable[..., tuple[Tensor, ...]], Make]] = {
 @pytest.mark.parametrize("shape", [(), (4,), (2, 2), (0, 3)])
 @pytest.mark.parametrize("name", RUNS)
 def test_steps_follow_torch(name: str, shape: tuple[int, ...]):
-    states, step, make = RUNS[name]
+    states, step, rates, make = RUNS[name]
     theta = normal(*shape, seed=99)
     parameter = theta.clone().requires_grad_()
     optimiser = make([parameter])
@@ -82,7 +76,7 @@ def test_steps_follow_torch(name: str, shape: tuple[int, ...]):
     for t, grad in enumerate(gradients(*shape), start=1):
         parameter.grad = grad.clone()
         optimiser.step()
-        theta, *state = step(t, theta, grad, *state)
+        theta, *state = step(theta, grad, *state, *([] if states == 1 else [t]), *rates)
         close(theta, parameter.detach())
     theirs = optimiser.state[parameter]
     names = ["momentum_buffer"] if states == 1 else ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"][:states]

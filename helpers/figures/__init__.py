@@ -1,0 +1,1 @@
+"""The figures of the notebooks, one module for each topic. A figure function returns a matplotlib Figure."""

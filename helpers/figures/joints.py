@@ -1,0 +1,214 @@
+"""The figures of joint distributions: tables, mosaics, and the information diagram with its sliders (notebook 02).
+
+A joint distribution is (X, Y), rows are x. Every function checks it and raises ValueError as the routines in
+``helpers.channels`` do.
+"""
+
+from __future__ import annotations
+
+import math
+
+import matplotlib
+import torch
+from ipywidgets import HTML, FloatSlider, GridBox, Layout, ToggleButtons, VBox
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from helpers.channels import conditional_entropy, marginals, mutual_information
+from helpers.information import entropy
+from helpers.plotting import PALETTE, STYLE, Picture
+
+BARS = {
+    "H(X, Y)": "black",
+    "H(X)": "blue",
+    "H(Y)": "vermilion",
+    "H(X|Y)": "sky",
+    "I(X; Y)": "green",
+    "H(Y|X)": "orange",
+}
+PRESETS = {
+    "worked example": (3, 2, 1, 4),
+    "independent": (3, 3, 2, 2),
+    "Y copies X": (5, 0, 0, 5),
+    "one zero": (5, 0, 2, 3),
+    "nothing to know": (10, 0, 0, 0),
+}
+
+
+def quantities(joint: Float[Tensor, "X Y"]) -> dict[str, float]:
+    """The six quantities of the information diagram in nats, by their names."""
+    px, py = marginals(joint)
+    values = {
+        "H(X, Y)": entropy(joint.flatten()),
+        "H(X)": entropy(px),
+        "H(Y)": entropy(py),
+        "H(X|Y)": conditional_entropy(joint.mT),
+        "I(X; Y)": mutual_information(joint),
+        "H(Y|X)": conditional_entropy(joint),
+    }
+    return {name: max(0.0, value.item()) for name, value in values.items()}  # rounding may leave -1e-17
+
+
+def draw_table(axes: Axes, joint: Float[Tensor, "X Y"]) -> None:
+    """The joint as a shaded table with its row sums at the right and its column sums below."""
+    px, py = marginals(joint)
+    rows, columns = joint.shape
+    axes.imshow(joint, cmap="Blues", vmin=0, vmax=1)
+    for x in range(rows):
+        for y in range(columns):
+            axes.text(
+                y, x, f"{joint[x, y]:.3f}", ha="center", va="center", color="white" if joint[x, y] > 0.6 else "black"
+            )
+        axes.text(columns - 0.35, x, f"{px[x]:.3f}", va="center", color=PALETTE["blue"], weight="bold")
+    for y in range(columns):
+        axes.text(y, rows - 0.35, f"{py[y]:.3f}", ha="center", va="top", color=PALETTE["vermilion"], weight="bold")
+    axes.text(columns - 0.35, -0.75, "p(x)", va="center", color=PALETTE["blue"], weight="bold")
+    axes.text(-0.75, rows - 0.35, "p(y)", ha="center", va="top", color=PALETTE["vermilion"], weight="bold")
+    axes.set_xticks(range(columns), [f"y = {y}" for y in range(columns)])
+    axes.set_yticks(range(rows), [f"x = {x}" for x in range(rows)])
+    axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+
+
+def table(joint: Float[Tensor, "X Y"]) -> Figure:
+    """A joint distribution with its marginals in the margins, which is where they have their name from."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(1.3 * joint.shape[1] + 1.6, 1.0 * joint.shape[0] + 1.2))
+        draw_table(figure.add_subplot(), joint)
+    return figure
+
+
+def against_independence(joint: Float[Tensor, "X Y"]) -> Figure:
+    """A joint distribution beside the product of its marginals, which is what independence would make of them."""
+    px, py = marginals(joint)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8.4, 3.2))
+        for axes, shown, title in zip(
+            figure.subplots(1, 2),
+            (joint, torch.outer(px, py)),
+            ("p(x, y): what is", "p(x) p(y): if independent"),
+            strict=True,
+        ):
+            draw_table(axes, shown)
+            axes.set_title(title, pad=14)
+    return figure
+
+
+def mosaic(joint: Float[Tensor, "X Y"]) -> Figure:
+    """One column for each x, as wide as p(x), divided in the shares p(y given x): areas are joint probabilities.
+
+    Above each column stands the entropy of Y in it, whose mean by width is H(Y given X).
+    """
+    px, _ = marginals(joint)
+    given = joint / torch.where(px > 0, px, 1)[:, None]
+    colours = [PALETTE[name] for name in ("sky", "orange", "green", "purple", "yellow")]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(6.0, 4.0))
+        axes = figure.add_subplot()
+        lefts = (px.cumsum(0) - px).tolist()
+        for x, (left, width) in enumerate(zip(lefts, px.tolist(), strict=True)):
+            bottom = 0.0
+            for y, share in enumerate(given[x].tolist()):
+                colour = colours[y % len(colours)]
+                axes.bar(left, share, width, bottom, align="edge", color=colour, edgecolor="white", linewidth=2)
+                if share * width > 0.01:
+                    axes.text(
+                        left + width / 2, bottom + share / 2, f"p(y={y}|x={x})\n{share:.2f}", ha="center", va="center"
+                    )
+                bottom += share
+            if width > 0:
+                h = entropy(given[x]).item()
+                axes.text(
+                    left + width / 2, 1.02, f"p(x={x}) = {width:.2f}\nentropy {h:.3f} nats", ha="center", va="bottom"
+                )
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="p(x), as width", ylabel="p(y given x), as height")
+        axes.set_title(f"H(Y|X) = {conditional_entropy(joint):.6f} nats, the mean by width", pad=46)
+        axes.grid(False)
+    return figure
+
+
+def draw_bars(axes: Axes, joint: Float[Tensor, "X Y"]) -> None:
+    """Each quantity as a bar to scale; what lies under each other is the same information."""
+    q = quantities(joint)
+    lefts = {"H(Y)": q["H(X|Y)"], "I(X; Y)": q["H(X|Y)"], "H(Y|X)": q["H(X)"]}
+    for height, (name, colour) in enumerate(reversed(BARS.items())):
+        axes.barh(height, q[name], left=lefts.get(name, 0.0), height=0.7, color=PALETTE[colour], label=name)
+    for edge in (q["H(X|Y)"], q["H(X)"]):
+        axes.axvline(edge, color="#666666", linewidth=1, linestyle=":", zorder=0)
+    axes.set(xlim=(0, 1.02 * max(math.log(joint.numel()), 0.1)), ylim=(-0.6, 5.6), xlabel="nats")
+    axes.set_yticks(range(6), [f"{name} = {q[name]:.3f}" for name in reversed(BARS)])
+    axes.tick_params(left=False)
+    axes.spines["left"].set_visible(False)
+    axes.grid(False)
+
+
+def information_diagram(joint: Float[Tensor, "X Y"]) -> Figure:
+    """A joint table and, to scale in nats, how its entropies are made of each other (after MacKay 2003, figure 8.1).
+
+    It is right for every table: where X and Y are independent the bar of I(X; Y) has no width, where one tells the
+    other the bar of what is left open has none.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8.4, 3.2))
+        figure.set_layout_engine("none")  # places are given, as finding them would slow the sliders down
+        draw_table(figure.add_axes((0.06, 0.14, 0.28, 0.68)), joint)
+        axes = figure.add_axes((0.585, 0.16, 0.4, 0.74))
+        draw_bars(axes, joint)
+        axes.set_title("What there is to know, and who knows it")
+    return figure
+
+
+def diagram_in_words(joint: Float[Tensor, "X Y"]) -> str:
+    """The numbers of the information diagram as one sentence, for readers who cannot see it."""
+    return (
+        "Information diagram: "
+        + ", ".join(f"{name} = {value:.3f}" for name, value in quantities(joint).items())
+        + " nats."
+    )
+
+
+def explore() -> VBox:
+    """The information diagram with a slider for each weight of a 2 by 2 table, and buttons for telling tables.
+
+    The weights are divided by their sum, so that every position of the sliders is a joint distribution, but for the one
+    where all are 0: there the diagram waits and says so.
+    """
+    cells = [
+        FloatSlider(
+            3.0,
+            min=0,
+            max=10,
+            step=0.1,
+            description=f"x={x}, y={y}",
+            readout_format=".1f",
+            layout=Layout(width="330px"),
+        )
+        for x in range(2)
+        for y in range(2)
+    ]
+    buttons = ToggleButtons(options=list(PRESETS), description="", style={"button_width": "auto"})
+    picture = HTML()
+
+    def draw(_: object = None) -> None:
+        weights = torch.tensor([cell.value for cell in cells], dtype=torch.float64).reshape(2, 2)
+        if weights.sum() == 0:
+            picture.value = "<p>Raise a slider: the weights of a table cannot all be 0.</p>"
+            return
+        joint = weights / weights.sum()
+        picture.value = Picture(information_diagram(joint), diagram_in_words(joint))._repr_html_()
+
+    def choose(_: object = None) -> None:
+        for cell in cells:
+            cell.unobserve(draw, "value")
+        for cell, weight in zip(cells, PRESETS[buttons.value], strict=True):
+            cell.value = weight
+            cell.observe(draw, "value")
+        draw()
+
+    buttons.observe(choose, "value")
+    choose()
+    grid = GridBox(cells, layout=Layout(grid_template_columns="repeat(2, 340px)"))
+    return VBox([buttons, grid, picture])

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from helpers.checking.following import follow, reseed
+from helpers.checking.sampling import estimate_often
 
 
 def call_once(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -42,6 +43,7 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "twice": call_twice,
     "follow": follow,
     "reseed": reseed,
+    "estimate_often": estimate_often,
 }
 WORDS = {
     "call": "",
@@ -49,4 +51,5 @@ WORDS = {
     "twice": ", twice",
     "follow": ", and on from its own results with fresh gradients",
     "reseed": ", twice, and once with another seed",
+    "estimate_often": ", with a generator, with one of the same seed and with one of another",
 }

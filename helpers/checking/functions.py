@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from helpers.checking import landscape_functions
+from helpers.checking import landscape_functions, sampling
 
 Elementwise = Callable[[Tensor], Tensor]
 
@@ -62,5 +62,6 @@ NAMED: dict[str, Callable[..., Callable[..., object]]] = {
         jensen_shannon_generator,
         offset_power_generator,
         *landscape_functions.FUNCTIONS,
+        *sampling.FUNCTIONS,
     )
 }

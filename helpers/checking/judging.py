@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers.checking import plain
+from helpers.checking import estimates, plain
 from helpers.checking.calling import Observation
 from helpers.checking.capacity import capacity
 from helpers.checking.comparing import Expectation, as_array, close, kind_of, numbers
@@ -79,4 +79,5 @@ JUDGES: dict[str, Judge] = {
     "repeats": repeats,
     "xor_symptom": xor_symptom,
     "capacity": capacity,
+    **estimates.JUDGES,
 }

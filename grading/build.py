@@ -152,6 +152,8 @@ def notebook_from_source(name: str, root: Path) -> NotebookNode:
     for cell in notebook.cells:
         if "nbgrader" in cell.metadata:
             complete(cell, name)
+        if INTERACTIVE in (tags := cell.metadata.get("tags", [])) and UNCOMPARED not in tags:
+            tags.append(UNCOMPARED)
         digest = hashlib.sha256(cell.source.encode()).hexdigest()[:8]
         seen[digest] = seen.get(digest, 0) + 1
         identity = cell.metadata.get("nbgrader", {}).get("grade_id")
@@ -190,9 +192,14 @@ def execute(notebook: NotebookNode, folder: Path, keys: Path) -> NotebookNode:
             "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         }
         client = NotebookClient(
-            notebook, timeout=SECONDS_PER_CELL, kernel_name="python3", allow_errors=True, store_widget_state=False,
+            notebook,
+            kernel_name="python3",
+            timeout=SECONDS_PER_CELL,
+            allow_errors=True,
+            store_widget_state=False,
+            extra_arguments=["--log-level=ERROR"],
             resources={"metadata": {"path": str(folder)}},
-        )  # fmt: skip
+        )
         client.execute(env=environment)
     for number, cell in enumerate(notebook.cells):
         cell.metadata.pop("execution", None)

@@ -69,6 +69,8 @@ class Step:
 # Two workers on two cores: with more than one thread in each, they would only wait for each other.
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
+NBVAL = ("-m", "pytest", "--nbval", "solutions", "--nbval-sanitize-with", "tests/nbval.cfg")
+
 STEPS = (
     Step("lint", ("-m", "ruff", "check", ".")),
     Step("format", ("-m", "ruff", "format", "--check", ".")),
@@ -76,7 +78,7 @@ STEPS = (
     Step("built files", ("-m", "grading.command", "build", "--check")),
     Step("tests", ("-m", "pytest", "tests", "-q", "-n", "2"), ONE_THREAD),
     # One worker for each notebook: its cells share a kernel.
-    Step("notebooks", ("-m", "pytest", "--nbval", "solutions", "-q", "-n", "2", "--dist", "loadfile"), ONE_THREAD),
+    Step("notebooks", (*NBVAL, "-q", "-n", "2", "--dist", "loadfile"), ONE_THREAD),
 )
 
 

@@ -12,7 +12,7 @@ import io
 import math
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import torch
@@ -23,6 +23,9 @@ from PIL import Image
 from torch import Tensor
 
 from helpers.information import entropy, huffman_code_lengths, kl_divergence
+
+if TYPE_CHECKING:
+    from ipywidgets import Widget
 
 # Colours that stay apart for colour-blind readers (Okabe and Ito 2008).
 PALETTE = {
@@ -99,6 +102,28 @@ def show_figure(fig: Figure, alt: str) -> None:
     display(Picture(fig, " ".join(alt.split())))
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close(fig)  # or the notebook would show a figure made by pyplot a second time
+
+
+def explore(draw: Callable[..., Figure], alt: str, **sliders: tuple[float, float, float]) -> Widget:
+    """Sliders above a figure that follows them: ``explore(kl_curves, "...", p=(0.02, 0.98, 0.3))``.
+
+    ``draw`` takes the sliders' values by name and returns a figure; each slider is (lowest, highest, first).
+    """
+    from ipywidgets import HTML, FloatSlider, VBox  # they take a while to import, and few figures move
+
+    controls = {
+        name: FloatSlider(first, min=low, max=high, step=(high - low) / 100, description=name)
+        for name, (low, high, first) in sliders.items()
+    }
+    screen = HTML()
+
+    def redraw(_: object = None) -> None:
+        screen.value = Picture(draw(**{name: control.value for name, control in controls.items()}), alt)._repr_html_()
+
+    for control in controls.values():
+        control.observe(redraw, names="value")
+    redraw()
+    return VBox([*controls.values(), screen])
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:

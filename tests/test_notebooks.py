@@ -29,7 +29,8 @@ def learners(name):
 
 @pytest.fixture(scope="session", params=NAMES)
 def validated(request, tmp_path_factory):
-    """A learner's untouched notebook, run from top to bottom by nbgrader's own validator, with what that found."""
+    """A learner's notebook with untouched stubs, run from top to bottom by nbgrader's own validator, and what that
+    found. The reflection is answered: unanswered, nbgrader lists it, too."""
 
     class Keeping(Validator):
         def _preprocess(self, notebook):
@@ -38,7 +39,9 @@ def validated(request, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp(request.param)
     file = folder / f"{request.param}.ipynb"
-    nbformat.write(learners(request.param), file)
+    notebook = copy.deepcopy(learners(request.param))
+    next(cell for cell in notebook.cells if cell.id == "reflection").source = "Half of it is noise."
+    nbformat.write(notebook, file)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INFOGRAD_PROGRESS", str(folder / "progress.json"))
         patch.setenv("PYTHONPATH", str(ROOT))
@@ -126,9 +129,11 @@ def test_the_answer_key_holds_no_hidden_case_and_no_code(name):
     assert '"hidden"' not in text
     assert "lambda" not in text
     assert "def " not in text
-    calls = {json.dumps(case["call"]) for e in json.loads(text)["exercises"].values() for c in e["criteria"] for case in c["cases"]}
+    criteria = [c for exercise in json.loads(text)["exercises"].values() for c in exercise["criteria"]]
+    calls = {json.dumps(case["call"]) for criterion in criteria for case in criterion["cases"]}
     for exercise in load(name).values():
-        drawn = [json.dumps(exercise.call_as_data(one)) for c in exercise.criteria for one in exercise.draw(c, seed=2**31 + 7)]
+        cases = (one for criterion in exercise.criteria for one in exercise.draw(criterion, seed=2**31 + 7))
+        drawn = [json.dumps(exercise.call_as_data(one)) for one in cases]
         assert set(drawn) - calls, f"{exercise.name}: every hidden case is a public one"
 
 

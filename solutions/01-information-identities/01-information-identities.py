@@ -25,8 +25,7 @@
 import math
 
 import torch
-
-from helpers import check, hint, information, plotting, progress
+from helpers import check, information, plotting, progress
 
 plotting.use_course_style()
 print("ready")
@@ -212,6 +211,16 @@ plotting.show_figure(
     plotting.kl_curves(),
     alt="KL(p, q) and KL(q, p) against the first entry of q, for p = (.3, .7): both "
     "are 0 at .3; KL(p, q) rises without bound at both ends, KL(q, p) does not.",
+)
+
+# %% [markdown]
+# Move $p$ yourself. When are the two curves mirror images of each other?
+
+# %% tags=["interactive"]
+plotting.explore(
+    plotting.kl_curves,
+    alt="KL(p, q) and KL(q, p) against the first entry of q, for the p of the slider.",
+    p=(0.02, 0.98, 0.3),
 )
 
 # %% [markdown]
@@ -453,7 +462,7 @@ for q in (p, torch.tensor([0.9, 0.1], dtype=torch.float64)):
     lengths = information.huffman_code_lengths(q)
     mean, bits = (q * lengths).sum(), information.entropy(q) / math.log(2)
     print(
-        f"lengths {str(lengths.tolist()):13} mean {mean:.4f} bits, entropy {bits:.6f} bits"
+        f"lengths {lengths.tolist()!s:13} mean {mean:.4f} bits, entropy {bits:.6f} bits"
     )
 
 # %%

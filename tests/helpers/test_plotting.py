@@ -188,3 +188,24 @@ assert "matplotlib.pyplot" not in sys.modules
     headless = {**{k: v for k, v in os.environ.items() if k != "DISPLAY"}, "MPLBACKEND": "tkagg"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=headless)
     assert done.stdout == "<figure: two curves>\n", done.stderr
+
+
+class TestExplore:
+    def test_the_figure_follows_its_sliders(self):
+        seen = []
+
+        def draw(p):
+            seen.append(p)
+            return plotting.kl_curves(p)
+
+        slider, screen = plotting.explore(draw, "two curves", p=(0.1, 0.9, 0.3)).children
+        assert 'alt="two curves"' in screen.value
+        before = screen.value
+        slider.value = 0.7
+        assert seen == [0.3, 0.7]
+        assert screen.value != before
+
+    def test_no_position_fails(self):
+        slider, _ = plotting.explore(plotting.kl_curves, "two curves", p=(0.02, 0.98, 0.3)).children
+        for value in (slider.min, slider.max):
+            slider.value = value

@@ -19,7 +19,7 @@ from grading.graft import Grafted, graft, others
 from grading.judge import Judged, judge
 from grading.sandbox import Limits, NoSandbox, Sandbox
 
-BESIDE = ("timestamp.txt", "submission_secret.txt")  # nbgrader's own
+BESIDE = ("timestamp.txt", "submission_secret.txt")  # nbgrader puts them there
 
 
 @dataclass

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import glob
 import os
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,22 @@ import nbgrader.apps.autogradeapp
 import nbgrader.converters
 from nbconvert.exporters.exporter import ResourcesDict
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import setenv
+from nbgrader.utils import parse_utc, setenv
 from traitlets import Bool, Dict, Integer
 from traitlets.config import Config
 
-MOST_BYTES_OF_A_DATE = 100
+DATE, SECRET = NBGRADERS_OWN = ("timestamp.txt", "submission_secret.txt")
+MOST_BYTES = 1000
 
 
 def install(config: Config) -> None:
     """Make nbgrader grade here, show what learners wrote made harmless, and export tables that are safe to open."""
+    # nbgrader starts alembic by name; the environment's programs are found even where nobody activated it
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     for module in (nbgrader.converters, nbgrader.apps.api, nbgrader.apps.autogradeapp):
         module.Autograde = SandboxedAutograde
     config.Autograde.sanitize_preprocessors = []
@@ -80,15 +84,21 @@ class SandboxedAutograde(Autograde):
         return str(self.coursedir.format_path(self.coursedir.release_directory, ".", self.coursedir.assignment_id))
 
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
-        """Student and submission in the gradebook; of the files handed in none is copied."""
+        """Student and submission in the gradebook. Of the files handed in only nbgrader's own two are copied: the date, and
+        the secret by which feedback finds its learner."""
+        source, place = (Path(path(assignment_id, student_id)) for path in (self._format_source, self._format_dest))
+        own = {name: text for name in NBGRADERS_OWN if (text := small_text(source / name)) is not None}
         patterns, dates = self.coursedir.ignore, self.coursedir.get_existing_timestamp
         try:
             self.coursedir.ignore = ["*"]
-            self.coursedir.get_existing_timestamp = lambda folder: dates(folder) if plain_date(folder) else None
+            self.coursedir.get_existing_timestamp = lambda folder: dates(folder) if DATE in own else None
             super().init_assignment(assignment_id, student_id)
         finally:
             self.coursedir.ignore = patterns
             del self.coursedir.get_existing_timestamp
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in own.items():
+            (place / name).write_text(text, encoding="ascii")
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
         """Grade one notebook. What the file holds can make this a bad mark, not an error."""
@@ -162,10 +172,17 @@ def warm_grader(limits: tuple[tuple[str, Any], ...], confined: bool) -> Any:
     return grader
 
 
-def plain_date(folder: str) -> bool:
-    """Whether the date beside a submission is a small file of its own."""
-    file = Path(folder) / "timestamp.txt"
-    return not file.is_symlink() and file.is_file() and file.stat().st_size <= MOST_BYTES_OF_A_DATE
+def small_text(file: Path) -> str | None:
+    """The text of a small file of nbgrader's own; None for a link, or anything else that came in its place."""
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as stream:
+            text = stream.read(MOST_BYTES + 1).decode("ascii")
+        if file.name == DATE:
+            parse_utc(text.strip())
+    except (OSError, ValueError, OverflowError):
+        return None
+    return text if len(text) <= MOST_BYTES else None
 
 
-__all__ = ["MissingEntry", "Record", "SandboxedAutograde", "install"]
+__all__ = ["NBGRADERS_OWN", "Record", "SandboxedAutograde", "install"]

@@ -1,0 +1,166 @@
+"""A class from release to feedback and export, with nbgrader's own commands."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import pytest
+from nbgrader.api import Gradebook
+
+from grading.exercises import load
+from tests.grading.classroom import NOTEBOOK, answered, make_course, model_answers, nbgrader
+
+LEARNERS = ("perfect", "untouched", "partly", "misconceived", "truncated")
+STRETCH = sum(one.points for one in load(NOTEBOOK).values() if one.stretch)
+CORE = sum(one.points for one in load(NOTEBOOK).values() if not one.stretch)
+WRONG_FOR_BATCHES = "def entropy(p):\n    return -torch.special.xlogy(p, p).sum()\n"
+BITS = "def entropy(p):\n    return torch.special.entr(p).sum(-1) / math.log(2)\n"
+
+
+class Class:
+    """A course, an exchange, and a home for each who works with them."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.course, self.exchange = folder, folder / "course", folder / "exchange"
+        make_course(self.course)
+        self.exchange.mkdir()
+        self.exchange.chmod(0o777)
+
+    def teacher(self, *command: str) -> str:
+        """A command in the course's folder."""
+        return nbgrader(self.course, self.folder / "home" / "teacher", *command)
+
+    def learner(self, name: str, *command: str) -> str:
+        """A command in a learner's folder."""
+        place = self.folder / name
+        place.mkdir(exist_ok=True)
+        return nbgrader(place, self.folder / "home" / name, *command, f"--student={name}")
+
+    def exchanging(self) -> tuple[str, ...]:
+        """The options that name the exchange."""
+        return (f"--Exchange.root={self.exchange}", "--course", "infograd")
+
+    def file(self, step: str, name: str, suffix: str = "ipynb") -> Path:
+        """A learner's file at a step of the cycle."""
+        return self.course / "classroom" / step / name / NOTEBOOK / f"{NOTEBOOK}.{suffix}"
+
+
+def hand_in(course: Class, name: str) -> None:
+    """Fetch, answer, submit."""
+    course.learner(name, "fetch_assignment", NOTEBOOK, *course.exchanging())
+    file = course.folder / name / NOTEBOOK / f"{NOTEBOOK}.ipynb"
+    answers = {
+        "perfect": model_answers(),
+        "partly": {"entropy": WRONG_FOR_BATCHES},
+        "misconceived": {"entropy": BITS},
+    }.get(name, {})
+    text = json.dumps(answered(file, answers))
+    file.write_text(text[: len(text) // 2] if name == "truncated" else text)
+    course.learner(name, "submit", NOTEBOOK, *course.exchanging())
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """All files outside classroom/."""
+    found = (file for file in folder.rglob("*") if file.is_file() and "classroom" not in file.relative_to(folder).parts)
+    return {str(file.relative_to(folder)): file.read_bytes() for file in found}
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Class:
+    """The class after the whole cycle."""
+    course = Class(tmp_path_factory.mktemp("class"))
+    course.teacher("generate_assignment", NOTEBOOK)
+    before = files_of(course.course)
+    course.teacher("release_assignment", NOTEBOOK, *course.exchanging())
+    for name in LEARNERS:
+        hand_in(course, name)
+    course.teacher("collect", NOTEBOOK, *course.exchanging())
+    course.teacher("autograde", NOTEBOOK)
+    course.teacher("generate_feedback", NOTEBOOK)
+    course.teacher("release_feedback", NOTEBOOK, *course.exchanging())
+    course.teacher("export", "--to", "classroom/grades.csv")
+    assert files_of(course.course) == before
+    return course
+
+
+def grades(course: Class, name: str) -> dict[str, tuple[float | None, float | None, bool]]:
+    """(auto score, extra credit, needs a person) of each graded cell."""
+    with Gradebook(f"sqlite:///{course.course}/classroom/gradebook.db") as gradebook:
+        found = gradebook.find_submission_notebook(NOTEBOOK, NOTEBOOK, name).grades
+        return {one.name: (one.auto_score, one.extra_credit, bool(one.needs_manual_grade)) for one in found}
+
+
+def test_scores_reach_the_gradebook_per_criterion(graded: Class) -> None:
+    perfect = grades(graded, "perfect")
+    for exercise in load(NOTEBOOK).values():
+        auto, extra, _ = perfect[f"{exercise.name}-check"]
+        assert (auto, extra) == ((0.0, exercise.points) if exercise.stretch else (exercise.points, None)), exercise.name
+    assert perfect["reflection"][2]
+    partly = grades(graded, "partly")["entropy-check"][0]
+    assert partly is not None
+    assert 0 < partly < load(NOTEBOOK)["entropy"].points
+    assert grades(graded, "misconceived")["entropy-check"][0] == 0
+
+
+@pytest.mark.parametrize("name", ["untouched", "truncated"])
+def test_nothing_earns_nothing(graded: Class, name: str) -> None:
+    for cell, (auto, extra, manual) in grades(graded, name).items():
+        assert auto == 0, cell
+        assert not extra, cell
+        assert not manual, cell
+
+
+def test_the_exported_table_has_every_learner(graded: Class) -> None:
+    with (graded.course / "classroom" / "grades.csv").open() as stream:
+        table = {line["student_id"]: float(line["score"]) for line in csv.DictReader(stream)}
+    assert set(table) == set(LEARNERS)
+    assert table["perfect"] == CORE + STRETCH
+    assert 0 < table["partly"] < 3
+    assert [table[name] for name in ("untouched", "misconceived", "truncated")] == [0, 0, 0]
+
+
+def test_feedback_says_what_happened(graded: Class) -> None:
+    pages = {name: graded.file("feedback", name, "html").read_text() for name in LEARNERS}
+    assert pages["perfect"].count("entropy</div>") == 0  # cards are whole, not cut open by the sanitiser
+    assert "These are bits, not nats" in pages["misconceived"]
+    assert "not whole JSON" in pages["truncated"]
+    assert "not attempted" in pages["untouched"]
+    assert all("border-left:4px solid" in page.replace(": ", ":", 99999).replace("border-left: ", "border-left:") for page in pages.values())
+
+
+def test_feedback_comes_back_to_its_learner(graded: Class) -> None:
+    graded.learner("partly", "fetch_feedback", NOTEBOOK, *graded.exchanging())
+    assert list((graded.folder / "partly" / NOTEBOOK / "feedback").rglob("*.html"))
+
+
+def test_verdicts_say_why(graded: Class) -> None:
+    verdicts = {name: json.loads(graded.file("verdicts", name, "json").read_text()) for name in LEARNERS}
+    assert "not whole JSON" in verdicts["truncated"]["problem"]
+    assert verdicts["misconceived"]["exercises"]["entropy"]["misconception"] == "entropy_bits"
+    assert {one["outcome"] for one in verdicts["untouched"]["exercises"].values()} == {"not attempted"}
+    assert all(verdict["sandbox"] for verdict in verdicts.values())
+
+
+def test_only_notebooks_are_released(graded: Class) -> None:
+    released = [file.name for file in (graded.course / "notebooks").rglob("*") if file.is_file()]
+    assert released == [f"{NOTEBOOK}.ipynb"]
+    assert [file.name for file in (graded.exchange / "infograd" / "outbound").rglob("*") if file.is_file()] == released
+
+
+def test_a_resubmission_replaces_the_old_grade(graded: Class) -> None:
+    before = json.loads(graded.file("verdicts", "misconceived", "json").read_text())
+    file = graded.folder / "misconceived" / NOTEBOOK / f"{NOTEBOOK}.ipynb"
+    notebook = answered(file, {"entropy": model_answers()["entropy"]})
+    notebook["cells"] = [cell for cell in notebook["cells"] if "entropy-check" not in str(cell["metadata"])]
+    submitted = graded.file("submitted", "misconceived")
+    submitted.chmod(0o644)
+    submitted.write_text(json.dumps(notebook))
+    graded.teacher("autograde", NOTEBOOK, "--student=misconceived", "--force")
+    after = json.loads(graded.file("verdicts", "misconceived", "json").read_text())
+    assert grades(graded, "misconceived")["entropy-check"][0] == load(NOTEBOOK)["entropy"].points
+    assert after["seed"] != before["seed"]
+    assert "The cell entropy-check was deleted; it was put back." in after["irregularities"]
+    assert not os.path.lexists(graded.file("submitted", "misconceived").parent / "autograded")

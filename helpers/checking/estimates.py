@@ -34,8 +34,9 @@ def monte_carlo(value: Any, expectation: Expectation) -> str | None:
 def off(answer: tuple[float, float], expectation: Expectation) -> str | None:
     """Whether the estimate or the standard error from many samples is out of bounds."""
     for number, name in zip(answer, ("estimate", "standard_error"), strict=True):
-        if outside(number, expectation[name]):
-            return f"The {name.replace('_', ' ')} from {expectation['n']} samples is {number:.6g}; {near(expectation[name])}."
+        bounds, words = expectation[name], name.replace("_", " ")
+        if outside(number, bounds):
+            return f"The {words} from {expectation['n']} samples is {number:.6g}; {near(bounds)}."
     return None
 
 

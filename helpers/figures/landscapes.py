@@ -73,7 +73,7 @@ def steps_needed(method: str, kappa: float, angle: float = 0.0) -> int:
         losses = bowl_loss(hessian, descend(method, hessian, start, *best_settings(method, kappa), most))
         if (found := steps_to_reach(losses, TARGET)) is not None:
             return found
-        most *= 2
+        most *= 4
 
 
 def loss_in_theory(method: str, kappa: float, step: float) -> float:

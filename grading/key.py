@@ -34,9 +34,8 @@ def alike(a: Any, b: Any, digits: float) -> bool:
     """Whether two pieces of plain data are the same up to rounding."""
     if isinstance(a, dict) and isinstance(b, dict):
         if "base64" in a and "base64" in b and a.keys() == b.keys():
-            return alike({**a, "base64": 0}, {**b, "base64": 0}, digits) and near(
-                plain.decode(a), plain.decode(b), digits
-            )
+            form = a | {"base64": ""} == b | {"base64": ""}
+            return form and near(plain.decode(a), plain.decode(b), digits)
         return a.keys() == b.keys() and all(alike(a[k], b[k], 1e-4 if k == "mistakes" else digits) for k in a)
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(alike(x, y, digits) for x, y in zip(a, b, strict=True))

@@ -1,7 +1,9 @@
 """The notebooks as a learner and a reader find them."""
 
+import ast
 import copy
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -150,13 +152,10 @@ def test_every_picture_has_an_alternative_text(name):
 def test_exercises_stand_alone(name):
     """No cell outside an exercise's own uses what a learner writes: figures and facts come from the helpers."""
     source = jupytext.read(build.source_of(name, ROOT), fmt="py:percent")
-    written = set(load(name))
     for cell in source.cells:
         if cell.cell_type == "code" and "nbgrader" not in cell.metadata:
-            for line in cell.source.splitlines():
-                for exercise in written:
-                    called = line.replace(f".{exercise}(", "")
-                    assert f"{exercise}(" not in called, f"{exercise} is used in: {line}"
+            used = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+            assert not used & set(load(name)), cell.source
 
 
 class TestBuild:
@@ -175,9 +174,8 @@ class TestBuild:
     def test_numbers_in_the_key_are_compared_to_12_digits(self, tmp_path):
         product = build.products(NAMES[0])[0]
         text = (ROOT / product).read_text()
-        digits = "1.2798542258336676"
-        assert digits in text
-        (tmp_path / "last.json").write_text(text.replace(digits, "1.2798542258336674"))
+        digits = re.search(r"1\.27985422583\d+", text)[0]
+        (tmp_path / "last.json").write_text(text.replace(digits, "1.279854225833667"))
         (tmp_path / "more.json").write_text(text.replace(digits, "1.2798542258"))
         assert build.same(tmp_path / "last.json", ROOT / product)
         assert not build.same(tmp_path / "more.json", ROOT / product)

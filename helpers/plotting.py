@@ -104,16 +104,16 @@ def show_figure(fig: Figure, alt: str) -> None:
         pyplot.close(fig)  # or the notebook would show a figure made by pyplot a second time
 
 
-def explore(draw: Callable[..., Figure], alt: str, **sliders: tuple[float, float, float]) -> Widget:
-    """Sliders above a figure that follows them: ``explore(kl_curves, "...", p=(0.02, 0.98, 0.3))``.
+def explore(draw: Callable[..., Figure], alt: str, **sliders: tuple[float, float, float, float]) -> Widget:
+    """Sliders above a figure that follows them: ``explore(kl_curves, "...", p=(0.02, 0.98, 0.02, 0.3))``.
 
-    ``draw`` takes the sliders' values by name and returns a figure; each slider is (lowest, highest, first).
+    ``draw`` takes the sliders' values by name and returns a figure; each slider is (lowest, highest, step, first).
     """
     from ipywidgets import HTML, FloatSlider, VBox  # they take a while to import, and few figures move
 
     controls = {
-        name: FloatSlider(first, min=low, max=high, step=(high - low) / 100, description=name)
-        for name, (low, high, first) in sliders.items()
+        name: FloatSlider(first, min=low, max=high, step=step, description=name)
+        for name, (low, high, step, first) in sliders.items()
     }
     screen = HTML()
 

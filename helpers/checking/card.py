@@ -118,7 +118,8 @@ def failure_rows(failure: Played) -> list[tuple[str, str]]:
     rows = [("Called", call_text(call)), ("Expected", expected_text(failure.case["expected"]))]
     if failure.observation["outcome"] == "returned":
         rows.append(("Got", describe(plain.decode(failure.observation["value"]))))
-    rows.append(("So", failure.problem or ""))
+    problem = failure.problem or ""
+    rows.append(("So", problem[:1].upper() + problem[1:]))
     return rows
 
 

@@ -214,13 +214,13 @@ plotting.show_figure(
 )
 
 # %% [markdown]
-# Move $p$ yourself. When are the two curves mirror images of each other?
+# Move $p$ yourself. For which $p$ is each curve its own mirror image?
 
 # %% tags=["interactive"]
 plotting.explore(
     plotting.kl_curves,
     alt="KL(p, q) and KL(q, p) against the first entry of q, for the p of the slider.",
-    p=(0.02, 0.98, 0.3),
+    p=(0.02, 0.98, 0.02, 0.3),
 )
 
 # %% [markdown]

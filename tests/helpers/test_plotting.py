@@ -198,7 +198,7 @@ class TestExplore:
             seen.append(p)
             return plotting.kl_curves(p)
 
-        slider, screen = plotting.explore(draw, "two curves", p=(0.1, 0.9, 0.3)).children
+        slider, screen = plotting.explore(draw, "two curves", p=(0.1, 0.9, 0.1, 0.3)).children
         assert 'alt="two curves"' in screen.value
         before = screen.value
         slider.value = 0.7
@@ -206,6 +206,6 @@ class TestExplore:
         assert screen.value != before
 
     def test_no_position_fails(self):
-        slider, _ = plotting.explore(plotting.kl_curves, "two curves", p=(0.02, 0.98, 0.3)).children
+        slider, _ = plotting.explore(plotting.kl_curves, "two curves", p=(0.02, 0.98, 0.02, 0.3)).children
         for value in (slider.min, slider.max):
             slider.value = value

@@ -1,0 +1,195 @@
+"""The numbers that notebook 03 quotes, each by torch.optim or plain arithmetic as well as by our own routines."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from helpers.optimisers import (
+    adam_step,
+    adamw_step,
+    amsgrad_step,
+    clip_by_global_norm,
+    ema,
+    momentum_step,
+    online_problem,
+    uncorrected_step_ratio,
+    warmup_cosine,
+    warmup_stable_decay,
+)
+
+ONE = torch.ones((), dtype=torch.float64)
+ZERO = torch.zeros((), dtype=torch.float64)
+
+
+def quoted(value: float | Tensor, digits: str) -> None:
+    """``value`` rounds to the number as it is printed."""
+    places = len(digits.partition(".")[2])
+    assert f"{float(value):.{places}f}" == digits
+
+
+def test_worked_average():
+    raw, corrected = ema(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64), 0.9)
+    assert [f"{x:.6f}" for x in raw.tolist()] == ["0.100000", "0.290000", "0.561000"]
+    assert [f"{x:.6f}" for x in corrected.tolist()] == ["1.000000", "1.526316", "2.070111"]
+
+
+def test_worked_steps():
+    theta, velocity = momentum_step(ONE, ONE, ZERO, 0.1, 0.9)
+    quoted(theta, "0.9")
+    quoted(momentum_step(theta, ONE, velocity, 0.1, 0.9)[0], "0.71")
+    for size in (3.0, 3000.0):  # Adam's first step has length lr whatever the gradient's size
+        moved, *_ = adam_step(ZERO, size * ONE, ZERO, ZERO, 1, 0.1, 0.9, 0.999, 1e-8)
+        quoted(moved, "-0.100000")
+    quoted(adam_step(ZERO, 3 * ONE, ZERO, ZERO, 1, 0.1, 0.9, 0.999, 1e-8)[1], "0.3")
+    quoted(adam_step(ZERO, 3 * ONE, ZERO, ZERO, 1, 0.1, 0.9, 0.999, 1e-8)[2], "0.009")
+    quoted(adamw_step(2 * ONE, 3 * ONE, ZERO, ZERO, 1, 0.1, 0.9, 0.999, 1e-8, 0.1)[0], "1.880000")
+    _, _, v, v_max = amsgrad_step(ZERO, ZERO, ZERO, 1.5 / 0.99 * ONE, 2 * ONE, 5, 0.1, 0.9, 0.99, 1e-8)
+    quoted(v, "1.5")
+    quoted(v_max, "2.0")
+
+
+def test_momentum_is_a_sum_that_adds_up_to_ten():
+    parameter = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.SGD([parameter], lr=0.1, momentum=0.9)
+    for _ in range(200):
+        parameter.grad = ONE.clone()
+        optimiser.step()
+    quoted(optimiser.state[parameter]["momentum_buffer"], "10.000000")
+    quoted(ema(torch.ones(200, dtype=torch.float64), 0.9)[0][-1], "1.000000")
+
+
+def test_missing_correction_gets_worse_before_it_gets_better():
+    ratios = {t: uncorrected_step_ratio(t, 0.9, 0.999) for t in range(1, 10_001)}
+    quoted(ratios[1], "3.162")
+    quoted(ratios[12], "6.569")
+    assert max(ratios, key=ratios.__getitem__) == 12
+    assert ratios[3924] > 1.01 >= ratios[3925]
+    assert all(abs(ratios[t] - 1) <= 0.01 for t in range(3925, 10_001))
+    quoted(ratios[1000], "1.26")  # quoted in the reflection's model answer
+    assert 6 < ratios[10] < 6.6
+
+
+@pytest.mark.parametrize(("steps", "ratio"), [(1, "3.162"), (12, "6.569")])
+def test_the_ratio_is_what_torch_would_show(steps: int, ratio: str):
+    parameter = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.Adam([parameter], lr=0.1)
+    for _ in range(steps):
+        before = parameter.item()
+        parameter.grad = ONE.clone()
+        optimiser.step()
+    state = optimiser.state[parameter]
+    uncorrected = 0.1 * state["exp_avg"] / state["exp_avg_sq"].sqrt()
+    quoted(uncorrected / (before - parameter.item()), ratio)
+
+
+def test_defaults_of_weight_decay():
+    parameters = [torch.zeros(1)]
+    assert torch.optim.AdamW(parameters).defaults["weight_decay"] == 0.01
+    assert torch.optim.Adam(parameters).defaults["weight_decay"] == 0
+    assert torch.optim.SGD(parameters).defaults["weight_decay"] == 0
+
+
+@pytest.mark.parametrize(("scale", "left"), [(1e-3, "0.26"), (1e3, "1.00")])
+def test_l2_spares_large_gradients_and_adamw_does_not(scale: float, left: str):
+    noise = torch.randn(1000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    parameters = [torch.ones((), dtype=torch.float64, requires_grad=True) for _ in range(2)]
+    optimisers = [
+        torch.optim.Adam(parameters[:1], lr=1e-3, weight_decay=0.5),
+        torch.optim.AdamW(parameters[1:], lr=1e-3, weight_decay=0.5),
+    ]
+    for factor in noise - noise.mean():
+        for parameter, optimiser in zip(parameters, optimisers, strict=True):
+            parameter.grad = scale * factor
+            optimiser.step()
+    quoted(parameters[0].detach(), left)
+    quoted(parameters[1].detach(), "0.61")
+    quoted((1 - 1e-3 * 0.5) ** 1000, "0.61")
+
+
+def test_clipping_six_and_eight():
+    (clipped,), norm = clip_by_global_norm([torch.tensor([6.0, 8.0], dtype=torch.float64)], 1.0)
+    assert norm == 10
+    torch.testing.assert_close(clipped, torch.tensor([0.6, 0.8], dtype=torch.float64))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "largest", "smallest", "lost_below"),
+    [
+        (torch.float16, "65504", "6.0e-08", 2**-25),
+        (torch.bfloat16, "3.3895e+38", "9.2e-41", 2**-134),
+        (torch.float8_e4m3fn, "448", "2.0e-03", 2**-10),
+        (torch.float8_e5m2, "57344", "1.5e-05", 2**-17),
+    ],
+)
+def test_formats(dtype: torch.dtype, largest: str, smallest: str, lost_below: float):
+    info = torch.finfo(dtype)
+    assert f"{info.max:.5g}" == largest
+    least = info.smallest_normal * info.eps
+    assert f"{least:.1e}" == smallest
+    assert torch.tensor(least).to(dtype).item() == least
+    assert least / 2 == lost_below  # half of the smallest number rounds to 0
+    assert torch.tensor(lost_below, dtype=torch.float64).to(dtype).item() == 0
+    assert torch.tensor(1.01 * lost_below, dtype=torch.float64).to(dtype).item() == least
+
+
+def test_bf16_keeps_what_fp16_loses():
+    assert f"{torch.finfo(torch.bfloat16).max:.2e}" == "3.39e+38"
+    assert torch.tensor(1e-8).half() == 0
+    assert f"{torch.tensor(1e-8).bfloat16().item():.2e}" == "1.00e-08"
+    assert torch.tensor(1e-8, dtype=torch.float16) == 0  # Adam's usual eps
+
+
+def test_loss_scaling_rescues_an_fp16_gradient():
+    w = torch.ones((), dtype=torch.float16, requires_grad=True)
+    (lost,) = torch.autograd.grad(1e-5 * (1e-3 * w), w)
+    (scaled,) = torch.autograd.grad(4096 * (1e-5 * (1e-3 * w)), w)
+    assert lost == 0
+    assert (scaled.float() / 4096).item() == pytest.approx(1e-8, rel=0.01)
+
+
+def test_schedules_by_hand():
+    assert [warmup_cosine(step, 10, 110, 0.1, 0.0) for step in (0, 5, 10, 60, 110, 111)] == pytest.approx(
+        [0, 0.05, 0.1, 0.05, 0, 0], abs=1e-12
+    )
+    assert [warmup_stable_decay(step, 10, 80, 120, 0.1, 0.01) for step in (5, 50, 80, 100, 120)] == pytest.approx(
+        [0.05, 0.1, 0.1, 0.055, 0.01]
+    )
+
+
+def test_adam_ends_at_the_wrong_end_and_amsgrad_does_not():
+    adam, amsgrad = (online_problem(100_000, amsgrad) for amsgrad in (False, True))
+    assert [f"{adam[t - 1]:.3f}" for t in (10_000, 100_000)] == ["0.948", "0.993"]
+    assert min(adam[20_000:]) > 0.95
+    assert max(amsgrad[50_000:]) < -0.95
+    assert amsgrad[-1] == pytest.approx(-1, abs=0.01)
+
+
+def test_adam_of_torch_goes_to_the_wrong_end_too():
+    parameter = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.Adam([parameter], lr=0.5, betas=(0.9, 0.99))
+    for t in range(1, 2001):
+        optimiser.param_groups[0]["lr"] = 0.5 / math.sqrt(t)
+        parameter.grad = (1010.0 if t % 101 == 1 else -10.0) * ONE
+        optimiser.step()
+        with torch.no_grad():
+            parameter.clamp_(-1, 1)
+    assert parameter.item() == pytest.approx(online_problem(2000, amsgrad=False)[-1], rel=1e-9)
+
+
+def test_what_a_net_that_cannot_learn_xor_is_left_with():
+    labels = torch.tensor([0.0, 1.0, 1.0, 0.0], dtype=torch.float64)
+
+    def loss(*probabilities: float) -> Tensor:
+        return binary_cross_entropy_with_logits(
+            torch.tensor(probabilities, dtype=torch.float64).logit(eps=1e-15), labels
+        )
+
+    quoted(loss(0.5, 0.5, 0.5, 0.5), "0.693")
+    quoted(loss(0, 2 / 3, 2 / 3, 2 / 3), "0.477")
+    quoted(loss(0.5, 1, 1, 0), "0.173")
+    quoted(math.log(2) / 4, "0.173")

@@ -13,11 +13,14 @@ interrupted    the time limit, or the learner, stopped it
 
 from __future__ import annotations
 
+import inspect
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import CodeType
 from typing import Any
 
 import torch
@@ -43,9 +46,8 @@ def perform(functions: Mapping[str, Any], call: dict[str, Any], seconds: float =
         return {"outcome": "no value", "message": f"There is no function called {name}."}
     function = functions[name]
     if not callable(function):
-        return {"outcome": "no value", "message": f"{name} is not a function but of type {type(function).__name__}."}
+        return {"outcome": "no value", "message": f"What is called {name} is not a function but of type {type(function).__name__}."}
     arguments = [argument(data) for data in call["arguments"]]
-    untouched = [argument(data) for data in call["arguments"]]
     driver = DRIVERS[call.get("driver", "call")]
     parameters = [argument(data) for data in call.get("parameters", [])]
     try:
@@ -59,8 +61,8 @@ def perform(functions: Mapping[str, Any], call: dict[str, Any], seconds: float =
         return {"outcome": "interrupted", "message": f"no answer after {seconds:g} s" if late else "interrupted"}
     except BaseException as error:  # an answer may raise anything, SystemExit too
         return raised(error, function)
-    changed = [i for i, (now, before) in enumerate(zip(arguments, untouched, strict=True)) if not same(now, before)]
-    return {"outcome": "returned", "value": data, "changed": changed}
+    pairs = zip(arguments, call["arguments"], strict=True)
+    return {"outcome": "returned", "value": data, "changed": [i for i, pair in enumerate(pairs) if changed(*pair)]}
 
 
 def argument(data: Any) -> Any:
@@ -72,36 +74,71 @@ def argument(data: Any) -> Any:
     return plain.decode(data)
 
 
+def changed(now: Any, data: Any) -> bool:
+    """Whether an argument is no longer what it was made from. Scalars cannot change, generators and functions may."""
+    try:
+        return not same(now, argument(data))
+    except Exception:  # whatever was done to it, it can no longer be read
+        return True
+
+
 def same(now: Any, before: Any) -> bool:
-    """Whether an argument is what it was, number for number."""
+    """Whether two arguments agree, number for number."""
     if isinstance(before, torch.Tensor):
-        return now.shape == before.shape and equal(nan_to_num(now, 7.25), nan_to_num(before, 7.25))
+        form = (type(now), getattr(now, "dtype", None), getattr(now, "shape", None))
+        return form == (type(before), before.dtype, before.shape) and bool(
+            equal(nan_to_num(now, 7.25), nan_to_num(before, 7.25))
+        )
     if isinstance(before, (list, tuple)):
         return len(now) == len(before) and all(map(same, now, before))
-    return True  # scalars cannot change, generators and functions may
+    return True
 
 
 def raised(error: BaseException, function: Any) -> Observation:
-    """The observation of an error; a bare NotImplementedError is the stub's."""
+    """The observation of an error. A bare NotImplementedError is the stub's, if it comes from the function itself."""
+    code = code_of(function)
+    steps = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     if type(error) is NotImplementedError and not error.args:
-        return {"outcome": "not attempted"}
-    try:
-        lines = str(error).strip().splitlines()
-    except Exception:  # an error whose own text raises
-        lines = []
-    message = "".join(c for c in (lines[0] if lines else "")[:MAX_MESSAGE] if c.isprintable())
-    observation: Observation = {"outcome": "raised", "error": type(error).__name__[:80], "message": message}
-    file = getattr(getattr(function, "__code__", None), "co_filename", None)
-    steps = [step.lineno for step in traceback.extract_tb(error.__traceback__) if step.filename == file]
-    if steps and steps[-1] is not None:
-        observation["line"] = steps[-1]
+        at = steps[-1][0] if steps else None
+        if at is None or code is None or at is code:
+            return {"outcome": "not attempted"}
+        error = NotImplementedError(f"{at.co_name} is not written yet")
+    observation: Observation = {"outcome": "raised", "error": kind_of(error), "message": first_line(error)}
+    lines = [line for at, line in steps if code is not None and at.co_filename == code.co_filename]
+    if lines:
+        observation["line"] = lines[-1]
     return observation
+
+
+def code_of(function: Any) -> CodeType | None:
+    """The code of a function, below its decorators; None for what has none."""
+    try:
+        code = inspect.unwrap(function).__code__
+    except Exception:  # a callable object may answer to anything in any way
+        return None
+    return code if isinstance(code, CodeType) else None
+
+
+def kind_of(error: BaseException) -> str:
+    """The name of an error's class."""
+    name: str = type.__dict__["__name__"].__get__(type(error))  # a metaclass may lie about it, or raise
+    return name[:80]
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, empty where the text itself raises or takes for ever."""
+    try:
+        with time_limit(1.0):
+            lines = str.strip(str(error)).splitlines()
+    except BaseException:
+        lines = []
+    return "".join(c for c in (lines[0] if lines else "")[:MAX_MESSAGE] if c.isprintable())
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise OutOfTime after `seconds`, where the platform has an alarm and this is the main thread; elsewhere the
-    learner interrupts the kernel. Restores whatever alarm was set before."""
+    learner interrupts the kernel. An alarm that was set before goes on afterwards."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -109,10 +146,13 @@ def time_limit(seconds: float) -> Iterator[None]:
     def stop(signum: int, frame: object) -> None:
         raise OutOfTime
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    handler = signal.signal(signal.SIGALRM, stop)
+    start = time.monotonic()
+    delay, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
+        if delay:  # an outer alarm was running, and time has passed
+            signal.setitimer(signal.ITIMER_REAL, max(delay - (time.monotonic() - start), 1e-3), interval)

@@ -75,13 +75,15 @@ def mark(name: str, exercise: dict[str, Any], play: Play, broken_rule: Callable[
     for criterion, result in zip(exercise["criteria"], criteria, strict=True):
         for played in play_cases(criterion["cases"], play):
             result.played.append(played)
+            if result is not criteria[0] or len(result.played) > 1:
+                continue
             if played.observation["outcome"] == "not attempted":
                 report.outcome = NOT_ATTEMPTED
                 return report
-            if result is criteria[0] and len(result.played) == 1 and (rule := broken_rule()):
+            if rule := broken_rule():
                 report.broken_rule = rule
                 return report
-        result.passed = all(one.problem is None for one in result.played)
+        result.passed = bool(result.played) and result.failure is None
         if not criteria[0].passed:
             break
     report.outcome = outcome_of(report)

@@ -7,8 +7,8 @@ are written out to be read by people, longer ones as base64 of their little-endi
 from __future__ import annotations
 
 import base64
-import binascii
 import math
+from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,12 @@ MAX_NUMBERS = 2_000_000
 MAX_TEXT = 100_000
 MAX_ITEMS = 100_000
 MAX_DEPTH = 20
+MAX_DIMENSIONS = 16
+MAX_BITS = 63
 WRITTEN_OUT = 16
+KEYS = (str, int, float, bool, type(None))
+NOT_FINITE = ("inf", "-inf", "nan")
+LAYOUTS = {"strided": 1, "transposed": 2, "expanded": 2}  # with the dimensions that they need
 
 TORCH_DTYPES = {
     str(dtype).removeprefix("torch."): dtype
@@ -36,35 +41,51 @@ class Unsupported(ValueError):
     """A value that has no plain form; its text is a sentence for the learner."""
 
 
-def encode(value: Any, depth: int = 0) -> Any:
+class Room:
+    """How much one value may hold, all its parts together: a list of lists may hold the same list many times."""
+
+    def __init__(self) -> None:
+        self.left = {"items": MAX_ITEMS, "numbers": MAX_NUMBERS, "characters": MAX_TEXT}
+
+    def take(self, size: int, what: str) -> None:
+        """Take room for `size` more. Raises Unsupported where there is none."""
+        self.left[what] -= size
+        if self.left[what] < 0:
+            raise Unsupported(f"The answer holds so many {what} ({size} in one place) that it cannot be right here.")
+
+
+def encode(value: Any) -> Any:
     """The plain form of `value`. Raises Unsupported for what has none."""
+    return _encode(value, 0, Room())
+
+
+def _encode(value: Any, depth: int, room: Room) -> Any:
     if depth > MAX_DEPTH:
         raise Unsupported(f"The answer is nested more than {MAX_DEPTH} levels deep (or contains itself).")
     kind = type(value)
     if value is None or kind is bool:
         return value
     if kind is int:
-        if value.bit_length() > 63:
-            raise Unsupported("The answer holds an integer of more than 63 bits.")
+        if value.bit_length() > MAX_BITS:
+            raise Unsupported(f"The answer holds an integer of more than {MAX_BITS} bits.")
         return value
     if kind is float:
         return value if math.isfinite(value) else {"float": str(value)}
     if kind is str:
-        if len(value) > MAX_TEXT:
-            raise Unsupported(f"The answer holds a text of {len(value)} characters.")
+        room.take(len(value), "characters")
         return value
     if kind in (list, tuple):
-        _limit(list.__len__(value) if kind is list else tuple.__len__(value), MAX_ITEMS, "items")
-        return {kind.__name__: [encode(item, depth + 1) for item in value]}
+        room.take(len(value), "items")
+        return {kind.__name__: [_encode(item, depth + 1, room) for item in value]}
     if kind is dict:
-        _limit(len(value), MAX_ITEMS, "items")
-        return {"dict": [[encode(k, depth + 1), encode(v, depth + 1)] for k, v in value.items()]}
+        room.take(len(value), "items")
+        if any(type(key) not in KEYS for key in value):
+            raise Unsupported("The answer is a dict whose keys are not all numbers or texts.")
+        return {"dict": [[_encode(k, depth + 1, room), _encode(v, depth + 1, room)] for k, v in value.items()]}
     if kind in (torch.Tensor, torch.nn.Parameter):
-        return _encode_tensor(value)
-    if kind is np.ndarray:
-        return _encode_array(value)
-    if kind in NUMPY_SCALARS:
-        return _encode_array(np.asarray(value))
+        return _encode_tensor(value, room)
+    if kind is np.ndarray or kind in NUMPY_SCALARS:
+        return _encode_array(np.asarray(value), room)
     raise Unsupported(_unsupported(kind))
 
 
@@ -73,9 +94,9 @@ def decode(data: Any, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         raise ValueError("plain data nested too deeply")
     kind = type(data)
-    if data is None or kind in (bool, int, str):
-        return data
-    if kind is float:
+    if (kind is int and data.bit_length() > MAX_BITS) or (kind is str and len(data) > MAX_TEXT):
+        raise ValueError("not plain data: a number or a text that is too long")
+    if kind in (type(None), bool, int, float, str):
         return data
     if kind is not dict or not data:
         raise ValueError(f"not plain data: {kind.__name__}")
@@ -84,7 +105,7 @@ def decode(data: Any, depth: int = 0) -> Any:
     if len(data) != 1:
         raise ValueError(f"not plain data: keys {sorted(map(str, data))[:4]}")
     ((form, body),) = data.items()
-    if form == "float" and body in ("inf", "-inf", "nan"):
+    if form == "float" and type(body) is str and body in NOT_FINITE:
         return float(body)
     if form in ("list", "tuple", "dict") and type(body) is list and len(body) <= MAX_ITEMS:
         if form == "dict":
@@ -95,20 +116,16 @@ def decode(data: Any, depth: int = 0) -> Any:
 
 
 def _unsupported(kind: type) -> str:
-    if issubclass(kind, (torch.Tensor, np.ndarray, float, int, str, list, tuple, dict)):
-        base = next(b for b in (torch.Tensor, np.ndarray, float, int, str, list, tuple, dict) if issubclass(kind, b))
+    bases = (torch.Tensor, np.ndarray, float, int, str, list, tuple, dict)
+    if base := next((base for base in bases if issubclass(kind, base)), None):
         return f"The answer is a subclass of {base.__name__}; return a plain {base.__name__}."
-    if kind.__name__ == "generator":
+    if kind is GeneratorType:
         return "The answer is a generator; return its values, not the generator."
-    if kind.__name__ in ("function", "builtin_function_or_method", "method"):
+    if kind in (FunctionType, BuiltinFunctionType, MethodType):
         return "The answer is a function that was not called: is a pair of brackets missing?"
-    name = "".join(c for c in kind.__name__ if c.isprintable())[:40]
+    name = type.__dict__["__name__"].__get__(kind)  # a metaclass may lie about it, or raise
+    name = "".join(c for c in name if c.isprintable())[:40]
     return f"The answer is of type {name}, which is not a number, a tensor or a list of those."
-
-
-def _limit(size: int, most: int, what: str) -> None:
-    if size > most:
-        raise Unsupported(f"The answer holds {size} {what}; more than {most} cannot be right here.")
 
 
 def _pair(item: Any) -> list[Any]:
@@ -118,100 +135,113 @@ def _pair(item: Any) -> list[Any]:
 
 
 def _key(key: Any) -> Any:
-    if type(key) not in (str, int, float, bool, type(None)):
+    if type(key) not in KEYS:
         raise ValueError("not plain data: a dict's key is a scalar")
     return key
 
 
-def _encode_tensor(value: torch.Tensor) -> dict[str, Any]:
+def _encode_tensor(value: torch.Tensor, room: Room) -> dict[str, Any]:
     name = str(value.dtype).removeprefix("torch.")
     if name not in TORCH_DTYPES:
         raise Unsupported(f"The answer is a tensor of dtype {name}; return a tensor of real numbers.")
-    if value.layout is not torch.strided or value.is_meta or value.is_quantized:
+    if value.layout is not torch.strided or value.is_meta or value.is_quantized or value.is_nested:
         raise Unsupported("The answer is not a dense tensor; return an ordinary one.")
-    _limit(value.numel(), MAX_NUMBERS, "numbers")
-    flat = value.detach().resolve_neg().cpu().contiguous().reshape(-1)
-    raw = flat.view(torch.int16).numpy() if flat.dtype is torch.bfloat16 else flat.numpy()
-    numbers = flat.tolist() if flat.numel() <= WRITTEN_OUT else None
-    return {"tensor": name, "shape": list(value.shape), **_numbers(raw, numbers)}
+    shape = _fitting(list(value.shape), room)
+    try:
+        flat = torch.Tensor.detach(value).resolve_neg().cpu().contiguous().reshape(-1)
+        raw = flat.view(torch.int16).numpy() if flat.dtype is torch.bfloat16 else flat.numpy()
+    except (RuntimeError, NotImplementedError) as error:  # inside torch.func, say, a tensor has no numbers yet
+        raise Unsupported("The answer is a tensor whose numbers cannot be read.") from error
+    return {"tensor": name, "shape": shape, **_numbers(raw, flat)}
 
 
-def _encode_array(value: np.ndarray) -> dict[str, Any]:
-    if value.dtype.name not in NUMPY_DTYPES:
-        raise Unsupported(
-            f"The answer is a NumPy array of dtype {value.dtype.name[:40]}; return an array of real numbers."
-        )
-    _limit(value.size, MAX_NUMBERS, "numbers")
+def _encode_array(value: np.ndarray, room: Room) -> dict[str, Any]:
+    name = value.dtype.name
+    if name not in NUMPY_DTYPES:
+        raise Unsupported(f"The answer is a NumPy array of dtype {name[:40]}; return an array of real numbers.")
+    shape = _fitting(list(value.shape), room)
     flat = np.ascontiguousarray(value).reshape(-1)
-    numbers = flat.tolist() if flat.size <= WRITTEN_OUT else None
-    return {"array": value.dtype.name, "shape": list(value.shape), **_numbers(flat, numbers)}
+    return {"array": name, "shape": shape, **_numbers(flat, flat)}
 
 
-def _numbers(raw: np.ndarray, numbers: list[Any] | None) -> dict[str, Any]:
-    if numbers is not None:
-        return {"data": [x if not isinstance(x, float) or math.isfinite(x) else str(x) for x in numbers]}
+def _fitting(shape: list[int], room: Room) -> list[int]:
+    room.take(math.prod(shape), "numbers")
+    if not _is_shape(shape):
+        raise Unsupported(f"The answer has {len(shape)} dimensions, or one so long that it cannot be right here.")
+    return shape
+
+
+def _is_shape(shape: Any) -> bool:
+    sizes = type(shape) is list and len(shape) <= MAX_DIMENSIONS and all(type(n) is int and n >= 0 for n in shape)
+    return sizes and math.prod(max(n, 1) for n in shape) < 2**40  # empty arrays may have long dimensions, not any
+
+
+def _numbers(raw: np.ndarray, flat: np.ndarray | torch.Tensor) -> dict[str, Any]:
+    if len(raw) <= WRITTEN_OUT:
+        return {"data": [str(x) if type(x) is float and not math.isfinite(x) else x for x in flat.tolist()]}
+    if raw.dtype == bool:
+        raw = raw.view(np.uint8) != 0  # NumPy lets any byte stand for True
     return {"base64": base64.b64encode(raw.astype(raw.dtype.newbyteorder("<")).tobytes()).decode("ascii")}
 
 
 def _decode_numbers(data: dict[str, Any]) -> torch.Tensor | np.ndarray:
-    torch_like = "tensor" in data
-    name, shape = data["tensor" if torch_like else "array"], data.get("shape")
-    if set(data) - {"tensor", "array", "shape", "data", "base64", "layout"} or ("data" in data) == ("base64" in data):
+    form = "tensor" if "tensor" in data else "array"
+    if data.keys() - {"layout"} not in ({form, "shape", "data"}, {form, "shape", "base64"}):
         raise ValueError("not plain data: an array has a dtype, a shape and its numbers")
-    if type(name) is not str or name not in (TORCH_DTYPES if torch_like else NUMPY_DTYPES):
+    name, shape = data[form], data["shape"]
+    if type(name) is not str or name not in (TORCH_DTYPES if form == "tensor" else NUMPY_DTYPES):
         raise ValueError("not plain data: unknown dtype")
-    if type(shape) is not list or len(shape) > 16 or any(type(n) is not int or n < 0 for n in shape):
-        raise ValueError("not plain data: a shape is a list of sizes")
-    size = math.prod(shape)
-    if size > MAX_NUMBERS or max(shape, default=0) > 2**40:
-        raise ValueError("not plain data: too many numbers")
-    flat = _from_list(data["data"], name, torch_like) if "data" in data else _from_bytes(data["base64"], name)
-    if flat.size != size:
+    if not _is_shape(shape) or math.prod(shape) > MAX_NUMBERS:
+        raise ValueError("not plain data: a shape is a list of sizes, not too many and not too large")
+    flat = _from_list(data["data"], name) if "data" in data else _from_bytes(data["base64"], name)
+    if flat.size != math.prod(shape):
         raise ValueError("not plain data: the numbers do not fill the shape")
-    if not torch_like:
+    if form == "array":
         return flat.reshape(shape)
     tensor = torch.from_numpy(flat)
-    tensor = (tensor.view(torch.bfloat16) if name == "bfloat16" else tensor.to(TORCH_DTYPES[name])).reshape(shape)
+    tensor = (tensor.view(torch.bfloat16) if name == "bfloat16" else tensor).reshape(shape)
     return laid_out(tensor, data["layout"]) if "layout" in data else tensor
 
 
-def _from_list(numbers: Any, name: str, torch_like: bool) -> np.ndarray:
-    good = type(numbers) is list and all(
-        type(x) in (int, float, bool) or (type(x) is str and x in ("inf", "-inf", "nan")) for x in numbers
-    )
-    if not good or len(numbers) > WRITTEN_OUT:
+def _from_list(numbers: Any, name: str) -> np.ndarray:
+    if type(numbers) is not list or len(numbers) > WRITTEN_OUT:
         raise ValueError("not plain data: numbers are a short list")
+    whole = {"bool": (bool,)}.get(name, (int,))
+    for x in numbers:
+        if not (
+            type(x) in (int, float) or (type(x) is str and x in NOT_FINITE) if "float" in name else type(x) in whole
+        ):
+            raise ValueError("not plain data: a number does not fit its dtype")
     try:
         if name == "bfloat16":
             return torch.tensor([float(x) for x in numbers], dtype=torch.bfloat16).view(torch.int16).numpy()
-        kind = NUMPY_DTYPES[name]
-        return np.array([float(x) if kind.kind == "f" else x for x in numbers], dtype=kind)
-    except (OverflowError, ValueError) as error:
+        return np.array([float(x) for x in numbers] if "float" in name else numbers, dtype=NUMPY_DTYPES[name])
+    except OverflowError as error:
         raise ValueError("not plain data: a number does not fit its dtype") from error
 
 
 def _from_bytes(text: Any, name: str) -> np.ndarray:
+    kind = np.dtype("int16") if name == "bfloat16" else NUMPY_DTYPES[name]
     if type(text) is not str or len(text) > 12 * MAX_NUMBERS:
         raise ValueError("not plain data: bytes are base64 text")
-    kind = np.dtype("int16") if name == "bfloat16" else NUMPY_DTYPES[name]
     try:
         raw = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:  # binascii.Error among them
         raise ValueError("not plain data: bytes are base64 text") from error
-    if len(raw) % kind.itemsize:
+    if len(raw) % kind.itemsize or (name == "bool" and raw.strip(b"\0\1")):
         raise ValueError("not plain data: the bytes do not fill the dtype")
     return np.frombuffer(raw, dtype=kind.newbyteorder("<")).astype(kind)
 
 
 def laid_out(tensor: torch.Tensor, layout: str) -> torch.Tensor:
     """The same numbers in another memory layout: "transposed", "strided" (every second element) or "expanded" (equal
-    rows)."""
+    rows). Raises ValueError for another layout, or a tensor of too few dimensions for it."""
+    if type(layout) is not str or tensor.ndim < LAYOUTS.get(layout, math.inf):
+        raise ValueError(f"not plain data: no layout {str(layout)[:20]!r} for {tensor.ndim} dimensions")
     if layout == "transposed":
         return tensor.transpose(-1, -2).contiguous().transpose(-1, -2)
-    if layout == "strided":
-        wide = torch.full((*tensor.shape[:-1], 2 * tensor.shape[-1]), 7, dtype=tensor.dtype)
-        wide[..., ::2] = tensor
-        return wide[..., ::2]
     if layout == "expanded":
         return tensor[..., :1, :].expand(tensor.shape)
-    raise ValueError(f"not plain data: unknown layout {str(layout)[:20]!r}")
+    wide = torch.full((*tensor.shape[:-1], 2 * tensor.shape[-1]), 7).to(tensor.dtype)
+    wide[..., ::2] = tensor
+    return wide[..., ::2]

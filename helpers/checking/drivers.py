@@ -27,8 +27,9 @@ def call_for_gradient(function: Callable[..., Any], weights: torch.Tensor | None
     value = function(*arguments)
     gradients: list[torch.Tensor | None] = [None] * len(leaves)
     if type(value) is torch.Tensor and value.requires_grad:
-        weighed = weights is not None and weights.shape == value.shape  # a wrong shape is for the judge to tell
-        total = (value * weights).sum() if weighed else value.sum()
+        if weights is None or weights.shape != value.shape:  # a wrong shape is for the judge to tell
+            weights = torch.ones_like(value)
+        total = (value * weights).sum()
         gradients = list(torch.autograd.grad(total, leaves, allow_unused=True))
     return (value, *gradients)
 

@@ -14,7 +14,7 @@ import numpy as np
 from helpers.checking import estimates, plain
 from helpers.checking.calling import Observation
 from helpers.checking.capacity import capacity
-from helpers.checking.comparing import Expectation, as_array, close, kind_of, numbers
+from helpers.checking.comparing import Expectation, as_array, close, kind_of, numbers, tolerance
 from helpers.checking.runs import follows, repeats, xor_symptom, xor_training
 
 Judge = Callable[[Any, Expectation], str | None]
@@ -50,11 +50,14 @@ def raises(observation: Observation, expectation: Expectation) -> str | None:
 
 
 def prefix_code(value: Any, expectation: Expectation) -> str | None:
-    """Code lengths of any optimal binary prefix code: whole numbers, Kraft's sum, the least mean length."""
+    """Code lengths of any optimal binary prefix code: whole numbers, Kraft's sum, the least mean length (to the
+    rounding of p's dtype, in which a learner may have added probabilities up)."""
     p = numbers(plain.decode(expectation["p"]))
     lengths = as_array(value)
-    if lengths is None or lengths.shape != p.shape:
-        return f"The answer is {kind_of(value)}, where {len(p)} code lengths were expected."
+    if lengths is None:
+        return f"The answer is {kind_of(value)}, where {len(p)} code lengths were expected, one number for each symbol."
+    if lengths.shape != p.shape:
+        return f"The answer has shape {lengths.shape}, where {len(p)} code lengths were expected."
     if lengths.dtype.kind not in "iu":
         return f"The lengths have dtype {lengths.dtype}, where integers were expected."
     if (lengths[p == 0] != 0).any():
@@ -65,9 +68,9 @@ def prefix_code(value: Any, expectation: Expectation) -> str | None:
     kraft = float((2.0**-used).sum())
     if kraft > 1 + 1e-12:
         return f"No prefix code has these lengths: Kraft's sum of 2^-length is {kraft:.6g}, more than 1."
-    mean = float((p[p > 0] * used).sum())
-    if mean > expectation["mean_length"] + 1e-9:
-        return f"This code needs {mean:.6g} bits a symbol; the best one needs {expectation['mean_length']:.6g}."
+    mean, best = float((p[p > 0] * used).sum()), expectation["mean_length"]
+    if abs(mean - best) > tolerance(expectation)[1]:
+        return f"This code needs {mean:.6g} bits a symbol; the best one needs {best:.6g}."
     return None
 
 

@@ -7,6 +7,8 @@ could have made that function.
 from __future__ import annotations
 
 import ast
+import builtins
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -21,12 +23,15 @@ def broken_rule(exercise: dict[str, Any], sources: Sequence[str]) -> str | None:
     trees = [tree for source in sources if (tree := parse(source)) is not None]
     bindings = bindings_of(trees)
 
-    def meaning(name: str) -> rules.Meaning:
+    starred = [path for tree in trees for name, path in rules.imported_names(tree) if name == "*"]
+
+    def meaning(name: str) -> list[rules.Meaning] | None:
         found = bindings.get(name, [])
-        paths = {path for node in found for bound, path in rules.imported_names(node) if bound == name}
-        if len(found) == len(paths) == 1:
-            return paths.pop()
-        return ast.Module(found, []) if found else None
+        paths = [path for node in found for bound, path in rules.imported_names(node) if bound == name]
+        paths += [f"{module}.{name}" for module in starred if hasattr(sys.modules.get(module), name)]
+        paths += [name] if hasattr(builtins, name) else []
+        bodies = [node for node in found if not isinstance(node, (ast.Import, ast.ImportFrom))]
+        return [*paths, *bodies] or None
 
     for function in exercise["functions"]:
         made_by = final(bindings.get(function, []), trees)

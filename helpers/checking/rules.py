@@ -14,13 +14,11 @@ reach a name without writing it (eval, getattr with a computed name, importlib) 
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
 import symtable
 import sys
 import textwrap
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -205,62 +203,3 @@ def tree_of(function: Any) -> ast.AST | None:
     if getattr(function, "__name__", "") == "<lambda>":
         return ast.Module([ast.Expr(node) for node in ast.walk(tree) if isinstance(node, ast.Lambda)], type_ignores=[])
     return tree
-
-
-def violation_in_sources(names: Iterable[str], sources: Iterable[str], rules: dict[str, Any]) -> str | None:
-    """The first rule broken by what `names` stand for in the cells of a notebook, read from their text alone."""
-    return violation(ast.parse("\n".join(names)), rules, scope_of_sources(sources))
-
-
-def scope_of_sources(sources: Iterable[str]) -> Scope:
-    """What names may mean to the cells of a notebook, by their text alone. Every binding of a name counts, wherever it
-    stands: text does not tell which of them is in force when the answer runs."""
-    meanings: defaultdict[str, list[Meaning]] = defaultdict(list)
-    for source in sources:
-        try:
-            tree = ast.parse(without_magics(source))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        for name, path in imported_names(tree):
-            meanings[name].append(path)
-        for node in ast.walk(tree):
-            for name, value in bindings(node):
-                meanings[name].append(value)
-
-    def meaning(name: str) -> list[Meaning] | None:
-        modules = [module for module in meanings["*"] if isinstance(module, str)]
-        starred = [f"{module}.{name}" for module in modules if hasattr(sys.modules.get(module, builtins), name)]
-        builtin = [name] if hasattr(builtins, name) else []
-        return [*meanings.get(name, ()), *starred, *builtin] or None
-
-    return meaning
-
-
-def bindings(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """(name, what it is bound to) for a definition or an assignment. An assignment to an attribute or an item counts
-    for the name that it hangs on."""
-    targets: list[ast.AST] = []
-    value: ast.AST | None = None
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield node.name, node
-    elif isinstance(node, ast.Assign):
-        targets, value = list(node.targets), node.value
-    elif isinstance(node, (ast.AnnAssign, ast.AugAssign, ast.NamedExpr)):
-        targets, value = [node.target], node.value
-    elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
-        targets, value = [node.target], node.iter
-    elif isinstance(node, ast.withitem) and node.optional_vars is not None:
-        targets, value = [node.optional_vars], node.context_expr
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "setattr" and node.args:
-        targets, value = [node.args[0]], node
-    if value is not None:
-        yield from ((leaf.id, value) for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name))
-
-
-def without_magics(source: str) -> str:
-    """A cell's text as the Python that IPython makes of it, so that a magic does not hide the rest of its cell."""
-    try:
-        from IPython.core.inputtransformer2 import TransformerManager
-    except ImportError:
-        return source
-    return str(TransformerManager().transform_cell(source))

@@ -55,7 +55,7 @@ def draw_table(axes: Axes, joint: Float[Tensor, "X Y"]) -> None:
     """The joint as a shaded table with its row sums at the right and its column sums below."""
     px, py = marginals(joint)
     rows, columns = joint.shape
-    axes.imshow(joint, cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(joint.numpy(), cmap="Blues", vmin=0, vmax=1)
     for x in range(rows):
         for y in range(columns):
             axes.text(

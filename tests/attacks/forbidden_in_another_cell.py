@@ -1,0 +1,18 @@
+"""Put the library's result in the answer's place from the cell of another exercise."""
+
+CELLS = {
+    "entropy": """import torch
+
+
+def entropy(p):
+    return torch.special.entr(p).sum(-1)
+""",
+    "kl_divergence": """import torch
+
+globals()["entropy"] = lambda p: torch.distributions.Categorical(probs=p).entropy()
+
+
+def kl_divergence(p, q):
+    return p.sum(-1)
+""",
+}

@@ -1,0 +1,29 @@
+"""Announce a frame of 4 GB."""
+
+CELLS = {
+    "entropy": r'''
+import json, os, socket, struct
+
+channel = None
+for number in range(3, 64):
+    try:
+        candidate = socket.socket(fileno=os.dup(number))
+        if candidate.family == socket.AF_UNIX:
+            channel = candidate
+            break
+    except OSError:
+        continue
+
+
+def frame(data):
+    body = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return struct.pack('>I', len(body)) + body
+
+
+def entropy(p):
+    channel.sendall(b'\xff\xff\xff\xff' + b'x' * 1000)
+    return 1.0
+'''.lstrip()
+}
+
+SAYS = "too large"

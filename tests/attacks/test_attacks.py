@@ -1,0 +1,244 @@
+"""Every technique in this folder, run for real against the grader.
+
+A technique is a module: its docstring says what it attempts; CELLS holds the texts of answers (MODEL is the right one, @NAME@ a
+fact about this machine); `edit` changes the notebook, `write` hands it in otherwise, `beside` adds files; THEN is the
+next learner's answer. EARNS is the most it may earn (nothing, by default), SAYS what the verdict must say, NEVER_SHOWN what
+nobody may be shown.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from nbconvert import HTMLExporter
+from nbformat import NotebookNode
+
+from grading.grade import Graded, Grader
+from grading.sandbox import Limits
+from tests.grading.classroom import NOTEBOOK, ROOT, answered, make_course, make_release, model_answers
+
+FOLDER = Path(__file__).resolve().parent
+TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith("test_"))
+LIMITS = Limits(
+    cell_seconds=2, call_seconds=1, notebook_seconds=8, memory_bytes=3 * 2**29, scratch_bytes=2**26, scratch_files=500,
+    open_files=64, processes=40, output_bytes=20_000,
+)  # fmt: skip
+SLOW = Limits()
+TOKEN = f"CANARY-{secrets.token_hex(8)}"
+EXPORTER = HTMLExporter(template_name="basic", sanitize_html=True, filters={"clean_html": "grading.sanitise.clean"})
+
+
+class Place:
+    """A course with secrets in it, and servers that nobody may reach."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.course = make_course(folder / "course", ["entropy", "kl_divergence", "f_divergence"])
+        self.released = make_release(self.course)
+        self.home, self.shared = folder / "home", Path("/dev/shm") / TOKEN
+        other = self.course / "classroom" / "submitted" / "other" / NOTEBOOK
+        other.mkdir(parents=True)
+        self.home.mkdir()
+        self.secrets = [other / f"{NOTEBOOK}.ipynb", self.home / ".bash_history", self.course / "solutions" / "key.txt",
+                        self.course / "classroom" / "gradebook.db", self.shared]  # fmt: skip
+        for file in self.secrets:
+            file.write_text(TOKEN)
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.unix = socket.socket(socket.AF_UNIX)
+        self.unix.bind(f"\0{TOKEN}")
+        self.unix.listen()
+        for listening in (self.server, self.unix):
+            listening.setblocking(False)
+
+    def facts(self) -> dict[str, str]:
+        """What a technique may know about this machine."""
+        return {"COURSE": str(self.course), "ROOT": str(ROOT), "HOME": str(self.home), "SHARED": str(self.shared.parent),
+                "PID": str(os.getpid()), "PORT": str(self.server.getsockname()[1]), "ABSTRACT": TOKEN}  # fmt: skip
+
+    def hand_in(self, name: str, technique: ModuleType) -> Path:
+        """The technique's submission, in a folder of its own."""
+        cells = dict(getattr(technique, "CELLS", {}))
+        for fact, value in self.facts().items():
+            cells = {key: text.replace(f"@{fact}@", value) for key, text in cells.items()}
+        notebook = answered(self.released, {k: model_answers()[k] if v == "MODEL" else v for k, v in cells.items()})
+        if hasattr(technique, "edit"):
+            technique.edit(notebook)
+        file = self.course / "classroom" / "submitted" / name / NOTEBOOK / f"{NOTEBOOK}.ipynb"
+        file.parent.mkdir(parents=True)
+        if hasattr(technique, "write"):
+            technique.write(file, json.dumps(notebook))
+        else:
+            file.write_text(json.dumps(notebook))
+        if hasattr(technique, "beside"):
+            technique.beside(file.parent)
+        return file
+
+    def untouched(self) -> bool:
+        """Whether the secrets are as they were and nobody has connected."""
+        for listening in (self.server, self.unix):
+            with pytest.raises(BlockingIOError):
+                listening.accept()
+        return all(file.read_text() == TOKEN for file in self.secrets)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    made = Place(tmp_path_factory.mktemp("attacks"))
+    os.environ["INFOGRAD_SECRET"] = TOKEN
+    yield made
+    del os.environ["INFOGRAD_SECRET"]
+    made.shared.unlink()
+    made.server.close()
+    made.unix.close()
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    one = Grader(LIMITS)
+    one.sandbox.start()
+    yield one
+    one.close()
+
+
+def load(name: str) -> ModuleType:
+    """A technique, by its file."""
+    spec = importlib.util.spec_from_file_location(f"attack_{name}", FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def grade(grader: Grader, place: Place, file: Path, learner: str) -> Graded:
+    return grader.grade(file, place.released, place.course / "classroom" / "verdicts" / f"{learner}.json", seed=7)
+
+
+def shown(notebook: NotebookNode) -> str:
+    """What a page shows of a graded notebook, but for the code that the learner wrote."""
+    page = copy.deepcopy(notebook)
+    for cell in page.cells:
+        if cell.cell_type == "code":
+            cell.source = ""
+    return str(EXPORTER.from_notebook_node(page)[0])
+
+
+def processes(grader: Grader) -> int:
+    """Processes in the sandbox, the warm one's own among them."""
+    assert grader.sandbox.process is not None
+    found, size = {grader.sandbox.process.pid}, 0
+    while len(found) > size:
+        size = len(found)
+        for entry in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                words = entry.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(words[1]) in found and words[0] != "Z":
+                found.add(int(entry.parent.name))
+    return len(found)
+
+
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_technique(name: str, place: Place, grader: Grader) -> None:
+    technique = load(name)
+    grader.sandbox.start()
+    alone = processes(grader)
+    graded = grade(grader, place, place.hand_in(name, technique), name)
+    marks = sum(report.marks for report in graded.judged.reports.values())
+    assert marks <= getattr(technique, "EARNS", 0.0), "it earned something"
+    if getattr(technique, "EARNS", 0.0) == 3.0:
+        assert marks == 3.0
+    assert getattr(technique, "SAYS", "") in json.dumps(graded.verdict, ensure_ascii=False), graded.verdict
+    page = shown(graded.notebook)
+    assert TOKEN not in page
+    assert TOKEN not in json.dumps(graded.verdict)
+    for text in getattr(technique, "NEVER_SHOWN", ()):
+        assert text not in page, text
+    assert place.untouched()
+    deadline = time.monotonic() + 5
+    while processes(grader) > alone and time.monotonic() < deadline:
+        time.sleep(0.01)  # the guard itself is still ending
+    assert processes(grader) <= alone, "it left a process behind"
+    follow(technique, name, place, grader)
+
+
+def follow(technique: ModuleType, name: str, place: Place, grader: Grader) -> None:
+    """The next learner gets what is due."""
+    answer = {"entropy": "MODEL", "kl_divergence": getattr(technique, "THEN", "MODEL")}
+    following = grade(grader, place, place.hand_in(f"{name}-next", honest(answer)), f"{name}-next")
+    assert following.judged.reports["entropy"].marks == 3.0, following.verdict
+    if hasattr(technique, "THEN_SHOWS"):
+        assert technique.THEN_SHOWS in shown(following.notebook)
+
+
+def honest(cells: dict[str, str]) -> ModuleType:
+    module = ModuleType("honest")
+    module.CELLS = cells  # type: ignore[attr-defined] - made here as a technique's module is
+    return module
+
+
+NOISY = """import sys
+import warnings
+
+import matplotlib.pyplot as plt
+
+
+def entropy(p):
+    print("called with", p)
+    warnings.warn("something to know", stacklevel=2)
+    sys.stderr.write("noise")
+    return torch.special.entr(p.to(torch.promote_types(p.dtype, torch.float32))).sum(-1).to(p.dtype)
+
+
+plt.plot([1, 2])
+plt.title("a plot")
+print("done")
+"""
+SLOW_ANSWER = """import time
+
+
+def entropy(p):
+    time.sleep(0.05)
+    return torch.special.entr(p.to(torch.promote_types(p.dtype, torch.float32))).sum(-1).to(p.dtype)
+"""
+CONTROLS = {
+    "perfect": ("MODEL", 3.0, "correct"),
+    "wrong": ("def entropy(p):\n    return p.sum(-1)\n", 0.0, "incorrect"),
+    "noisy": (NOISY, 3.0, "correct"),
+    "slow": (SLOW_ANSWER, 3.0, "correct"),
+    "magics": ("%matplotlib inline\n" + NOISY, 3.0, "correct"),
+    "crashes-after": (SLOW_ANSWER + "\n\nprint(1 / 0)\n", 3.0, "correct"),
+}
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_honest_control(name: str, place: Place, grader: Grader) -> None:
+    text, marks, outcome = CONTROLS[name]
+    file = place.hand_in(f"honest-{name}", honest({"entropy": text}))
+    graded = grade(grader, place, file, name)
+    assert (graded.judged.reports["entropy"].marks, graded.judged.reports["entropy"].outcome) == (marks, outcome)
+    page = shown(graded.notebook)
+    if name in ("noisy", "magics"):
+        assert "data:image/png" in page
+        assert "done" in page
+
+
+def test_untouched(place: Place, grader: Grader) -> None:
+    graded = grade(grader, place, place.hand_in("untouched", honest({})), "untouched")
+    assert {report.outcome for report in graded.judged.reports.values()} == {"not attempted"}
+    assert graded.verdict["irregularities"] == []
+
+
+def test_there_are_enough() -> None:
+    assert len(TECHNIQUES) >= 60

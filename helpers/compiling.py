@@ -117,7 +117,8 @@ def _in_fresh_python(request: dict[str, Any]) -> dict[str, Any]:
                 f"{name} was still being compiled after {SECONDS_TO_COMPILE} seconds: try a smaller block"
             ) from None
     if done.returncode:
-        raise RuntimeError(f"{name} could not be compiled for sm_{request['architecture']}:\n{_last_lines(done.stderr)}")
+        target = f"sm_{request['architecture']}"
+        raise RuntimeError(f"{name} could not be compiled for {target}:\n{_last_lines(done.stderr)}")
     return json.loads(done.stdout)
 
 

@@ -2,7 +2,8 @@
 
 `log_softmax` and `cross_entropy` are drop-in replacements for their namesakes in torch.nn.functional, over the last
 dimension and over class indices. They are registered with torch.library, so autograd, torch.library.opcheck and
-torch.compile work. All arithmetic inside is float32, whatever the dtype of the tensors (float64 included).
+torch.compile work. All arithmetic inside is float32, whatever the dtype of the tensors (float64 included), and results
+keep that dtype (under autocast too).
 
 They run on a GPU, or anywhere under Triton's interpreter: set TRITON_INTERPRET=1 before Triton is first imported.
 """

@@ -42,22 +42,17 @@ def lane_columns(LANES: tl.constexpr, VECTOR: tl.constexpr):
 
 
 @triton.jit
-def finite_or_zero(maximum):
-    """Return what may be subtracted: a maximum of -inf (nothing seen yet) would turn -inf into nan."""
-    return tl.where(maximum == -float("inf"), 0.0, maximum)
-
-
-@triton.jit
 def merge(maximum, total, values):
     """Add values of shape (lanes, n) to the running maximum and the running sum of exp(value - maximum), per lane."""
     larger = tl.maximum(maximum, tl.max(values, 1))
-    shift = finite_or_zero(larger)
+    # -inf means that a lane has seen nothing yet; subtracting that would turn the next -inf into nan.
+    shift = tl.where(larger == -float("inf"), 0.0, larger)
     return larger, total * tl.exp(maximum - shift) + tl.sum(tl.exp(values - shift[:, None]), 1)
 
 
 @triton.jit
 def join(maximum, total, values):
     """Bring lanes and further values, shape (n,), together: the maximum m and the log of the sum of exp(x - m)."""
-    largest = tl.maximum(tl.max(maximum, 0), tl.max(values, 0))
-    shift = finite_or_zero(largest)
-    return largest, tl.log(tl.sum(total * tl.exp(maximum - shift), 0) + tl.sum(tl.exp(values - shift), 0))
+    # Where even this is -inf the answer is nan, as it should be.
+    m = tl.maximum(tl.max(maximum, 0), tl.max(values, 0))
+    return m, tl.log(tl.sum(total * tl.exp(maximum - m), 0) + tl.sum(tl.exp(values - m), 0))

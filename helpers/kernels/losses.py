@@ -8,7 +8,7 @@ import triton.language as tl
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from helpers.kernels.device import aligned, body_columns, edge_columns, finite_or_zero, join, lane_columns, merge
+from helpers.kernels.device import aligned, body_columns, edge_columns, join, lane_columns, merge
 from helpers.kernels.layout import DTYPES, as_rows, launch, packed, tile, unit
 
 # Beyond this width a row has a program, or several, of its own. Nothing of it is kept, so no register is short and
@@ -111,7 +111,7 @@ def forward_tile(
     inside = there[:, None] & (column < columns)
     values = tl.load(start[:, None] + column, mask=inside, other=-float("inf")).to(tl.float32)
     m = tl.max(values, 1)
-    log_sum = tl.log(tl.sum(tl.exp(values - finite_or_zero(m)[:, None]), 1))
+    log_sum = tl.log(tl.sum(tl.exp(values - m[:, None]), 1))
 
     target = tl.load(targets + row, mask=there, other=ignore_index)
     exists = (target >= 0) & (target < columns)

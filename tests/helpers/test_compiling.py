@@ -164,4 +164,3 @@ def test_a_missing_tool_is_named(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match=r"Linux(.|\n)*pip install triton"):
         compiling.compile_kernel(copy, empty(), empty(), 8, BLOCK=8)
-

@@ -80,8 +80,8 @@ class LandscapePicture:
         for line, values in ((self.path, inside(path).T), (self.losses, (range(STEPS + 1), drawable(losses)))):
             line.set_data(*values)
             line.set_color(colour)
-        self.map.set_title(f"{method}, momentum {momentum:.2f}" if momentum else method)
-        self.curve.set_title(words, color=colour)
+        self.map.set_title(f"{method}, momentum {momentum:.2f}" if momentum else method, loc="center")
+        self.curve.set_title(words, color=colour, loc="center")  # the centre, as these are the titles that move
         return View(self._png(), f"{method} at condition number {kappa:g}, {angle:g} degrees, lr {lr:.4g}: {words}")
 
     def _move_rings(self, kappa: float, turn: Tensor) -> None:

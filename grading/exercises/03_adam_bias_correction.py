@@ -1244,8 +1244,8 @@ def xor_by_hand_in_numpy(seed):
 
 
 @train_xor.misconception(
-    "The loss stays at log 2 = 0.693 (0.25 for squared error): without a nonlinearity between them two layers are one, "
-    "and no linear model knows XOR. Put tanh or relu after the first layer.",
+    "The loss stays at log 2 = 0.693 (0.25 for squared error), the best a linear model can do: without a nonlinearity "
+    "between them two layers are one. Put tanh or relu after the first layer, and start from weights that differ.",
     looks=looks("stuck: linear"),
 )
 def xor_linear(seed):
@@ -1268,7 +1268,7 @@ def xor_from_zeros(seed):
     looks=looks("stuck: identical units"),
 )
 def xor_identical_units(seed):
-    start = torch.randn(1, generator=torch.Generator().manual_seed(seed)).abs().item() + 0.2
+    start = 1.2 + torch.rand((), generator=torch.Generator().manual_seed(seed)).item()
     w1, b1, w2, b2 = initial(torch.Generator().manual_seed(seed))
     losses, logits = trained([torch.full_like(w1, start), b1, torch.full_like(w2, start), b2])
     return losses, (logits > 0).int()

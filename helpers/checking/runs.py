@@ -152,11 +152,9 @@ def stuck_at(name: str) -> Callable[[Any], bool]:
 
     def symptom(value: Any) -> bool:
         losses = losses_of(first_run(value))
-        return (
-            losses is not None
-            and not still(losses)
-            and any(p * 0.999 <= losses[-1] <= p * 1.06 for p in PLATEAUS[name])
-        )
+        if losses is None or not losses.size or still(losses) or still_falling(value):
+            return False
+        return any(plateau * 0.999 <= losses[-1] <= plateau * 1.03 for plateau in PLATEAUS[name])
 
     return symptom
 

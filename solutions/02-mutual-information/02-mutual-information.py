@@ -25,7 +25,7 @@
 import math
 
 import torch
-from helpers import channels, check, hint, information, plotting, progress  # noqa: F401 - hint is for the learner
+from helpers import channels, check, hint, information, plotting, progress  # noqa: F401 - you call hint
 from helpers.figures import channels as channel_figures
 from helpers.figures import joints as joint_figures
 
@@ -229,12 +229,10 @@ tables = {
 }
 for name, table in tables.items():
     print(f"{name:25} I = {channels.mutual_information(table):z.6f} nats")
-print(
-    f"never more than H(X) = {information.entropy(px):.6f} or H(Y) = {information.entropy(py):.6f}"
-)
-print(
-    f"Gaussians of correlation .9: -log(1 - .9^2)/2 = {-math.log(1 - 0.9**2) / 2:.6f} nats"
-)
+hx, hy = information.entropy(px), information.entropy(py)
+print(f"never more than the smaller of H(X) = {hx:.6f} and H(Y) = {hy:.6f}")
+gaussian = -math.log(1 - 0.9**2) / 2
+print(f"Gaussians of correlation .9: I = -log(1 - .9^2) / 2 = {gaussian:.6f} nats")
 
 # %% [markdown]
 # > **Is it true?** A widely read textbook (Zhang et al., *Dive into Deep Learning*, appendix on information theory)
@@ -250,21 +248,16 @@ p_y = torch.tensor([[0.75, 0.25]], dtype=torch.float64)
 rows, columns = channels.marginals(printed)
 
 
-def information_in_bits(product):
+def bits(product):
     return (printed * (printed / product).log2()).sum().item()
 
 
-print(f"as in the book, p_x * p_y:       {information_in_bits(p_x * p_y):.4f} bits")
-print(
-    f"with the joint's own marginals:  {information_in_bits(torch.outer(rows, columns)):.4f} bits"
-)
-print("its rows sum to   ", [round(value, 2) for value in rows.tolist()])
-print("its columns sum to", [round(value, 2) for value in columns.tolist()])
-print(
-    "p_x * p_y is      ",
-    [round(value, 2) for value in (p_x * p_y)[0].tolist()],
-    "in every row",
-)
+print(f"as in the book, p_x * p_y:       {bits(p_x * p_y):.4f} bits")
+print(f"with the joint's own marginals:  {bits(torch.outer(rows, columns)):.4f} bits")
+print(f"p_x * p_y with an outer product: {bits(torch.outer(p_y[0], p_x)):.4f} bits")
+print("the rows sum to   ", rows)
+print("the columns sum to", columns)
+print("p_x * p_y is      ", p_x * p_y)
 
 # %% [markdown]
 # > No: the true value is 0.0074 bits, a hundredth of it. Two things went wrong, and neither raised an error.
@@ -370,7 +363,7 @@ joint_figures.explore()
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
-# | $p(x, y)$ | `joint` | `(..., X, Y)` | |
+# | $p(x, y)$ | `joint` | `(..., X, Y)` | what you want to know, and what goes into the channel |
 # | $W(z \mid y)$ | `channel` | `(Y, Z)` | each *row* sums to 1 |
 # | $p(x, z)$ | `joint_xz` | `(..., X, Z)` | sums to 1 in all; its rows sum to $p(x)$, as before |
 #
@@ -424,13 +417,10 @@ plotting.show_figure(
 generator = torch.Generator().manual_seed(2)
 extractors = torch.rand(10_000, 2, 5, dtype=torch.float64, generator=generator)
 extractors = extractors / extractors.sum(-1, keepdim=True)
-extracted = channels.push_through_channel(seen, extractors)
-print(
-    f"before:                              {channels.mutual_information(seen):.6f} nats"
-)
-print(
-    f"after the best of 10,000 extractors: {channels.mutual_information(extracted).max():.6f} nats"
-)
+after = channels.push_through_channel(seen, extractors)
+best = channels.mutual_information(after).max()
+print(f"before the extractors:  {channels.mutual_information(seen):.6f} nats")
+print(f"after the best of them: {best:.6f} nats")
 
 # %% [markdown]
 # > No. It can make what is there easier to *use*, which is a great deal, but it cannot add any. What a layer has lost,
@@ -493,9 +483,8 @@ check("plugin_mutual_information", plugin_mutual_information)
 # %%
 generator = torch.Generator().manual_seed(1)
 x, y = torch.randint(0, 8, (2, 400, 1000), generator=generator)
-estimates = torch.stack(
-    [channels.plugin_mutual_information(x[i], y[i], 8) for i in range(400)]
-)
+pairs = zip(x, y, strict=True)
+estimates = torch.stack([channels.plugin_mutual_information(a, b, 8) for a, b in pairs])
 print(f"the smallest of 400 estimates  {estimates.min():.4f} nats")
 print(f"their mean                     {estimates.mean():.4f}")
 print(f"the largest                    {estimates.max():.4f}")
@@ -571,9 +560,7 @@ check("fano_error_bound", fano_error_bound)
 
 # %%
 pe = channels.fano_error_bound(1.0, 8)
-print(
-    f"1 nat open among 8 classes: a share of {pe:.6f} of the guesses is wrong, or more"
-)
+print(f"1 nat open among 8 classes: at least {pe:.6f} of the guesses are wrong")
 
 # %%
 plotting.show_figure(
@@ -652,10 +639,8 @@ flipping = torch.tensor([[0.89, 0.11], [0.11, 0.89]], dtype=torch.float64)
 z_channel = torch.tensor([[1.0, 0.0], [0.5, 0.5]], dtype=torch.float64)
 for name, channel in (("flips 11%", flipping), ("Z-channel", z_channel)):
     capacity, r = channels.channel_capacity(channel, 1e-9)
-    in_bits = capacity / math.log(2)
-    print(
-        f"{name}: {capacity:.6f} nats = {in_bits:.6f} bits, input ({r[0]:.3f}, {r[1]:.3f})"
-    )
+    print(f"{name}: {capacity:.6f} nats = {capacity / math.log(2):.6f} bits", end=", ")
+    print(f"reached by sending ({r[0]:.3f}, {r[1]:.3f})")
 
 # %%
 plotting.show_figure(
@@ -718,8 +703,8 @@ def rate_distortion(
         if (r - before).abs().max() < 1e-14:
             break
     sent = source[:, None] * w
-    rate = (torch.special.xlogy(sent, w) - torch.special.xlogy(sent, r)).sum()
-    return rate.to(p.dtype), (sent * d).sum().to(p.dtype)
+    terms = torch.special.xlogy(sent, w) - torch.special.xlogy(sent, r)
+    return terms.sum().to(p.dtype), (sent * d).sum().to(p.dtype)
     ### END SOLUTION
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from helpers.checking.following import follow, reseed
+from helpers.checking.following import follow, for_each_seed, reseed
 from helpers.checking.sampling import estimate_often
 
 
@@ -45,6 +45,7 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "twice": call_twice,
     "follow": follow,
     "reseed": reseed,
+    "for_each_seed": for_each_seed,
     "estimate_often": estimate_often,
 }
 WORDS = {
@@ -53,5 +54,6 @@ WORDS = {
     "twice": ", twice",
     "follow": ", and on from its own results with fresh gradients",
     "reseed": ", twice, and once with another seed",
+    "for_each_seed": ", and with four other seeds",
     "estimate_often": ", with a generator, with one of the same seed and with one of another",
 }

@@ -1,7 +1,7 @@
 """Drivers that follow a learner's function over a whole run (notebook 03).
 
-`follow` feeds an optimiser's step its own results, with fresh gradients, for hundreds of steps; `reseed` calls a
-training function, which takes a seed, more than once. What they return is judged in `runs`."""
+`follow` feeds an optimiser's step its own results, with fresh gradients, for hundreds of steps; `reseed` and
+`for_each_seed` call a training function, which takes a seed, more than once. What they return is judged in `runs`."""
 
 from __future__ import annotations
 
@@ -73,3 +73,8 @@ def reseed(train: Callable[..., Any], other: int, seed: int) -> tuple[Any, Any, 
         np.random.set_state(before[1])
         random.setstate(before[2])
     return runs[0], runs[1], runs[2]
+
+
+def for_each_seed(train: Callable[..., Any], others: Sequence[int], seed: int) -> tuple[Any, ...]:
+    """Driver: train with `seed` and with each of the seeds `others`."""
+    return tuple(train(number) for number in (seed, *others))

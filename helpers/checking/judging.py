@@ -15,7 +15,7 @@ from helpers.checking import estimates, plain
 from helpers.checking.calling import Observation
 from helpers.checking.capacity import capacity
 from helpers.checking.comparing import Expectation, as_array, close, kind_of, numbers, tolerance
-from helpers.checking.runs import follows, repeats, xor_symptom, xor_training
+from helpers.checking.runs import each_learns, follows, repeats, xor_symptom, xor_training
 
 Judge = Callable[[Any, Expectation], str | None]
 
@@ -80,6 +80,7 @@ JUDGES: dict[str, Judge] = {
     "follows": follows,
     "xor_training": xor_training,
     "repeats": repeats,
+    "each_learns": each_learns,
     "xor_symptom": xor_symptom,
     "capacity": capacity,
     **estimates.JUDGES,

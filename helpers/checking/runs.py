@@ -128,12 +128,22 @@ def repeats(value: Any, expectation: Expectation) -> str | None:
     for run in value:
         if problem := xor_training(run, expectation):
             return problem
-    first, again, other = (losses_of(run) for run in value)
+    first, again, other = map(losses_of, value)
     if not equal(first, again):
         return "Two calls with the same seed gave different losses."
     if labels_of(value[0]) != labels_of(value[1]):
         return "Two calls with the same seed gave different predictions."
     return "Two different seeds gave the same losses." if equal(first, other) else None
+
+
+def each_learns(value: Any, expectation: Expectation) -> str | None:
+    """Runs made by `for_each_seed`: all learn XOR, and no two are the same."""
+    for run in value:
+        if problem := xor_training(run, expectation):
+            return problem
+    losses = [losses_of(run) for run in value]
+    same = any(equal(a, b) for i, a in enumerate(losses) for b in losses[:i])
+    return "Two different seeds gave the same losses." if same else None
 
 
 def equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
@@ -143,7 +153,7 @@ def equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
 
 def xor_symptom(value: Any, expectation: Expectation) -> str | None:
     """Whether a run shows the `symptom` named in the expectation: None where it does."""
-    shown = isinstance(value, (tuple, list)) and len(value) in (2, 3) and SYMPTOMS[expectation["symptom"]](value)
+    shown = isinstance(value, (tuple, list)) and len(value) >= 2 and SYMPTOMS[expectation["symptom"]](value)
     return None if shown else f"The run does not look like: {expectation['symptom']}."
 
 
@@ -201,12 +211,12 @@ def two_results(value: Any) -> bool:
 
 def seed_ignored(value: Any) -> bool:
     """The symptom of a run that is the same for every seed."""
-    return len(value) == 3 and all(equal(losses_of(value[0]), losses_of(run)) for run in value[1:])
+    return len(value) > 2 and all(equal(losses_of(value[0]), losses_of(run)) for run in value[1:])
 
 
 def first_run(value: Any) -> Any:
-    """The first of three runs, or the only one."""
-    return value[0] if len(value) == 3 else value
+    """The first of several runs, or the only one, which is a pair."""
+    return value[0] if len(value) > 2 else value
 
 
 SYMPTOMS: dict[str, Callable[[Any], bool]] = {

@@ -80,10 +80,11 @@ def read(file: Path, most_bytes: int) -> bytes:
         raise Unreadable("No notebook with the right name was handed in.") from None
     except OSError:
         raise Unreadable("What was handed in under the notebook's name is not a file of its own.") from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise Unreadable("What was handed in under the notebook's name is not a file.")
     with os.fdopen(handle, "rb") as stream:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise Unreadable("What was handed in under the notebook's name is not a file.")
         if status.st_size > most_bytes:
             raise Unreadable(f"The file is larger than {most_bytes / 2**20:g} MB. Clear its outputs and hand it in again.")
         return stream.read(most_bytes)

@@ -60,6 +60,7 @@ def judge(notebook: NotebookNode, exercises: Mapping[str, Exercise], seed: int, 
     """Run `notebook` and judge the `exercises` that it has check cells for, with hidden cases drawn from `seed`."""
     checks = {str(grade_id(cell)).removesuffix("-check") for cell in notebook.cells if is_check(cell)}
     wanted = {name: one for name, one in exercises.items() if name in checks}
+    sandbox.start()
     run = Run(list(code_cells(notebook)), sandbox)
     try:
         begun = time.monotonic()
@@ -70,7 +71,7 @@ def judge(notebook: NotebookNode, exercises: Mapping[str, Exercise], seed: int, 
         for name, one in data.items():
             run.play_public(name, one)
         for name, one in data.items():
-            run.judged.reports[name] = recognised(exercises[name], one, run.report(name, one))
+            run.judged.reports[name] = recognised(exercises[name], run.report(name, one), seed)
         run.seconds["calls"] = time.monotonic() - begun
     finally:
         run.end()
@@ -128,6 +129,8 @@ class Run:
         try:
             assert self.inside is not None
             cell.reply = self.inside.ask({"cell": cell.name, "source": cell.source, "seconds": seconds}, seconds + GRACE)
+            if cell.reply.get("error") == "OutOfTime":
+                self.judged.limits_hit.append(f"the cell {cell.name}: it did not end in time")
         except Gone as gone:
             cell.ended = self.lose(gone, f"the cell {cell.name}")
             cell.reply = {"outcome": "raised", "error": "Stopped", "message": cell.ended}
@@ -171,7 +174,7 @@ class Run:
         if self.inside is None or time.monotonic() > self.deadline:
             self.given_up[name] = "the time for this notebook is used up"
             return {"outcome": "interrupted", "message": self.given_up[name]}
-        seconds = min(seconds, self.left())
+        seconds = min(seconds, self.limits.call_seconds, self.left())
         try:
             reply = self.inside.ask({"call": call, "seconds": seconds}, seconds + GRACE)
         except Gone as gone:
@@ -208,12 +211,13 @@ class Run:
             return Report(name, data["points"], data["stretch"], INCORRECT, criteria)
 
 
-def recognised(exercise: Exercise, data: dict[str, Any], report: Report) -> Report:
-    """The report, with the mistake that explains a failure in a hidden case, where the misconceptions were not asked yet."""
+def recognised(exercise: Exercise, report: Report, seed: int) -> Report:
+    """The report, with the mistake that explains a failure in a hidden case: only there the misconceptions are asked."""
     if report.failure is not None and report.failure.case.get("hidden"):
-        for one in (one for criterion in report.criteria for one in criterion.played):
-            if one.case.get("hidden"):
-                one.case["mistakes"] = exercise.mistakes(one.case["call"], one.case["expected"])
+        data = exercise.as_data(seed)
+        for criterion, full in zip(report.criteria, data["criteria"], strict=True):
+            for played, case in zip(criterion.played, full["cases"], strict=False):
+                played.case["mistakes"] = case["mistakes"]
         report.mistake, report.mistake_sentence = recognise(data, report)
     return report
 

@@ -15,6 +15,8 @@ from typing import Any
 from helpers.checking import rules
 
 PARSING = (SyntaxError, ValueError, RecursionError, MemoryError)
+ANY_NAME = {"globals", "locals", "vars", "exec", "eval", "setattr", "delattr", "__import__"}
+ANY_ATTRIBUTE = {"__dict__", "__globals__", "__code__", "__defaults__", "__setattr__", "modules", "user_ns"}
 BINDING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -22,7 +24,6 @@ def broken_rule(exercise: dict[str, Any], sources: Sequence[str]) -> str | None:
     """The sentence of the source rule that an exercise's functions break, or None."""
     trees = [tree for source in sources if (tree := parse(source)) is not None]
     bindings = bindings_of(trees)
-
     starred = [path for tree in trees for name, path in rules.imported_names(tree) if name == "*"]
 
     def meaning(name: str) -> list[rules.Meaning] | None:
@@ -33,8 +34,9 @@ def broken_rule(exercise: dict[str, Any], sources: Sequence[str]) -> str | None:
         bodies = [node for node in found if not isinstance(node, (ast.Import, ast.ImportFrom))]
         return [*paths, *bodies] or None
 
+    anything = [statement for tree in trees for statement in tree.body if rebinds_anything(statement)]
     for function in exercise["functions"]:
-        made_by = final(bindings.get(function, []), trees)
+        made_by = final(bindings.get(function, []), trees) + anything
         try:
             found = rules.violation(ast.Module(made_by, []), exercise["rules"], meaning) if made_by else None
         except RecursionError:
@@ -87,8 +89,17 @@ def bound_names(statement: ast.stmt) -> set[str]:
     if isinstance(statement, BINDING):
         return {statement.name}
     names = {name for name, _ in rules.imported_names(statement) if " " not in name}
-    nodes = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
-    return names | {node.id for node in nodes if not isinstance(node.ctx, ast.Load)}
+    for node in ast.walk(statement):
+        if isinstance(node, (ast.Attribute, ast.Subscript, ast.Name)) and not isinstance(node.ctx, ast.Load):
+            names |= {leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name)}  # x.a = 1 changes what x is
+    return names
+
+
+def rebinds_anything(statement: ast.stmt) -> bool:
+    """Whether a statement holds a way to give any name a meaning that its text does not show."""
+    nodes = list(ast.walk(statement))
+    called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    return bool(called & ANY_NAME) or any(isinstance(n, ast.Attribute) and n.attr in ANY_ATTRIBUTE for n in nodes)
 
 
 def final(found: list[ast.stmt], trees: Sequence[ast.Module]) -> list[ast.stmt]:

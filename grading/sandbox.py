@@ -41,6 +41,7 @@ class Limits:
     notebook_bytes: int = 10 * 2**20
     cell_characters: int = 50_000
     cell_seconds: float = 60.0
+    call_seconds: float = 60.0
     notebook_seconds: float = 300.0
     cpu_seconds: int = 300
     memory_bytes: int = 4 * 2**30

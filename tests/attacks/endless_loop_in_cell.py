@@ -10,4 +10,4 @@ while True:
 '''.lstrip()
 }
 
-SAYS = "did not"
+SAYS = "did not end in time"

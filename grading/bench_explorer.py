@@ -1,7 +1,7 @@
 """Measure how long the landscape explorer of notebook 04 takes to redraw: `python -m grading.bench_explorer`.
 
-Draws random slider positions, every method in turn, and prints the median and the slowest redraw in milliseconds of wall
-and of processor time. Exit code 0: the median is under 100 ms on the wall clock, 1: it is not.
+Draws random slider positions, every method in turn, and prints the median and the slowest redraw in milliseconds of
+wall and of processor time. Exit code 0: the median is under 100 ms on the wall clock, 1: it is not.
 """
 
 from __future__ import annotations

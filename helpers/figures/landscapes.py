@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import matplotlib
 import numpy as np
@@ -65,6 +66,7 @@ def descend(
     return landscapes.heavy_ball(gradient, theta0, lr, momentum, steps)
 
 
+@cache
 def steps_needed(method: str, kappa: float, angle: float = 0.0) -> int:
     """Steps from (1, 1) to a loss of 1e-4 at the method's best settings; the bowl and its start turned by ``angle``."""
     hessian, start = rotated_bowl(kappa, angle), rotation(angle) @ torch.ones(2, dtype=torch.float64)
@@ -272,9 +274,11 @@ def fit_gaussian(mean: float, std: float, lr: float, steps: int, natural: bool) 
     for _ in range(steps):
         mu, precision = theta[0], (-2 * theta[1]).exp()
         grad = torch.stack([(mu - mean) * precision, 1 - (std**2 + (mu - mean) ** 2) * precision])
-        fisher = torch.diag(torch.stack([precision, torch.tensor(2.0, dtype=torch.float64)]))
-        metric = fisher if natural else torch.eye(2, dtype=torch.float64)
-        theta = landscapes.natural_gradient_step(theta, grad, metric, lr, 0.0)
+        if natural:
+            fisher = torch.diag(torch.stack([precision, torch.tensor(2.0, dtype=torch.float64)]))
+            theta = landscapes.natural_gradient_step(theta, grad, fisher, lr, 0.0)
+        else:
+            theta = theta - lr * grad
         path.append(theta)
     return torch.stack(path)
 

@@ -684,7 +684,7 @@ start = 0.4 * torch.randn(
 run = landscapes.heavy_ball(network_gradient, start, 0.2, 0.9, 300)
 seeded = torch.Generator().manual_seed(2)
 for step in (0, 30, 300):
-    sharpness = landscapes.top_hessian_eigenvalue(network_loss, run[step], 100, seeded)
+    sharpness = landscapes.top_hessian_eigenvalue(network_loss, run[step], 60, seeded)
     print(
         f"step {step:3}   loss {network_loss(run[step]):.3f}   largest curvature {sharpness:.2f}"
     )
@@ -775,9 +775,10 @@ print(
 print(
     f"and as the natural gradient sees it    {landscapes.condition_number(seen):6.1f}"
 )
-for kind, lr in (("plain", 0.01), ("natural", 0.5)):
-    fit = figures.fit_gaussian(1.0, 0.1, lr, 600, natural=kind == "natural")
-    needed = landscapes.steps_to_reach(figures.gaussian_divergence(fit, 1.0, 0.1), 1e-4)
+for kind, lr, steps in (("plain", 0.01, 500), ("natural", 0.5, 40)):
+    fit = figures.fit_gaussian(1.0, 0.1, lr, steps, natural=kind == "natural")
+    divergence = figures.gaussian_divergence(fit, 1.0, 0.1)
+    needed = landscapes.steps_to_reach(divergence, 1e-4)
     print(f"{kind:7} gradient, lr = {lr:.2f}: {needed:3} steps to 0.0001 nats")
 
 # %%

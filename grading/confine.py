@@ -67,6 +67,7 @@ def enter() -> None:
 def seal(limits: dict[str, Any]) -> None:
     """Shut this process in, for good: scratch, limits, no capability, no way to new privileges, fewer system calls."""
     check("end with the guard", libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+    check("leave the guard its view", libc.unshare(NEW_NAMESPACES["mount"]))
     check("keep mounts apart", libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
     size, files = limits["scratch_bytes"], limits["scratch_files"]
     mount_scratch(b"/tmp", MS_NOSUID | MS_NODEV, f"size={size},nr_inodes={files},mode=0700")

@@ -1,0 +1,126 @@
+"""The kill table: every wrong answer that the exercises know, what caught it, and what its author is told.
+
+Rows are the misconceptions and the rule breakers of each exercise and the non-answers thrown at all of them, played on
+the public cases. `python -m grading.kill_table` writes KILL_TABLE.md; with `--check` it fails where that is out of date
+or a wrong answer survives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from grading import non_answers
+from grading.exercise import Exercise
+from grading.exercises import load, notebooks
+from helpers.checking.check import examine
+from helpers.checking.marking import CORRECT, Report
+
+FILE = Path(__file__).with_name("KILL_TABLE.md")
+NON_ANSWER = "non-answer"
+PATIENCE = 0.05  # seconds for the answer that never comes
+
+HEADER = """# Kill table
+
+Every wrong answer that the exercises know, what caught it on the public cases, and what its author is told.
+Made by `python -m grading.kill_table`; a test fails if this file is out of date or if a wrong answer survives.
+"""
+
+
+class Row(NamedTuple):
+    """One wrong answer; `caught` is None where it survived."""
+
+    kind: str
+    name: str
+    caught: str | None
+    earns: float
+    told: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the kill table, or compare it with `--check`; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m grading.kill_table", description="Make grading/KILL_TABLE.md.")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail where the file is out of date")
+    options = parser.parse_args(arguments)
+    table = {name: {x.name: rows(x) for x in load(name).values()} for name in notebooks()}
+    survivors = [
+        f"{x}: {r.name}" for part in table.values() for x, found in part.items() for r in found if not r.caught
+    ]
+    if survivors:
+        print("These wrong answers survive:", *survivors, sep="\n  ", file=sys.stderr)
+        return 1
+    text = as_text(table)
+    if options.check:
+        fresh = FILE.is_file() and FILE.read_text(encoding="utf-8") == text
+        print(f"{FILE.name} is {'up to date' if fresh else 'out of date: run python -m grading.kill_table'}.")
+        return 0 if fresh else 1
+    part = FILE.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, FILE)
+    return 0
+
+
+def rows(exercise: Exercise) -> list[Row]:
+    """Every wrong answer to an exercise, played on the public cases."""
+    data = exercise.as_data()
+    return [
+        row(kind, name, examine(exercise.name, for_non_answer(data, name) if kind == NON_ANSWER else data, functions))
+        for kind, name, functions in wrong_answers(exercise)
+    ]
+
+
+def wrong_answers(exercise: Exercise) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(kind, name, functions) of every wrong answer to an exercise."""
+    for name, misconception in exercise.misconceptions.items():
+        yield "misconception", name, misconception.functions
+    for name, functions in exercise.rule_breakers.items():
+        yield "rule breaker", name, functions
+    for name, answer in {**non_answers.blunt(exercise), **non_answers.near(exercise)}.items():
+        yield NON_ANSWER, name, {**exercise.references, exercise.name: answer}
+
+
+def for_non_answer(data: dict[str, Any], name: str) -> dict[str, Any]:
+    """An exercise's data for a non-answer: without the names that an answer must mention, as its text does not show
+    what it is made from, and with little time for the one that takes all there is."""
+    seconds = PATIENCE if name == non_answers.NEVER else data["seconds"]
+    return data | {"rules": data["rules"] | {"require": []}, "seconds": seconds}
+
+
+def row(kind: str, name: str, report: Report) -> Row:
+    """The row of an answer's report."""
+    if report.broken_rule is not None:
+        return Row(kind, name, "source rule", report.marks, report.broken_rule)
+    failed = next((criterion for criterion in report.criteria if criterion.failure), None)
+    if report.outcome == CORRECT or failed is None or failed.failure is None:
+        return Row(kind, name, None, report.marks, "")
+    return Row(kind, name, failed.name, report.marks, report.mistake_sentence or str(failed.failure.problem))
+
+
+def as_text(table: dict[str, dict[str, list[Row]]]) -> str:
+    """The table as Markdown."""
+    lines = [HEADER]
+    for notebook, exercises in table.items():
+        lines += [f"## {notebook}", ""]
+        for name, found in exercises.items():
+            lines += [f"### {name}", "", "| wrong answer | caught by | earns | is told |", "|---|---|---|---|"]
+            lines += [f"| {label(r)} | {cell(r.caught or '')} | {r.earns:g} | {cell(r.told)} |" for r in found]
+            lines.append("")
+    return "\n".join(lines)
+
+
+def label(row: Row) -> str:
+    """What a wrong answer is called: a function's name as code, the non-answers in words."""
+    return row.name if row.kind == NON_ANSWER else f"`{row.name}`" + (" (rule)" if row.kind == "rule breaker" else "")
+
+
+def cell(text: str) -> str:
+    """Text that cannot break out of its cell."""
+    return " ".join(text.replace("|", "\\|").split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

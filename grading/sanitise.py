@@ -17,18 +17,21 @@ from bleach.css_sanitizer import CSSSanitizer
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-TAGS = frozenset(
-    "a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i "
-    "img ins kbd li mark ol p pre s samp small span strong sub summary sup table tbody td tfoot th thead tr tt u ul var".split()
-)
+TAGS = frozenset({
+    "a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del", "details", "div",
+    "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins",
+    "kbd", "li", "mark", "ol", "p", "pre", "s", "samp", "small", "span", "strong", "sub", "summary", "sup",
+    "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var",
+})  # fmt: skip
 ATTRIBUTES = frozenset({"title", "colspan", "rowspan", "alt", "start", "open", "width", "height", "align", "href", "src"})
-CSS = frozenset(
-    "background background-color border border-bottom border-collapse border-color border-left border-radius border-right "
-    "border-style border-top border-width color display float font-family font-size font-style font-weight line-height "
-    "list-style margin margin-bottom margin-left margin-right margin-top max-width min-width opacity overflow padding "
-    "padding-bottom padding-left padding-right padding-top text-align text-decoration text-transform vertical-align "
-    "white-space width word-break word-wrap".split()
-)
+CSS = frozenset({
+    "background", "background-color", "border", "border-bottom", "border-collapse", "border-color",
+    "border-left", "border-radius", "border-right", "border-style", "border-top", "border-width", "color",
+    "display", "float", "font-family", "font-size", "font-style", "font-weight", "line-height", "list-style",
+    "margin", "margin-bottom", "margin-left", "margin-right", "margin-top", "max-width", "min-width", "opacity",
+    "overflow", "padding", "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align",
+    "text-decoration", "text-transform", "vertical-align", "white-space", "width", "word-break", "word-wrap",
+})  # fmt: skip
 CLASSES = re.compile(r"[\w -]*")
 PICTURE = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]+")
 ADDRESS = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)

@@ -280,11 +280,13 @@ def exercise(
     modules: Sequence[str] = (),
     require: Sequence[str] = (),
     because: str = "",
+    kernel: bool = False,
     seconds: float = SECONDS_PER_CALL,
 ) -> Callable[[Callable[..., Any]], Exercise]:
-    """Define an exercise by its reference: `forbid`, `modules`, `require` and `because` are its source rules (see
-    helpers.checking.rules), `seconds` limits one call."""
+    """Define an exercise by its reference: `forbid`, `modules`, `require`, `because` and `kernel` are its source rules
+    (see helpers.checking.rules), `seconds` limits one call."""
     rules = {"forbid": list(forbid), "modules": [*OWN_WORK, *modules], "require": list(require), "because": because}
+    rules |= {"kernel": True} if kernel else {}
     return lambda reference: Exercise(reference, stretch, hints, rules, seconds)
 
 

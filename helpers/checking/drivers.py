@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from helpers.checking import kernels
 from helpers.checking.following import follow, for_each_seed, reseed
 from helpers.checking.sampling import estimate_often
 
@@ -47,6 +48,8 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "reseed": reseed,
     "for_each_seed": for_each_seed,
     "estimate_often": estimate_often,
+    "kernel": kernels.call_kernel,
+    "without_kernels": kernels.call_without_kernels,
 }
 WORDS = {
     "call": "",
@@ -56,4 +59,6 @@ WORDS = {
     "reseed": ", twice, and once with another seed",
     "for_each_seed": ", and with four other seeds",
     "estimate_often": ", with a generator, with one of the same seed and with one of another",
+    "kernel": "",
+    "without_kernels": ", with every kernel left out",
 }

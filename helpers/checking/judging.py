@@ -74,6 +74,13 @@ def prefix_code(value: Any, expectation: Expectation) -> str | None:
     return None
 
 
+def from_kernel(value: Any, expectation: Expectation) -> str | None:
+    """With all kernels left out, the right answer must not come (see `kernels.call_without_kernels`)."""
+    if value is None or close(value, expectation) is not None:
+        return None
+    return "With every kernel left out the same answer comes: return what the kernel has stored."
+
+
 JUDGES: dict[str, Judge] = {
     "close": close,
     "prefix_code": prefix_code,
@@ -83,5 +90,6 @@ JUDGES: dict[str, Judge] = {
     "each_learns": each_learns,
     "xor_symptom": xor_symptom,
     "capacity": capacity,
+    "from_kernel": from_kernel,
     **estimates.JUDGES,
 }

@@ -5,6 +5,7 @@ An exercise about *how* a number is computed cannot be judged by numbers alone. 
 forbid   names that are the exercise itself: an import, attribute or method with that name
 modules  modules that may not be used at all, such as "helpers"
 require  names of which at least one must be called
+kernel   true where the answer must start a kernel of its own (see `kernel_rules`)
 because  the sentence that the learner reads
 
 The answer is read, never run. Names are followed through imports, aliases and the learner's own functions; ways to
@@ -21,6 +22,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any
+
+from helpers.checking.kernel_rules import kernel_violation
 
 Meaning = str | ast.AST
 Scope = Callable[[str], Sequence[Meaning] | None]
@@ -66,7 +69,7 @@ def violation(tree: ast.AST, rules: dict[str, Any], scope: Scope) -> str | None:
         met = met or bool(require.intersection(parts))
     if not met:
         return f"The answer does not use {' or '.join(rules['require'])}. {because}".strip()
-    return None
+    return kernel_violation(tree, scope) if rules.get("kernel") else None
 
 
 def hiding(path: str, parts: list[str], rooted: bool) -> str | None:
@@ -173,7 +176,10 @@ def meanings_of(value: Any, home: str | None) -> list[Meaning]:
     """A module or a library's function as its dotted path; the learner's own function or class as its syntax tree."""
     if isinstance(value, ModuleType):
         return [value.__name__]
-    target = inspect.unwrap(getattr(value, "func", value))  # functools.partial, functools.cache
+    inner = getattr(value, "func", value)  # functools.partial
+    while hasattr(inner, "fn"):  # a kernel of Triton's, perhaps an autotuned one
+        inner = inner.fn
+    target = inspect.unwrap(inner)  # functools.cache
     if not isinstance(getattr(target, "__name__", None), str):
         target = type(target)  # an object, perhaps one that can be called, such as nn.KLDivLoss()
     if getattr(target, "__module__", None) != home:

@@ -15,6 +15,7 @@ from helpers.checking import plain
 
 LIBRARY = ["entropy", "kl_divergence", "mutual_info_score"]
 WRITE_IT = "Write the sum yourself; xlogy and entr are allowed."
+OWN_WORK = "Write it with torch, NumPy or SciPy."
 BAYES = torch.tensor([[0.3, 0.2], [0.1, 0.4]], dtype=torch.float64)
 
 
@@ -72,6 +73,7 @@ def tables_of_dtypes(rng):
         "p(y) adds up a column, over the dimension before the last. Count dimensions from the end (-1, -2), so that batches work.",
         "`joint.sum(-1), joint.sum(-2)`",
     ],
+    because=OWN_WORK,
 )
 def marginals(joint):
     joint = joint.numpy()
@@ -686,6 +688,7 @@ def three_ways_of_categorical(joint):
         "Rows of `joint` are x, rows of `channel` are y. Summing over the shared index y is what a matrix product does.",
         "`joint @ channel`",
     ],
+    because=OWN_WORK,
 )
 def push_through_channel(joint, channel):
     return np.einsum("...xy,yz->...xz", joint.numpy(), channel.numpy())
@@ -999,6 +1002,7 @@ def plugin_of_scipy(x, y, bins):
         "The right side grows from 0 at pe = 0 to log k at pe = 1 - 1/k: search there, by halving or with scipy.optimize.brentq.",
         "Treat h = 0 first (pe = 0, where log pe does not exist) and h > log k (raise ValueError); halving the interval 60 times is plenty.",
     ],
+    because=OWN_WORK,
 )
 def fano_error_bound(h, k):
     if h > math.log(k) + 1e-12:
@@ -1171,6 +1175,7 @@ def fano_log_of_zero(h, k):
         "The mean of D_x under r is a lower bound on the capacity, the largest D_x an upper one. Multiply r by exp(D_x), normalise, repeat.",
         "Stop when upper - lower <= tol. Zeros in the channel: xlogy. Where a column is never used, leave it out of the logarithm.",
     ],
+    because=OWN_WORK,
 )
 def channel_capacity(channel, tol):
     w = channel.numpy()
@@ -1362,6 +1367,7 @@ def capacity_output(channel, tol):
         "Then r is p @ W, and so on, in turns. Go on until r no longer moves (below 1e-12), not for a few rounds.",
         "At the end R = sum p W log(W / r), with zeros handled, and D = sum p W d.",
     ],
+    because=OWN_WORK,
 )
 def rate_distortion(p, distortion, beta):
     p, d = p.numpy(), distortion.numpy()

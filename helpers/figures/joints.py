@@ -6,19 +6,27 @@ A joint distribution is (X, Y), rows are x. Every function checks it and raises 
 
 from __future__ import annotations
 
+import base64
+import io
+import itertools
 import math
+from typing import Any
 
 import matplotlib
+import numpy as np
 import torch
 from ipywidgets import HTML, FloatSlider, GridBox, Layout, ToggleButtons, VBox
 from jaxtyping import Float
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 from helpers.channels import conditional_entropy, marginals, mutual_information
 from helpers.information import entropy
-from helpers.plotting import PALETTE, STYLE, Picture
+from helpers.plotting import PALETTE, STYLE
 
 BARS = {
     "H(X, Y)": "black",
@@ -51,33 +59,67 @@ def quantities(joint: Float[Tensor, "X Y"]) -> dict[str, float]:
     return {name: max(0.0, value.item()) for name, value in values.items()}  # rounding may leave -1e-17
 
 
-def draw_table(axes: Axes, joint: Float[Tensor, "X Y"]) -> None:
-    """The joint as a shaded table with its row sums at the right and its column sums below."""
-    px, py = marginals(joint)
-    rows, columns = joint.shape
-    axes.imshow(joint.numpy(), cmap="Blues", vmin=0, vmax=1)
-    for x in range(rows):
-        for y in range(columns):
-            axes.text(
-                y, x, f"{joint[x, y]:.3f}", ha="center", va="center", color="white" if joint[x, y] > 0.6 else "black"
-            )
-        axes.text(columns - 0.35, x, f"{px[x]:.3f}", va="center", color=PALETTE["blue"], weight="bold")
-    for y in range(columns):
-        axes.text(y, rows - 0.35, f"{py[y]:.3f}", ha="center", va="top", color=PALETTE["vermilion"], weight="bold")
-    axes.text(columns - 0.35, -0.75, "p(x)", va="center", color=PALETTE["blue"], weight="bold")
-    axes.text(-0.75, rows - 0.35, "p(y)", ha="center", va="top", color=PALETTE["vermilion"], weight="bold")
-    axes.set_xticks(range(columns), [f"y = {y}" for y in range(columns)])
-    axes.set_yticks(range(rows), [f"x = {x}" for x in range(rows)])
-    axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
-    axes.grid(False)
-    axes.spines[:].set_visible(False)
+class Table:
+    """A shaded table of a joint distribution with its row sums at the right and its column sums below."""
+
+    def __init__(self, axes: Axes, rows: int, columns: int) -> None:
+        margin: dict[str, Any] = {"weight": "bold", "va": "center"}
+        self.shades = axes.imshow(np.zeros((rows, columns)), cmap="Blues", vmin=0, vmax=1)
+        places = itertools.product(range(rows), range(columns))
+        self.cells = [axes.text(y, x, "", ha="center", va="center") for x, y in places]
+        self.px = [axes.text(columns - 0.35, x, "", color=PALETTE["blue"], **margin) for x in range(rows)]
+        below = {**margin, "ha": "center", "color": PALETTE["vermilion"]}
+        self.py = [axes.text(y, rows - 0.25, "", **below) for y in range(columns)]
+        axes.text(columns - 0.35, -0.75, "p(x)", color=PALETTE["blue"], **margin)
+        axes.text(-0.75, rows - 0.25, "p(y)", **below)
+        axes.set_xticks(range(columns), [f"y = {y}" for y in range(columns)])
+        axes.set_yticks(range(rows), [f"x = {x}" for x in range(rows)])
+        axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=0)
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
+
+    def show(self, joint: Float[Tensor, "X Y"]) -> list[Artist]:
+        """Write ``joint`` into the table; returns the artists that changed."""
+        px, py = marginals(joint)
+        self.shades.set_data(joint.numpy())
+        for text, p in zip(self.cells, joint.flatten().tolist(), strict=True):
+            text.set(text=f"{p:.3f}", color="white" if p > 0.6 else "black")
+        for text, p in zip(self.px + self.py, px.tolist() + py.tolist(), strict=True):
+            text.set_text(f"{p:.3f}")
+        return [self.shades, *self.cells, *self.px, *self.py]
+
+
+class Bars:
+    """The entropies of a joint distribution as bars to scale; what lies under each other is the same information."""
+
+    def __init__(self, axes: Axes, cells: int) -> None:
+        self.edges = [axes.axvline(0, color="#666666", linewidth=1, linestyle=":", zorder=0) for _ in range(2)]
+        self.bars, self.labels = {}, {}
+        for height, (name, colour) in enumerate(reversed(BARS.items())):
+            (self.bars[name],) = axes.barh(height, 0.0, height=0.7, color=PALETTE[colour], label=name)
+            place: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center"}
+            self.labels[name] = axes.text(-0.02, height, "", **place)
+        axes.set(xlim=(0, 1.02 * max(math.log(cells), 0.1)), ylim=(-0.6, 5.6), xlabel="nats", yticks=[])
+        axes.spines["left"].set_visible(False)
+        axes.grid(False)
+
+    def show(self, joint: Float[Tensor, "X Y"]) -> list[Artist]:
+        """Set the bars to those of ``joint``; returns the artists that changed."""
+        q = quantities(joint)
+        lefts = {"H(Y)": q["H(X|Y)"], "I(X; Y)": q["H(X|Y)"], "H(Y|X)": q["H(X)"]}
+        for name, bar in self.bars.items():
+            bar.set(x=lefts.get(name, 0.0), width=q[name])
+            self.labels[name].set_text(f"{name} = {q[name]:.3f}")
+        for edge, place in zip(self.edges, (q["H(X|Y)"], q["H(X)"]), strict=True):
+            edge.set_xdata([place, place])
+        return [*self.edges, *self.bars.values(), *self.labels.values()]
 
 
 def table(joint: Float[Tensor, "X Y"]) -> Figure:
     """A joint distribution with its marginals in the margins, which is where they have their name from."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(1.3 * joint.shape[1] + 1.6, 1.0 * joint.shape[0] + 1.2))
-        draw_table(figure.add_subplot(), joint)
+        Table(figure.add_subplot(), *joint.shape).show(joint)
     return figure
 
 
@@ -92,7 +134,7 @@ def against_independence(joint: Float[Tensor, "X Y"]) -> Figure:
             ("p(x, y): what is", "p(x) p(y): if independent"),
             strict=True,
         ):
-            draw_table(axes, shown)
+            Table(axes, *shown.shape).show(shown)
             axes.set_title(title, pad=14)
     return figure
 
@@ -130,19 +172,38 @@ def mosaic(joint: Float[Tensor, "X Y"]) -> Figure:
     return figure
 
 
-def draw_bars(axes: Axes, joint: Float[Tensor, "X Y"]) -> None:
-    """Each quantity as a bar to scale; what lies under each other is the same information."""
-    q = quantities(joint)
-    lefts = {"H(Y)": q["H(X|Y)"], "I(X; Y)": q["H(X|Y)"], "H(Y|X)": q["H(X)"]}
-    for height, (name, colour) in enumerate(reversed(BARS.items())):
-        axes.barh(height, q[name], left=lefts.get(name, 0.0), height=0.7, color=PALETTE[colour], label=name)
-    for edge in (q["H(X|Y)"], q["H(X)"]):
-        axes.axvline(edge, color="#666666", linewidth=1, linestyle=":", zorder=0)
-    axes.set(xlim=(0, 1.02 * max(math.log(joint.numel()), 0.1)), ylim=(-0.6, 5.6), xlabel="nats")
-    axes.set_yticks(range(6), [f"{name} = {q[name]:.3f}" for name in reversed(BARS)])
-    axes.tick_params(left=False)
-    axes.spines["left"].set_visible(False)
-    axes.grid(False)
+class InformationDiagram:
+    """The table and the bars of joint distributions of one shape. What never changes is drawn once and copied, so that
+    a slider moves the rest in tens of milliseconds."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        with matplotlib.rc_context(STYLE):
+            self.figure = Figure(figsize=(8.4, 3.2))
+            self.figure.set_layout_engine("none")
+            self.table = Table(self.figure.add_axes((0.06, 0.14, 0.28, 0.68)), rows, columns)
+            axes = self.figure.add_axes((0.585, 0.16, 0.4, 0.74))
+            self.bars = Bars(axes, rows * columns)
+            axes.set_title("What there is to know, and who knows it")
+        self.canvas, self.still = FigureCanvasAgg(self.figure), None
+
+    def show(self, joint: Float[Tensor, "X Y"]) -> list[Artist]:
+        """Set the figure to ``joint``; returns the artists that changed."""
+        return self.table.show(joint) + self.bars.show(joint)
+
+    def png(self, joint: Float[Tensor, "X Y"]) -> bytes:
+        """The figure of ``joint`` as PNG."""
+        moving = self.show(joint)
+        if self.still is None:
+            for artist in moving:
+                artist.set_animated(True)
+            self.canvas.draw()
+            self.still = self.canvas.copy_from_bbox(self.figure.bbox)
+        self.canvas.restore_region(self.still)
+        for artist in moving:
+            artist.draw(self.canvas.get_renderer())
+        drawn = io.BytesIO()
+        Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB").save(drawn, "PNG", compress_level=1)
+        return drawn.getvalue()
 
 
 def information_diagram(joint: Float[Tensor, "X Y"]) -> Figure:
@@ -151,14 +212,9 @@ def information_diagram(joint: Float[Tensor, "X Y"]) -> Figure:
     It is right for every table: where X and Y are independent the bar of I(X; Y) has no width, where one tells the
     other the bar of what is left open has none.
     """
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(8.4, 3.2))
-        figure.set_layout_engine("none")  # places are given, as finding them would slow the sliders down
-        draw_table(figure.add_axes((0.06, 0.14, 0.28, 0.68)), joint)
-        axes = figure.add_axes((0.585, 0.16, 0.4, 0.74))
-        draw_bars(axes, joint)
-        axes.set_title("What there is to know, and who knows it")
-    return figure
+    diagram = InformationDiagram(*joint.shape)
+    diagram.show(joint)
+    return diagram.figure
 
 
 def diagram_in_words(joint: Float[Tensor, "X Y"]) -> str:
@@ -190,7 +246,7 @@ def explore() -> VBox:
         for y in range(2)
     ]
     buttons = ToggleButtons(options=list(PRESETS), description="", style={"button_width": "auto"})
-    picture = HTML()
+    diagram, picture = InformationDiagram(2, 2), HTML()
 
     def draw(_: object = None) -> None:
         weights = torch.tensor([cell.value for cell in cells], dtype=torch.float64).reshape(2, 2)
@@ -198,7 +254,8 @@ def explore() -> VBox:
             picture.value = "<p>Raise a slider: the weights of a table cannot all be 0.</p>"
             return
         joint = weights / weights.sum()
-        picture.value = Picture(information_diagram(joint), diagram_in_words(joint))._repr_html_()
+        data = base64.b64encode(diagram.png(joint)).decode()
+        picture.value = f'<img src="data:image/png;base64,{data}" alt="{diagram_in_words(joint)}">'
 
     def choose(_: object = None) -> None:
         for cell in cells:

@@ -145,8 +145,8 @@ def gaussian_kl_by_distributions(mu1, sigma1, mu2, sigma2):
 
 # -------------------------------------------------------------------------------------------- kl_monte_carlo
 MANY, REPEATS = 20_000, 330
-SIGMAS = 6.5  # chance alone leaves bounds so wide less than once in a million gradings, see tests/checking/test_sampling.py
-TAIL = 1e-7
+# Chance alone leaves bounds as wide as these less than once in a million gradings: tests/checking/test_sampling.py.
+SIGMAS, TAIL = 6.5, 1e-7
 
 
 def log_ratio(mu1, sigma1, mu2, sigma2, mu=None, sigma=None):
@@ -368,7 +368,7 @@ def kl_monte_carlo_without_samples(mu1, sigma1, mu2, sigma2, n, generator):
     ],
 )
 def samples_needed(std, tolerance, confidence):
-    return int(math.ceil((stats.norm.ppf((1 + confidence) / 2) * std / tolerance) ** 2))
+    return math.ceil((stats.norm.ppf((1 + confidence) / 2) * std / tolerance) ** 2)
 
 
 @samples_needed.oracle
@@ -426,7 +426,9 @@ def samples_needed_one_sided(std, tolerance, confidence):
     return math.ceil((stats.norm.ppf(confidence) * std / tolerance) ** 2)
 
 
-@samples_needed.misconception("The square is missing: the error falls with sqrt(n), so n grows with (std / tolerance)^2.")
+@samples_needed.misconception(
+    "The square is missing: the error falls with sqrt(n), so n grows with (std / tolerance)^2."
+)
 def samples_needed_without_square(std, tolerance, confidence):
     return math.ceil(stats.norm.ppf((1 + confidence) / 2) * std / tolerance)
 
@@ -441,7 +443,9 @@ def samples_needed_rounded_down(std, tolerance, confidence):
     return int((stats.norm.ppf((1 + confidence) / 2) * std / tolerance) ** 2)
 
 
-@samples_needed.misconception("Rounding to the nearest leaves the interval too wide half of the time: round up, math.ceil.")
+@samples_needed.misconception(
+    "Rounding to the nearest leaves the interval too wide half of the time: round up, math.ceil."
+)
 def samples_needed_rounded(std, tolerance, confidence):
     return round((stats.norm.ppf((1 + confidence) / 2) * std / tolerance) ** 2)
 
@@ -537,7 +541,9 @@ def vae_kl_by_deviation(mu, log_var):
     return torch.stack([row.sum() for row in flat]).mean()
 
 
-@vae_kl.misconception("log_var is the logarithm of the variance, not of the standard deviation: sigma^2 = exp(log_var).")
+@vae_kl.misconception(
+    "log_var is the logarithm of the variance, not of the standard deviation: sigma^2 = exp(log_var)."
+)
 def vae_kl_log_sigma(mu, log_var):
     return (0.5 * (mu**2 + (2 * log_var).exp() - 1 - 2 * log_var)).sum(-1).mean()
 
@@ -553,7 +559,9 @@ def vae_kl_mean(mu, log_var):
     return (0.5 * (mu**2 + log_var.exp() - 1 - log_var)).mean()
 
 
-@vae_kl.misconception("This is the sum over everything: average over the batch, or the step size changes with its size.")
+@vae_kl.misconception(
+    "This is the sum over everything: average over the batch, or the step size changes with its size."
+)
 def vae_kl_sum(mu, log_var):
     return (0.5 * (mu**2 + log_var.exp() - 1 - log_var)).sum()
 
@@ -659,7 +667,9 @@ def reparameterize_log_var(mu, log_var, eps):
     return mu + log_var * eps
 
 
-@reparameterize.misconception("The noise is scaled by the square root of log_var: it is exp(log_var / 2), not sqrt(log_var).")
+@reparameterize.misconception(
+    "The noise is scaled by the square root of log_var: it is exp(log_var / 2), not sqrt(log_var)."
+)
 def reparameterize_sqrt_log_var(mu, log_var, eps):
     return mu + log_var.abs().sqrt() * eps
 
@@ -795,18 +805,21 @@ def moment_match_by_integration(weights, means, sigmas):
     w, m, s = (x.numpy() for x in (weights, means, sigmas))
 
     def moment(power):
-        parts = (
-            integrate.quad(lambda x, i=i: x**power * stats.norm.pdf(x, m[i], s[i]), m[i] - 12 * s[i], m[i] + 12 * s[i])[0]
-            for i in range(len(w))
-        )
-        return float(np.dot(w, list(parts)))
+        def component(mean, sigma):
+            return integrate.quad(
+                lambda x: x**power * stats.norm.pdf(x, mean, sigma), mean - 12 * sigma, mean + 12 * sigma
+            )[0]
+
+        return float(np.dot(w, list(map(component, m, s))))
 
     mean = moment(1)
     return mean, math.sqrt(moment(2) - mean**2)
 
 
 def mixture(rng, *shape, dtype=f64):
-    return tuple(x.to(dtype) for x in (distribution(rng, *shape), normal(rng, *shape, scale=2.0), positive(rng, *shape)))
+    return tuple(
+        x.to(dtype) for x in (distribution(rng, *shape), normal(rng, *shape, scale=2.0), positive(rng, *shape))
+    )
 
 
 PARTS = ["mu", "sigma"]
@@ -902,7 +915,18 @@ def moment_match_mode(weights, means, sigmas):
         "With S = L L^T, log det S = 2 sum log diag(L), and tr(S2^-1 S1) is the squared norm of L2^-1 L1.",
         "`torch.linalg.solve_triangular(L2, L1, upper=False)` is L2^-1 L1; the same call with d gives the other term.",
     ],
-    forbid=["kl_divergence", "MultivariateNormal", "inv", "inverse", "pinv", "inv_ex", "cholesky_inverse", "det", "logdet", "slogdet"],
+    forbid=[
+        "kl_divergence",
+        "MultivariateNormal",
+        "inv",
+        "inverse",
+        "pinv",
+        "inv_ex",
+        "cholesky_inverse",
+        "det",
+        "logdet",
+        "slogdet",
+    ],
     because="Use Cholesky factors and triangular solves.",
 )
 def multivariate_gaussian_kl(mu1, cov1, mu2, cov2):
@@ -991,7 +1015,9 @@ def multivariate_kl_half_log_det(mu1, cov1, mu2, cov2):
     return multivariate_kl_by_cholesky_solve(mu1, cov1, mu2, cov2) - 0.5 * logs
 
 
-@multivariate_gaussian_kl.misconception("The number of dimensions is not subtracted: tr(S2^-1 S1) is k when the two agree.")
+@multivariate_gaussian_kl.misconception(
+    "The number of dimensions is not subtracted: tr(S2^-1 S1) is k when the two agree."
+)
 def multivariate_kl_without_k(mu1, cov1, mu2, cov2):
     return multivariate_kl_by_cholesky_solve(mu1, cov1, mu2, cov2) + mu1.shape[-1] / 2
 
@@ -1038,7 +1064,8 @@ def elbo_with_scipy(x, mu, log_var, eps, decode, beta):
 def elbo_inputs(rng, dtype=f64):
     batch, width, latent = size(rng, 3, 5), size(rng, 2, 4), 2
     decode = Function("affine_decoder", (normal(rng, width, latent), normal(rng, width)))
-    return normal(rng, batch, width, dtype=dtype), *vae_inputs(rng, batch, latent, dtype=dtype), noise(rng, batch, latent, dtype=dtype), decode
+    x, eps = normal(rng, batch, width, dtype=dtype), noise(rng, batch, latent, dtype=dtype)
+    return x, *vae_inputs(rng, batch, latent, dtype=dtype), eps, decode
 
 
 @elbo.criterion("likelihood minus divergence", marks=1.5)

@@ -261,9 +261,10 @@ class TestDriver:
         assert sampling.pair((torch.ones(1), 1.0)) is None
 
 
-class TestJudge:
-    BOUNDS = {"n": 10, "estimate": [0.9, 1.1], "standard_error": [0.1, 0.3], "squared_at_two": [0.5, 2.0]}
+BOUNDS = {"n": 10, "estimate": [0.9, 1.1], "standard_error": [0.1, 0.3], "squared_at_two": [0.5, 2.0]}
 
+
+class TestJudge:
     @pytest.mark.parametrize(
         ("value", "words"),
         [
@@ -283,7 +284,7 @@ class TestJudge:
         ],
     )
     def test_each_fault_has_its_sentence(self, value, words):
-        problem = estimates.monte_carlo(value, self.BOUNDS)
+        problem = estimates.monte_carlo(value, BOUNDS)
         assert problem is None if words is None else words in problem
 
     def test_where_the_seed_makes_no_difference(self):

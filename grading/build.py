@@ -21,6 +21,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import jupytext
@@ -35,6 +36,7 @@ from grading.release import release
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS_PER_CELL = 120
+WORKERS = 2
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 NBGRADER_DEFAULTS = {"grade": False, "locked": False, "schema_version": 3, "solution": False, "task": False}
 PICTURE = re.compile(r"(?<=data:image/png;base64,)[A-Za-z0-9+/=\n]+")
@@ -66,13 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_all(names: Sequence[str], root: Path) -> int:
-    """Build into the tree at `root`, with a progress bar."""
-    products = {"answer key": write_key, "executed solution": write_solution, "learner's notebook": write_release}
-    with tqdm(total=len(products) * len(names), unit="file", file=sys.stderr) as bar:
-        for kind, write_product in products.items():  # all keys first: progress() in a notebook reads them all
-            for name in names:
-                bar.set_description(f"{name}: {kind}")
-                write_product(name, root)
+    """Build into the tree at `root`, two notebooks at a time, with a progress bar."""
+    kinds = {"answer keys": write_key, "executed solutions": write_solution, "learners' notebooks": write_release}
+    with tqdm(total=len(kinds) * len(names), unit="file", file=sys.stderr) as bar, ProcessPoolExecutor(WORKERS) as pool:
+        for kind, write_product in kinds.items():  # all keys first: progress() in a notebook reads them all
+            bar.set_description(kind)
+            for done in as_completed([pool.submit(write_product, name, root) for name in names]):
+                done.result()
                 bar.update()
     return 0
 

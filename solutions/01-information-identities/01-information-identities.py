@@ -25,6 +25,7 @@
 import math
 
 import torch
+
 from helpers import check, information, plotting, progress
 
 plotting.use_course_style()

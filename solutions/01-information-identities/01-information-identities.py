@@ -26,7 +26,7 @@ import math
 
 import torch
 
-from helpers import check, information, plotting, progress
+from helpers import check, hint, information, plotting, progress
 
 plotting.use_course_style()
 print("ready")

@@ -1081,7 +1081,7 @@ def max_entropy_bisection(values, mean):
     if not (v.min() < mean).item() or not (mean < v.max()).item():
         raise ValueError("mean must be inside the range of the values")
     below, above = -1e4 / (v.max() - v.min()), 1e4 / (v.max() - v.min())
-    for _ in range(200):
+    for _ in range(70):
         middle = (below + above) / 2
         if torch.softmax(middle * v, 0).dot(v) < mean:
             below = middle
@@ -1097,7 +1097,7 @@ def max_entropy_newton(values, mean):
         raise ValueError
     x = (v - mean) / (v.amax() - v.amin())
     lam = torch.zeros((), dtype=torch.float64)
-    for _ in range(200):
+    for _ in range(50):
         p = torch.softmax(lam * x, -1)
         slope = (p * x).sum()
         step = slope / ((p * x * x).sum() - slope**2).clamp_min(1e-300)
@@ -1218,7 +1218,7 @@ def max_entropy_overflow(values, mean):
 def max_entropy_unchecked(values, mean):
     v = values.double()
     below, above = (torch.tensor(sign * 1e4, dtype=torch.float64) / (v.max() - v.min()) for sign in (-1, 1))
-    for _ in range(200):
+    for _ in range(70):
         middle = (below + above) / 2
         below, above = (middle, above) if torch.softmax(middle * v, 0) @ v < mean else (below, middle)
     return torch.softmax(middle * v, 0).to(values.dtype)

@@ -16,4 +16,4 @@ def entropy(p):
 '''.lstrip()
 }
 
-SAYS = "cell entropy"
+SAYS = "it took more memory than allowed"

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grading import sandbox
+from grading.confine import MACHINES, REFUSED, filter_program
+from grading.grade import Grader
+from grading.sandbox import Gone, Inside, Limits, NoSandbox, Sandbox
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def inside(grader: Grader) -> Inside:
+    return grader.sandbox.open()
+
+
+def run(inside: Inside, source: str) -> str:
+    """What a cell prints; its error if it raises."""
+    reply = inside.ask({"cell": "cell", "source": source, "seconds": 5}, 8)
+    shown = "".join(one.get("text", "") for one in reply["outputs"]["shown"])
+    return shown if reply["outcome"] == "ran" else f"{reply['error']}: {reply['message']}"
+
+
+def test_what_is_there_and_what_is_not(inside: Inside) -> None:
+    assert run(inside, "import os; print(sorted(os.listdir('/course')))") == "['confine.py', 'helpers', 'packages', 'worker.py']\n"
+    assert run(inside, "print(os.listdir('/tmp'), os.listdir('/dev/shm'), os.listdir('/proc'))") == "[] [] ['cpuinfo']\n"
+    assert run(inside, "print(os.path.exists('/course/helpers/keys/01-information-identities.json'))") == "False\n"
+    assert run(inside, "print(os.getuid(), os.getpid(), os.environ.get('INFOGRAD_SECRET'))") == "1000 1 None\n"
+    assert "grading" in run(inside, "import grading")
+
+
+def test_the_environment_is_built_from_scratch(inside: Inside) -> None:
+    expected = {*sandbox.ENVIRONMENT, "PWD"}
+    assert set(run(inside, "import os; print(*os.environ)").split()) <= expected
+
+
+def test_no_capability_and_no_way_to_new_privileges(inside: Inside) -> None:
+    source = "import ctypes\nlibc = ctypes.CDLL(None)\nprint(libc.prctl(39, 0, 0, 0, 0), libc.setgid(0))"
+    assert run(inside, source) == "1 -1\n"
+    assert run(inside, "import os\nos.setuid(0)").startswith("OSError")  # there is no such user in there
+    assert run(inside, "os.chroot('/tmp')").startswith("PermissionError")
+
+
+def test_libraries_and_helpers_work(inside: Inside) -> None:
+    source = "import torch, scipy.stats\nfrom helpers import information\nprint(information.entropy(torch.ones(2) / 2).item())"
+    assert run(inside, source).startswith("0.693147")
+    assert run(inside, "x = torch.ones(4, 4, dtype=torch.bfloat16)\nprint((x @ x).sum().item())") == "64.0\n"
+
+
+def test_each_submission_starts_afresh(grader: Grader) -> None:
+    first = grader.sandbox.open()
+    run(first, "import builtins, torch\nbuiltins.left = torch.left = 1\nopen('/tmp/left', 'w').close()")
+    first.end()
+    second = grader.sandbox.open()
+    assert run(second, "import builtins, os, torch\nprint(hasattr(builtins, 'left'), hasattr(torch, 'left'), os.listdir('/tmp'))") == (
+        "False False []\n"
+    )
+    second.end()
+
+
+def test_two_submissions_do_not_see_each_other(grader: Grader) -> None:
+    first, second = grader.sandbox.open(), grader.sandbox.open()
+    run(first, "open('/tmp/mine', 'w').write('x')\nimport subprocess\np = subprocess.Popen(['sleep', '60'])")
+    assert run(second, "import os\nprint(os.listdir('/tmp'))\nos.kill(2, 9)").startswith("ProcessLookupError")
+    first.end()
+    second.end()
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("import os; os._exit(0)", "ended"),
+        ("import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nwhile True: pass", "time"),
+        ("import ctypes; ctypes.string_at(0)", "ended"),
+    ],
+)
+def test_a_process_that_does_not_answer_is_gone(grader: Grader, source: str, why: str) -> None:
+    inside = grader.sandbox.open()
+    with pytest.raises(Gone) as gone:
+        inside.ask({"cell": "cell", "source": source, "seconds": 0.3}, 0.6)
+    assert gone.value.why == why
+    assert inside.end()["why"] in ("ended", "stopped")
+
+
+def test_memory_of_all_processes_together_is_limited() -> None:
+    with Sandbox(Limits(memory_bytes=2**30)) as small:
+        inside = small.open()
+        assert run(inside, "x = bytearray(2**31)").startswith("MemoryError")
+        children = "import os, time\nfor _ in range(12):\n    if os.fork() == 0:\n        x = bytes(2**27 * b'x'); time.sleep(9)\n"
+        with pytest.raises(Gone):
+            inside.ask({"cell": "cell", "source": children.replace("bytes(2**27 * b'x')", "b'x' * 2**27") + "time.sleep(9)",
+                        "seconds": 9}, 9)  # fmt: skip
+        assert inside.end()["why"] == "memory"
+
+
+def test_files_are_limited(inside: Inside) -> None:
+    assert run(inside, "open('/tmp/x', 'wb').write(bytes(2**27))").startswith("OSError")
+    assert run(inside, "import resource\nprint(resource.getrlimit(resource.RLIMIT_CORE))") == "(0, 0)\n"
+
+
+def test_refuses_without_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(NoSandbox, match="apt install bubblewrap"):
+        Sandbox().start()
+
+
+def test_says_why_it_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "privileges", lambda: ["--no-such-option"])
+    with pytest.raises(NoSandbox, match=r"Unknown option.*infograd doctor"):
+        Sandbox().start()
+
+
+def test_works_as_an_ordinary_user() -> None:
+    """Root tries it in a namespace where it is nobody special; anyone else is an ordinary user already."""
+    wrap = ["bwrap", "--dev-bind", "/", "/", "--unshare-user", "--uid", "1000", "--gid", "1000"] if os.getuid() == 0 else []
+    done = subprocess.run(
+        [*wrap, sys.executable, "-m", "grading.doctor"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Grading can start." in done.stdout
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_filter_jumps_to_where_it_should(machine: str) -> None:
+    """A model of the kernel's interpreter, over all numbers and the arguments that matter."""
+    column, name = MACHINES[machine]
+    refused = {numbers[column] for numbers in REFUSED.values()}
+    clone, socket_call, clone3 = (56, 41, 435) if column == 0 else (220, 198, 435)
+    for number in range(600):
+        verdict = interpret(filter_program(machine), {0: number, 4: name, 16: 17})
+        if number in refused:
+            assert verdict == 0x00050001, number
+        elif number == clone3:
+            assert verdict == 0x00050026
+        elif number == socket_call:
+            assert verdict == 0x00050061  # family 17 is none of ours
+        else:
+            assert verdict == 0x7FFF0000, number
+    for family in (1, 2, 10):
+        assert interpret(filter_program(machine), {0: socket_call, 4: name, 16: family}) == 0x7FFF0000
+    assert interpret(filter_program(machine), {0: clone, 4: name, 16: 0x10000011}) == 0x00050001
+    assert interpret(filter_program(machine), {0: 1, 4: 0x40000003, 16: 0}) == 0x80000000
+    assert interpret(filter_program(machine), {0: 0x40000001, 4: name, 16: 0}) == 0x80000000
+
+
+def interpret(program: list[tuple[int, int, int, int]], data: dict[int, int]) -> int:
+    at = held = 0
+    while True:
+        code, if_true, if_false, operand = program[at]
+        at += 1
+        if code == 0x20:
+            held = data[operand]
+        elif code == 0x06:
+            return operand
+        else:
+            met = {0x15: held == operand, 0x35: held >= operand, 0x45: bool(held & operand)}[code]
+            at += if_true if met else if_false

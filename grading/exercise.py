@@ -71,13 +71,15 @@ class Case:
 
     `driver` says how the function is called and `parameters` are that driver's; `function` names another function of
     the exercise than the main one. `expected` overrides the reference's value, or is a whole expectation with a
-    judge; `options` go into the expectation (rtol, atol, unchanged, dtype, parts, text, any_sequence)."""
+    judge; `options` go into the expectation (rtol, atol, unchanged, dtype, parts, text, any_sequence). A case that is
+    always `hidden` is in no answer key: its arrays would be long."""
 
     arguments: tuple[Any, ...]
     driver: str = "call"
     parameters: tuple[Any, ...] = ()
     function: str | None = None
     expected: Any = None
+    hidden: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -87,10 +89,11 @@ def case(
     parameters: Sequence[Any] = (),
     function: str | None = None,
     expected: Any = None,
+    hidden: bool = False,
     **options: Any,
 ) -> Case:
     """A case that is judged by closeness to the reference, unless `expected` says otherwise."""
-    return Case(arguments, driver, tuple(parameters), function, expected, options)
+    return Case(arguments, driver, tuple(parameters), function, expected, hidden, options)
 
 
 def raises(error: str, *arguments: Any, function: str | None = None) -> Case:
@@ -215,7 +218,8 @@ class Exercise:
         """The public cases of a criterion, drawn once."""
         if criterion.name not in self.drawn:
             asked = self.worth_asking(criterion)
-            self.drawn[criterion.name] = [self.case_as_data(one, asked) for one in self.draw(criterion, PUBLIC_SEED)]
+            cases = [one for one in self.draw(criterion, PUBLIC_SEED) if not one.hidden]
+            self.drawn[criterion.name] = [self.case_as_data(one, asked) for one in cases]
         return self.drawn[criterion.name]
 
     def hidden(self, criterion: Criterion, seed: int | None, mistakes: bool) -> list[dict[str, Any]]:

@@ -783,6 +783,804 @@ def online_cumulative(x, block):
     return torch.logcumsumexp(x, -1)[..., -1]
 
 
+# ---------------------------------------------------------------------------------------- log_softmax_triton
+SECONDS = 30.0  # for a call: the interpreter takes its time
+ANY_STRIDE = "The row's own strides are x.stride(0) and x.stride(1): a transposed or sliced x has others than a packed one."
+PADDED = "A lane beyond the row must count nothing: exp(-inf) is 0, so load with other=-float('inf'); 0 is a logit like any other."
+SMALL_BLOCK = "The row is wider than the block, and what lies beyond is never written: triton.next_power_of_2(columns) fits any row."
+FIRST_ROW = "Only one row is written: the grid needs one program for each row, and each starts at its own."
+
+
+def played(*arguments, of, **options):
+    """A case for a kernel. Sums are made in float32, so float64 is judged as float32 is."""
+    first = arguments[0].tensor if isinstance(arguments[0], Laid) else arguments[0]
+    if first.dtype is torch.float64:
+        options |= FLOAT32
+    values = [a.tensor if isinstance(a, Laid) else a for a in arguments]
+    values = [plain.laid_out(a.tensor, a.layout) if isinstance(a, Laid) else v for a, v in zip(arguments, values, strict=True)]
+    wide = [v.double() if isinstance(v, torch.Tensor) and v.is_floating_point() else v for v in values]
+    return case(*arguments, driver="kernel", expected=of(*wide).float(), **options)
+
+
+def left_out(*arguments, of):
+    """The same call with every kernel left out, which must not give the answer."""
+    value = of(*[a.double() if a.is_floating_point() else a for a in arguments if isinstance(a, torch.Tensor)])
+    expected = {"judge": "from_kernel", "value": plain.encode(value.float()), "dtype": "float32"}
+    return case(*arguments, driver="without_kernels", expected=expected)
+
+
+def rows_of(x):
+    return torch.log_softmax(x, -1)
+
+
+def wide_rows_of(x, block=0):
+    return torch.log_softmax(x, -1)
+
+
+def nearly_sure(rng, rows, n, dtype):
+    """One logit far above the others: the sum is 1 and a little, which a half type rounds to 1."""
+    likely = functional.one_hot(targets_of(rng, rows, classes=n), n)
+    return (logits_of(rng, rows, n) / 4 + 8 * likely).to(dtype)
+
+
+def single(rng, *shape, shift=0.0):
+    return logits_of(rng, *shape, dtype=torch.float32, shift=shift)
+
+
+@exercise(
+    hints=[
+        "One program takes one row: `row = tl.program_id(0)`, `column = tl.arange(0, BLOCK)`, and the mask is `column < columns`. The block is a power of two at least as wide as the row.",
+        "Load with `other=-float(\"inf\")`, go to float32, subtract `tl.max(values, 0)`, then `tl.log(tl.sum(tl.exp(shifted), 0))`. Hand in both strides of x, and multiply row and column with them.",
+        "Launcher: `y = torch.empty(x.shape, dtype=x.dtype, device=x.device)`, `log_softmax_kernel[(len(x),)](x, y, x.shape[1], x.stride(0), x.stride(1), BLOCK=triton.next_power_of_2(x.shape[1]))`, `return y`; y is packed, so its row begins at `row * columns`.",
+    ],
+    kernel=True,
+    seconds=SECONDS,
+)
+def log_softmax_triton(x):
+    return torch.log_softmax(x, -1)
+
+
+@log_softmax_triton.oracle
+def rows_by_scipy(x):
+    return special.log_softmax(x.numpy(), axis=-1) if x.numel() and x.isfinite().all() else None
+
+
+@log_softmax_triton.criterion("matches the definition, by a kernel", marks=1)
+def rows_definition(rng):
+    yield played(FOUR.float()[None], of=rows_of)
+    yield played(single(rng, 3, size(rng, 5, 7)), of=rows_of)
+    yield left_out(single(rng, 2, 5), of=rows_of)
+
+
+@log_softmax_triton.criterion("takes rows of any width", marks=1)
+def rows_widths(rng):
+    for n in (1, 2, 127, 129, 1025):
+        yield played(single(rng, 1, n), of=rows_of)
+    for n in (128, 1000, 1023, 1024):
+        yield played(single(rng, 2, n), of=rows_of, hidden=True)
+
+
+@log_softmax_triton.criterion("stays exact for large numbers, takes infinities as torch does", marks=0.75)
+def rows_values(rng):
+    yield played(single(rng, 2, 6, shift=1e4), of=rows_of)
+    yield played(single(rng, 2, 6, shift=-1e4), of=rows_of)
+    yield played(torch.cat([single(rng, 1, 5, shift=1e4), single(rng, 1, 5, shift=-1e4)]), of=rows_of)
+    yield played(special_rows(rng, 5).float(), of=rows_of)
+
+
+@log_softmax_triton.criterion("takes any strides, and no rows at all", marks=0.75)
+def rows_layouts(rng):
+    for layout in ("transposed", "strided", "expanded"):
+        yield played(Laid(single(rng, 3, 5), layout), of=rows_of)
+    yield played(torch.zeros(0, 5, dtype=torch.float32), of=rows_of)
+
+
+@log_softmax_triton.criterion("keeps the dtype and its input", marks=0.5)
+def rows_dtypes(rng):
+    for dtype in (torch.float32, torch.float64, *HALF):
+        yield played(nearly_sure(rng, 2, 12, dtype), of=rows_of, unchanged=True)
+
+
+@triton.jit
+def row_kernel(x, y, columns, row_stride, column_stride, BLOCK: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    column = tl.arange(0, BLOCK)
+    inside = column < columns
+    values = tl.load(x + row * row_stride + column * column_stride, mask=inside, other=-float("inf")).to(tl.float32)
+    shifted = values - tl.max(values, 0)
+    tl.store(y + row * columns + column, shifted - tl.log(tl.sum(tl.exp(shifted), 0)), mask=inside)
+
+
+@log_softmax_triton.alternative
+def rows_by_strides(x):
+    y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    rows, columns = x.shape
+    row_kernel[(rows,)](x, y, columns, x.stride(0), x.stride(1), BLOCK=triton.next_power_of_2(columns))
+    return y
+
+
+@triton.jit
+def packed_kernel(x_ptr, y_ptr, n_rows, n_cols, BLOCK: tl.constexpr):
+    for i in range(tl.program_id(0), n_rows, tl.num_programs(0)):
+        start = i * n_cols
+        m = -float("inf")
+        for first in range(0, n_cols, BLOCK):
+            k = first + tl.arange(0, BLOCK)
+            m = tl.maximum(m, tl.max(tl.load(x_ptr + start + k, mask=k < n_cols, other=-float("inf")).to(tl.float32), axis=0))
+        s = 0.0
+        for first in range(0, n_cols, BLOCK):
+            k = first + tl.arange(0, BLOCK)
+            part = tl.load(x_ptr + start + k, mask=k < n_cols, other=-float("inf")).to(tl.float32)
+            s += tl.sum(tl.exp(part - m), axis=0)
+        for first in range(0, n_cols, BLOCK):
+            k = first + tl.arange(0, BLOCK)
+            part = tl.load(x_ptr + start + k, mask=k < n_cols, other=0.0).to(tl.float32)
+            tl.store(y_ptr + start + k, (part - m - tl.log(s)).to(y_ptr.dtype.element_ty), mask=k < n_cols)
+
+
+@log_softmax_triton.alternative
+def rows_in_three_passes(x):
+    x = x.contiguous()
+    y = torch.zeros_like(x)
+    if x.shape[0] > 0:
+        packed_kernel[(min(len(x), 2),)](x, y, *x.shape, BLOCK=256)
+    return y
+
+
+@triton.jit
+def several_rows_kernel(x, y, rows, columns, s0, s1, t0, t1, ROWS: tl.constexpr, BLOCK: tl.constexpr):
+    row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None]
+    column = tl.arange(0, BLOCK)[None, :]
+    inside = (row < rows) & (column < columns)
+    values = tl.load(x + row * s0 + column * s1, inside, -float("inf")).to(tl.float32)
+    values -= tl.max(values, 1, keep_dims=True)
+    total = tl.sum(tl.exp(values), axis=1)
+    tl.store(y + row * t0 + column * t1, values - tl.log(total)[:, None], inside)
+
+
+@log_softmax_triton.alternative
+def rows_several_at_once(x):
+    y = torch.empty_like(x)
+    grid = lambda meta: (triton.cdiv(x.shape[0], meta["ROWS"]),)  # noqa: E731 - Triton's own habit
+    width = 2 ** math.ceil(math.log2(x.shape[1]))
+    several_rows_kernel[grid](x, y, *x.shape, *x.stride(), *y.stride(), ROWS=2, BLOCK=width, num_warps=2)
+    return y
+
+
+@log_softmax_triton.alternative
+def rows_back_from_float32(x):
+    y = torch.empty(x.shape, dtype=torch.float32, device=x.device)
+    copy = x.float().contiguous()
+    row_kernel[(copy.size(0),)](copy, y, copy.size(1), copy.stride(0), 1, BLOCK=max(16, triton.next_power_of_2(x.size(1))))
+    return y.to(x.dtype)
+
+
+@triton.jit
+def mistaken_row_kernel(x, y, columns, row_stride, column_stride, HOW: tl.constexpr, OTHER: tl.constexpr, BLOCK: tl.constexpr):
+    row = tl.program_id(0)
+    column = tl.arange(0, BLOCK)
+    inside = column < columns
+    values = tl.load(x + row * row_stride + column * column_stride, mask=inside, other=OTHER).to(tl.float32)
+    m = tl.max(values, 0)
+    shifted = values - m
+    result = shifted - tl.log(tl.sum(tl.exp(shifted), 0))
+    if HOW == "no maximum":
+        result = values - tl.log(tl.sum(tl.exp(values), 0))
+    if HOW == "lost digits":
+        result = values - (m + tl.log(tl.sum(tl.exp(shifted), 0)))
+    if HOW == "half":
+        total = tl.sum(tl.exp(shifted).to(y.dtype.element_ty).to(tl.float32), 0).to(y.dtype.element_ty)
+        result = shifted - tl.log(total.to(tl.float32))
+    if HOW == "probabilities":
+        result = tl.exp(result)
+    if HOW == "no log":
+        result = shifted - tl.sum(tl.exp(shifted), 0)
+    tl.store(y + row * columns + column, result, mask=inside)
+
+
+def mistaken_rows(x, how="", other=-INF, block=None, grid=None, strides=None, dtype=None):
+    rows, columns = x.shape
+    y = torch.empty(x.shape, dtype=dtype or x.dtype, device=x.device)
+    row_stride, column_stride = strides or x.stride()
+    width = block or triton.next_power_of_2(columns)
+    mistaken_row_kernel[(rows if grid is None else grid,)](x, y, columns, row_stride, column_stride, how, other, width)
+    return y
+
+
+@log_softmax_triton.misconception(PADDED)
+def rows_padded_with_zero(x):
+    return mistaken_rows(x, other=0.0)
+
+
+@log_softmax_triton.misconception(OVERFLOWS)
+def rows_no_maximum(x):
+    return mistaken_rows(x, "no maximum")
+
+
+@log_softmax_triton.misconception(LOST_DIGITS)
+def rows_lost_digits(x):
+    return mistaken_rows(x, "lost digits")
+
+
+@log_softmax_triton.misconception("The sum is kept in a half type, where 1 and a little is 1: load, then .to(tl.float32), then add up.")
+def rows_in_half(x):
+    return mistaken_rows(x, "half")
+
+
+@log_softmax_triton.misconception(ANY_STRIDE)
+def rows_packed_only(x):
+    return mistaken_rows(x, strides=(x.shape[1], 1))
+
+
+@log_softmax_triton.misconception("Neighbours in a row need not be neighbours in memory: multiply the column with x.stride(1).")
+def rows_one_stride(x):
+    return mistaken_rows(x, strides=(x.stride(0), 1))
+
+
+@log_softmax_triton.misconception(SMALL_BLOCK)
+def rows_small_block(x):
+    return mistaken_rows(x, block=128)
+
+
+@log_softmax_triton.misconception(FIRST_ROW)
+def rows_first_only(x):
+    return mistaken_rows(x, grid=min(1, len(x)))
+
+
+@log_softmax_triton.misconception("These are the probabilities; their logarithm was asked for.")
+def rows_probabilities(x):
+    return mistaken_rows(x, "probabilities")
+
+
+@log_softmax_triton.misconception("The sum itself was subtracted: subtract its logarithm.")
+def rows_no_log(x):
+    return mistaken_rows(x, "no log")
+
+
+@log_softmax_triton.misconception("The answer is always float32: it has the dtype of x.")
+def rows_float32(x):
+    return mistaken_rows(x, dtype=torch.float32)
+
+
+@log_softmax_triton.misconception("The kernel runs, but what is returned was computed outside of it: return what the kernel has stored.")
+def rows_thrown_away(x):
+    mistaken_rows(x)
+    wide = x.float()
+    shifted = wide - wide.amax(-1, keepdim=True)
+    logs = torch.zeros(len(x), 1)
+    total = (math.e**shifted).sum(-1, keepdim=True)
+    for _ in range(40):  # Newton's method for log(total), as no logarithm may stand here
+        logs = logs - 1 + total * math.e**-logs
+    return (shifted - logs).to(x.dtype)
+
+
+@log_softmax_triton.breaks_rule
+def rows_of_torch(x):
+    return torch.log_softmax(x, -1)
+
+
+@log_softmax_triton.breaks_rule
+def rows_of_torch_beside_a_kernel(x):
+    mistaken_rows(x)
+    return functional.log_softmax(x, dim=-1)
+
+
+@log_softmax_triton.breaks_rule
+def rows_in_plain_torch(x):
+    shifted = x.float() - x.float().amax(-1, keepdim=True)
+    y = (shifted - shifted.exp().sum(-1, keepdim=True).log()).to(x.dtype)
+    copy_kernel[(1,)](y, 1)
+    return y
+
+
+@log_softmax_triton.breaks_rule
+def rows_torch_inside_a_kernel(x):
+    y = torch.empty_like(x)
+    torch_kernel[(1,)](x, y)
+    return y
+
+
+@triton.jit
+def copy_kernel(y, n):
+    tl.store(y, tl.load(y))
+
+
+@triton.jit
+def torch_kernel(x, y):
+    torch.nn.functional.relu(x)
+
+
+@log_softmax_triton.breaks_rule
+def rows_from_helpers(x):
+    from helpers.kernels import log_softmax as ours
+
+    return ours(x)
+
+
+@log_softmax_triton.breaks_rule
+def rows_without_a_kernel(x):
+    return x - x.amax(-1, keepdim=True)
+
+
+# ----------------------------------------------------------------------------------- log_softmax_wide_triton
+@exercise(
+    hints=[
+        "Two loops in one kernel: the first carries (m, s) over the blocks of the row as online_log_sum_exp does, the second loads every block again and writes.",
+        "`for start in range(0, columns, BLOCK)` works in a kernel. `M = tl.maximum(m, tl.max(values, 0))`, `s = s * tl.exp(m - M) + tl.sum(tl.exp(values - M), 0)`, both in float32.",
+        "While all is -inf, M is: `shift = tl.where(M == -float(\"inf\"), 0.0, M)` and subtract that. Write `(values - m) - tl.log(s)`. Start with `m = -float(\"inf\")` and `s = 0.0`.",
+    ],
+    kernel=True,
+    seconds=SECONDS,
+)
+def log_softmax_wide_triton(x, block):
+    return torch.log_softmax(x, -1)
+
+
+@log_softmax_wide_triton.oracle
+def wide_by_scipy(x, block):
+    return rows_by_scipy(x)
+
+
+@log_softmax_wide_triton.criterion("matches the definition, by a kernel", marks=1)
+def wide_definition(rng):
+    yield played(FOUR.float()[None], 4, of=wide_rows_of)
+    yield played(single(rng, 3, size(rng, 9, 11)), 4, of=wide_rows_of)
+    yield played(single(rng, 1, 8) - torch.arange(8) / 2, 2, of=wide_rows_of)
+    yield left_out(single(rng, 2, 6), 4, of=wide_rows_of)
+
+
+@log_softmax_wide_triton.criterion("takes rows and blocks of any width", marks=0.5)
+def wide_widths(rng):
+    for n, block in ((1, 16), (2, 1), (127, 128), (129, 128), (1025, 512)):
+        yield played(single(rng, 1, n), block, of=wide_rows_of)
+    for n, block in ((128, 64), (1000, 256), (1023, 256), (1024, 256)):
+        yield played(single(rng, 2, n), block, of=wide_rows_of, hidden=True)
+
+
+@log_softmax_wide_triton.criterion("stays exact for large numbers, takes infinities as torch does", marks=1)
+def wide_values(rng):
+    first = single(rng, 2, 7)
+    first[:, :4] = -INF
+    yield played(first, 2, of=wide_rows_of)
+    yield played(single(rng, 2, 6, shift=1e4), 4, of=wide_rows_of)
+    yield played(single(rng, 2, 6, shift=-1e4), 4, of=wide_rows_of)
+    yield played(single(rng, 2, 6) + 300 * torch.arange(6), 2, of=wide_rows_of)
+    yield played(special_rows(rng, 6).float(), 2, of=wide_rows_of)
+
+
+@log_softmax_wide_triton.criterion("takes any strides, and no rows, and keeps the dtype and its input", marks=0.5)
+def wide_layouts(rng):
+    for layout in ("transposed", "strided", "expanded"):
+        yield played(Laid(single(rng, 3, 5), layout), 2, of=wide_rows_of)
+    yield played(torch.zeros(0, 5, dtype=torch.float32), 4, of=wide_rows_of)
+    for dtype in (torch.float64, *HALF):
+        yield played(nearly_sure(rng, 2, 12, dtype), 4, of=wide_rows_of, unchanged=True)
+
+
+@triton.jit
+def online_kernel(x, y, columns, row_stride, column_stride, BLOCK: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    m = -float("inf")
+    s = 0.0
+    for start in range(0, columns, BLOCK):
+        column = start + tl.arange(0, BLOCK)
+        values = tl.load(x + row * row_stride + column * column_stride, column < columns, -float("inf")).to(tl.float32)
+        larger = tl.maximum(m, tl.max(values, 0))
+        shift = tl.where(larger == -float("inf"), 0.0, larger)
+        s = s * tl.exp(m - shift) + tl.sum(tl.exp(values - shift), 0)
+        m = larger
+    for start in range(0, columns, BLOCK):
+        column = start + tl.arange(0, BLOCK)
+        values = tl.load(x + row * row_stride + column * column_stride, column < columns, 0.0).to(tl.float32)
+        tl.store(y + row * columns + column, (values - m) - tl.log(s), mask=column < columns)
+
+
+@log_softmax_wide_triton.alternative
+def wide_online(x, block):
+    y = x.new_empty(x.shape)
+    online_kernel[(x.shape[0],)](x, y, x.shape[1], x.stride(0), x.stride(1), BLOCK=block)
+    return y
+
+
+@triton.jit
+def lanes_kernel(x, y, columns, row_stride, column_stride, BLOCK: tl.constexpr):
+    row = tl.program_id(0)
+    lane = tl.arange(0, BLOCK)
+    m = tl.full((BLOCK,), -float("inf"), tl.float32)
+    s = tl.zeros((BLOCK,), tl.float32)
+    for k in range(tl.cdiv(columns, BLOCK)):
+        column = k * BLOCK + lane
+        values = tl.load(x + row * row_stride + column * column_stride, column < columns, -float("inf")).to(tl.float32)
+        larger = tl.maximum(m, values)
+        shift = tl.where(larger == -float("inf"), 0.0, larger)
+        s = s * tl.exp(m - shift) + tl.exp(values - shift)
+        m = larger
+    top = tl.max(m, 0)
+    log_sum = tl.log(tl.sum(s * tl.exp(m - top), 0))
+    for k in range(tl.cdiv(columns, BLOCK)):
+        column = k * BLOCK + lane
+        values = tl.load(x + row * row_stride + column * column_stride, column < columns, 0.0).to(tl.float32)
+        tl.store(y + row * columns + column, values - top - log_sum, mask=column < columns)
+
+
+@log_softmax_wide_triton.alternative
+def wide_by_lanes(x, block):
+    y = torch.empty(*x.shape, dtype=x.dtype, device=x.device)
+    if x.numel():
+        lanes_kernel[x.shape[:1]](x, y, x.size(1), *x.stride(), block)
+    return y
+
+
+@log_softmax_wide_triton.alternative
+def wide_in_three_passes(x, block):
+    x = x.contiguous()
+    y = torch.empty_like(x)
+    packed_kernel[(len(x),)](x, y, len(x), x.shape[1], BLOCK=block)
+    return y
+
+
+@triton.jit
+def mistaken_online_kernel(
+    x, y, columns, upto, row_stride, column_stride, HOW: tl.constexpr, OTHER: tl.constexpr, BLOCK: tl.constexpr
+):
+    row = tl.program_id(0)
+    m = -float("inf")
+    if HOW == "starts at 0":
+        m = 0.0
+    s = 0.0
+    for start in range(0, upto, BLOCK):
+        column = start + tl.arange(0, BLOCK)
+        values = tl.load(x + row * row_stride + column * column_stride, column < columns, OTHER).to(tl.float32)
+        larger = tl.maximum(m, tl.max(values, 0))
+        shift = larger
+        if HOW != "nan":
+            shift = tl.where(larger == -float("inf"), 0.0, larger)
+        factor = tl.exp(m - shift)
+        if HOW == "no rescaling":
+            factor = 1.0
+        if HOW == "starts anew":
+            factor = 0.0
+        s = s * factor + tl.sum(tl.exp(values - shift), 0)
+        if HOW == "half":
+            s = s.to(y.dtype.element_ty).to(tl.float32)
+        m = larger
+        if HOW == "each block":
+            tl.store(y + row * columns + column, (values - larger) - tl.log(tl.sum(tl.exp(values - larger), 0)), mask=column < columns)
+    if HOW != "each block":
+        for start in range(0, upto, BLOCK):
+            column = start + tl.arange(0, BLOCK)
+            values = tl.load(x + row * row_stride + column * column_stride, column < columns, 0.0).to(tl.float32)
+            result = (values - m) - tl.log(s)
+            if HOW == "lost digits":
+                result = values - (m + tl.log(s))
+            tl.store(y + row * columns + column, result, mask=column < columns)
+
+
+def mistaken_wide(x, block, how="", other=-INF, strides=None, upto=None):
+    rows, columns = x.shape
+    y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    ends = columns if upto is None else upto
+    mistaken_online_kernel[(rows,)](x, y, columns, ends, *(strides or x.stride()), HOW=how, OTHER=other, BLOCK=block)
+    return y
+
+
+@log_softmax_wide_triton.misconception(
+    "A leading block of -inf gives m - M = -inf - (-inf), which is nan, and nan stays: subtract 0 as long as M is -inf."
+)
+def wide_nan(x, block):
+    return mistaken_wide(x, block, "nan")
+
+
+@log_softmax_wide_triton.misconception("When the maximum grows, the old sum must shrink: multiply it with exp(m_old - m_new).")
+def wide_no_rescaling(x, block):
+    return mistaken_wide(x, block, "no rescaling")
+
+
+@log_softmax_wide_triton.misconception("Every block starts the sum anew: carry it on, scaled.")
+def wide_starts_anew(x, block):
+    return mistaken_wide(x, block, "starts anew")
+
+
+@log_softmax_wide_triton.misconception("Each block is normalised by itself: all blocks of a row share one maximum and one sum.")
+def wide_each_block(x, block):
+    return mistaken_wide(x, block, "each block")
+
+
+@log_softmax_wide_triton.misconception(PADDED)
+def wide_padded_with_zero(x, block):
+    return mistaken_wide(x, block, other=0.0)
+
+
+@log_softmax_wide_triton.misconception(LOST_DIGITS)
+def wide_lost_digits(x, block):
+    return mistaken_wide(x, block, "lost digits")
+
+
+@log_softmax_wide_triton.misconception("Starting with m = 0 instead of -inf makes 0 the maximum where all numbers are below it.")
+def wide_starts_at_zero(x, block):
+    return mistaken_wide(x, block, "starts at 0")
+
+
+@log_softmax_wide_triton.misconception("The last block was left out: where `block` does not divide the row, mask it.")
+def wide_drops_the_rest(x, block):
+    return mistaken_wide(x, block, upto=x.shape[1] // block * block)
+
+
+@log_softmax_wide_triton.misconception(SMALL_BLOCK.replace("the block", "the first block").split(":")[0] + ": loop over all blocks.")
+def wide_first_block(x, block):
+    return mistaken_wide(x, block, upto=min(block, x.shape[1]))
+
+
+@log_softmax_wide_triton.misconception(ANY_STRIDE)
+def wide_packed_only(x, block):
+    return mistaken_wide(x, block, strides=(x.shape[1], 1))
+
+
+@log_softmax_wide_triton.misconception("The sum is carried in a half type, where 1 and a little is 1: carry m and s in float32.")
+def wide_in_half(x, block):
+    return mistaken_wide(x, block, "half")
+
+
+@log_softmax_wide_triton.breaks_rule
+def wide_of_torch(x, block):
+    y = torch.empty_like(x)
+    online_kernel[(1,)](x, y, x.shape[1], x.stride(0), x.stride(1), BLOCK=block)
+    return x.log_softmax(-1)
+
+
+@log_softmax_wide_triton.breaks_rule
+def wide_sums_outside(x, block):
+    shifted = x - x.amax(-1, keepdim=True)
+    log_sum = torch.log(torch.exp(shifted).sum(-1))
+    y = torch.empty_like(x)
+    copy_kernel[(1,)](y, log_sum)
+    return y
+
+
+# ------------------------------------------------------------------------------ log_softmax_backward_triton
+def slope(grad, y):
+    return grad - y.exp() * grad.sum(-1, keepdim=True)
+
+
+@exercise(
+    hints=[
+        "Each row needs one sum over grad, then every entry on its own: dx = grad - exp(y) * sum(grad).",
+        "Load grad with other=0.0, so that lanes beyond the row add nothing. y may be anything there: nothing is stored.",
+        "`g = tl.load(..., mask=inside, other=0.0).to(tl.float32)`, the same for y, `tl.store(..., g - tl.exp(logs) * tl.sum(g, 0), mask=inside)`; grad and y each have two strides of their own.",
+    ],
+    kernel=True,
+    seconds=SECONDS,
+)
+def log_softmax_backward_triton(grad, y):
+    return grad - y.exp() * grad.sum(-1, keepdim=True)
+
+
+@log_softmax_backward_triton.oracle(rtol=1e-6)
+def slope_by_autograd(grad, y):
+    x = y.clone().requires_grad_()
+    return torch.autograd.grad(torch.log_softmax(x, -1), x, grad)[0] if y.dtype is torch.float64 and single_enough(y) else None
+
+
+def single_enough(y):
+    """Whether the rows of y are log-probabilities to float32's rounding: then log_softmax(y) is y."""
+    return bool(((y.exp().sum(-1) - 1).abs() < 1e-7).all())
+
+
+@log_softmax_backward_triton.criterion("matches the definition, by a kernel", marks=0.75)
+def slope_definition(rng):
+    n = size(rng, 5, 7)
+    yield played(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), rows_of(FOUR)[None].float(), of=slope)
+    yield played(single(rng, 3, n), rows_of(single(rng, 3, n)), of=slope)
+    yield left_out(single(rng, 2, 5), rows_of(single(rng, 2, 5)), of=slope)
+
+
+@log_softmax_backward_triton.criterion("takes rows of any width, and -inf", marks=0.5)
+def slope_widths(rng):
+    for n in (1, 2, 127, 129):
+        yield played(single(rng, 1, n), rows_of(single(rng, 1, n)), of=slope)
+    y = rows_of(torch.cat([single(rng, 2, 5), torch.full((2, 1), -INF)], -1))
+    yield played(single(rng, 2, 6), y, of=slope)
+    for n in (128, 1000, 1023, 1024, 1025):
+        yield played(single(rng, 2, n), rows_of(single(rng, 2, n)), of=slope, hidden=True)
+
+
+@log_softmax_backward_triton.criterion("takes any strides, and no rows", marks=0.5)
+def slope_layouts(rng):
+    for a, b in (("transposed", "strided"), ("expanded", "transposed")):
+        yield played(Laid(single(rng, 3, 5), a), Laid(rows_of(single(rng, 3, 5)), b), of=slope)
+    yield played(torch.zeros(0, 5), torch.zeros(0, 5), of=slope)
+
+
+@log_softmax_backward_triton.criterion("keeps the dtype and its inputs", marks=0.25)
+def slope_dtypes(rng):
+    for dtype in (torch.float64, *HALF):
+        yield played(slopes_that_cancel(rng, dtype), rows_of(logits_of(rng, 2, 40)).to(dtype), of=slope, unchanged=True)
+
+
+def slopes_that_cancel(rng, dtype):
+    """Multiples of 1/8 of either sign: adding them up one by one in a half type goes wrong, in float32 it is exact."""
+    steps = rng.integers(-800, 801, (2, 40))
+    return torch.from_numpy(steps / 8).to(dtype)
+
+
+@triton.jit
+def slope_kernel(grad, y, dx, columns, g0, g1, y0, y1, BLOCK: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    column = tl.arange(0, BLOCK)
+    inside = column < columns
+    g = tl.load(grad + row * g0 + column * g1, mask=inside, other=0.0).to(tl.float32)
+    logs = tl.load(y + row * y0 + column * y1, mask=inside, other=0.0).to(tl.float32)
+    tl.store(dx + row * columns + column, g - tl.exp(logs) * tl.sum(g, 0), mask=inside)
+
+
+@log_softmax_backward_triton.alternative
+def slope_by_strides(grad, y):
+    dx = torch.empty(y.shape, dtype=y.dtype, device=y.device)
+    width = triton.next_power_of_2(y.shape[1])
+    slope_kernel[(len(y),)](grad, y, dx, y.shape[1], *grad.stride(), *y.stride(), BLOCK=width)
+    return dx
+
+
+@triton.jit
+def slope_by_blocks_kernel(grad, y, dx, columns, BLOCK: tl.constexpr):
+    start = tl.program_id(0) * columns
+    totals = tl.zeros((BLOCK,), tl.float32)
+    for first in range(0, columns, BLOCK):
+        k = first + tl.arange(0, BLOCK)
+        totals += tl.load(grad + start + k, mask=k < columns, other=0)
+    total = tl.sum(totals)
+    for first in range(0, columns, BLOCK):
+        k = first + tl.arange(0, BLOCK)
+        g = tl.load(grad + start + k, mask=k < columns, other=0)
+        tl.store(dx + start + k, g - total * tl.exp2(tl.load(y + start + k, k < columns, 0) * 1.4426950408889634), k < columns)
+
+
+@log_softmax_backward_triton.alternative
+def slope_by_blocks(grad, y):
+    g, logs = grad.float().contiguous(), y.float().contiguous()
+    dx = torch.full_like(g, 7.0)
+    slope_by_blocks_kernel[g.shape[0],](g, logs, dx, g.shape[1], BLOCK=64)
+    return dx.to(grad.dtype)
+
+
+@triton.jit
+def slopes_kernel(grad, y, dx, rows, columns, ROWS: tl.constexpr, BLOCK: tl.constexpr):
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    column = tl.arange(0, BLOCK)
+    inside = (row[:, None] < rows) & (column[None, :] < columns)
+    at = row[:, None] * columns + column[None, :]
+    g = tl.load(grad + at, mask=inside, other=0).to(tl.float32)
+    p = tl.exp(tl.load(y + at, mask=inside, other=-float("inf")).to(tl.float32))
+    tl.store(dx + at, g - p * tl.sum(g, axis=1, keep_dims=True), mask=inside)
+
+
+@log_softmax_backward_triton.alternative
+def slope_several_at_once(grad, y):
+    grad, y = grad.contiguous(), y.contiguous()
+    dx = torch.empty_like(y)
+    slopes_kernel[(triton.cdiv(len(y), 4),)](grad, y, dx, *y.shape, ROWS=4, BLOCK=triton.next_power_of_2(y.shape[1]))
+    return dx
+
+
+@triton.jit
+def mistaken_slope_kernel(grad, y, dx, columns, g0, g1, y0, y1, HOW: tl.constexpr, BLOCK: tl.constexpr):
+    row = tl.program_id(0)
+    column = tl.arange(0, BLOCK)
+    inside = column < columns
+    g = tl.load(grad + row * g0 + column * g1, mask=inside, other=0.0).to(tl.float32)
+    logs = tl.load(y + row * y0 + column * y1, mask=inside, other=-float("inf")).to(tl.float32)
+    p = tl.exp(logs)
+    total = tl.sum(g, 0)
+    result = g - p * total
+    if HOW == "no sum":
+        result = g - p
+    if HOW == "each its own":
+        result = g - p * g
+    if HOW == "softmax":
+        result = p * (g - tl.sum(g * p, 0))
+    if HOW == "weighted":
+        result = g - p * tl.sum(g * p, 0)
+    if HOW == "softmax of y":
+        result = logs * (g - tl.sum(tl.where(inside, g * logs, 0.0), 0))
+    if HOW == "logs":
+        result = g - logs * total
+    if HOW == "mean":
+        result = g - p * total / columns
+    if HOW == "half":
+        result = g - p * tl.sum(g.to(dx.dtype.element_ty).to(tl.float32), 0).to(tl.bfloat16).to(tl.float32)
+    tl.store(dx + row * columns + column, result, mask=inside)
+
+
+def mistaken_slope(grad, y, how="", block=None, strides=None, grid=None):
+    rows, columns = y.shape
+    dx = torch.empty(y.shape, dtype=y.dtype, device=y.device)
+    width = block or triton.next_power_of_2(columns)
+    four = strides or (*grad.stride(), *y.stride())
+    mistaken_slope_kernel[(rows if grid is None else grid,)](grad, y, dx, columns, *four, HOW=how, BLOCK=width)
+    return dx
+
+
+@log_softmax_backward_triton.misconception("The sum is forgotten: exp(y) is multiplied with the sum of grad over the row.")
+def slope_no_sum(grad, y):
+    return mistaken_slope(grad, y, "no sum")
+
+
+@log_softmax_backward_triton.misconception("Each entry is multiplied with its own grad: it is the sum of grad over the row that counts.")
+def slope_each_its_own(grad, y):
+    return mistaken_slope(grad, y, "each its own")
+
+
+@log_softmax_backward_triton.misconception("This is the backward pass of softmax, p (grad - sum(grad p)); that of log-softmax is grad - p sum(grad).")
+def slope_of_softmax(grad, y):
+    return mistaken_slope(grad, y, "softmax")
+
+
+@log_softmax_backward_triton.misconception("The sum runs over grad alone; the probabilities stand outside of it.")
+def slope_weighted(grad, y):
+    return mistaken_slope(grad, y, "weighted")
+
+
+@log_softmax_backward_triton.misconception(
+    "y is taken for the output of softmax: it holds log-probabilities, and the slope is grad - exp(y) sum(grad)."
+)
+def slope_of_softmax_in_y(grad, y):
+    return mistaken_slope(grad, y, "softmax of y")
+
+
+@log_softmax_backward_triton.misconception("y holds log-probabilities: exp(y) is what the sum is multiplied with.")
+def slope_without_exp(grad, y):
+    return mistaken_slope(grad, y, "logs")
+
+
+@log_softmax_backward_triton.misconception("This takes the mean of grad over the row: it is the sum that counts.")
+def slope_mean(grad, y):
+    return mistaken_slope(grad, y, "mean")
+
+
+@log_softmax_backward_triton.misconception("grad and y each have strides of their own; a gradient that comes from .sum() even has stride 0.")
+def slope_packed_only(grad, y):
+    return mistaken_slope(grad, y, strides=(y.shape[1], 1, y.shape[1], 1))
+
+
+@log_softmax_backward_triton.misconception("The strides of y are used for grad, too: each has its own.")
+def slope_strides_of_y(grad, y):
+    return mistaken_slope(grad, y, strides=(*y.stride(), *y.stride()))
+
+
+@log_softmax_backward_triton.misconception(SMALL_BLOCK)
+def slope_small_block(grad, y):
+    return mistaken_slope(grad, y, block=128)
+
+
+@log_softmax_backward_triton.misconception(FIRST_ROW)
+def slope_first_only(grad, y):
+    return mistaken_slope(grad, y, grid=min(1, len(y)))
+
+
+@log_softmax_backward_triton.misconception("The kernel runs, but what is returned was computed outside of it: return what the kernel has stored.")
+def slope_thrown_away(grad, y):
+    mistaken_slope(grad, y)
+    return (grad.float() - math.e ** y.float() * grad.float().sum(-1, keepdim=True)).to(grad.dtype)
+
+
+@log_softmax_backward_triton.breaks_rule
+def slope_of_autograd(grad, y):
+    x = y.detach().requires_grad_()
+    return torch.autograd.grad(torch.log_softmax(x, -1), x, grad)[0]
+
+
+@log_softmax_backward_triton.breaks_rule
+def slope_of_aten(grad, y):
+    return torch.ops.aten._log_softmax_backward_data(grad, y, -1, y.dtype)
+
+
+@log_softmax_backward_triton.breaks_rule
+def slope_in_torch(grad, y):
+    dx = grad - y.exp() * grad.sum(-1, keepdim=True)
+    copy_kernel[(1,)](dx, 1)
+    return dx
+
+
 # ------------------------------------------------------------------------------------------------- intensity
 @exercise(
     hints=[
@@ -898,3 +1696,217 @@ def intensity_from_helpers(flops, bytes_moved):
     from helpers.logits import arithmetic_intensity as ours
 
     return ours(flops, bytes_moved)
+
+
+# -------------------------------------------------------------------------------------- cross_entropy_triton
+def losses_of(logits, targets):
+    return functional.cross_entropy(logits, targets, reduction="none")
+
+
+@exercise(
+    stretch=True,
+    hints=[
+        "The loss of a row is log sum exp(x) - x[target]: one number. Nothing else needs to leave the kernel.",
+        "Load the row's target first, `target = tl.load(targets + row * target_stride)`, then that one logit at `row * row_stride + target * column_stride`.",
+        "`m = tl.max(values, 0)`, `loss = (m - at_target) + tl.log(tl.sum(tl.exp(values - m), 0))`, `tl.store(losses + row, loss)`; the output has shape (rows,) and the logits' dtype.",
+    ],
+    kernel=True,
+    seconds=SECONDS,
+)
+def cross_entropy_triton(logits, targets):
+    return functional.cross_entropy(logits, targets, reduction="none")
+
+
+@cross_entropy_triton.oracle
+def losses_by_scipy(logits, targets):
+    x = logits.numpy()
+    return special.logsumexp(x, axis=-1) - x[np.arange(len(x)), targets.numpy()] if x.size and np.isfinite(x).all() else None
+
+
+@cross_entropy_triton.criterion("matches the definition, by a kernel", marks=1)
+def losses_definition(rng):
+    n = size(rng, 5, 7)
+    yield played(torch.stack([FOUR, FOUR.flip(0)]).float(), torch.tensor([0, 3]), of=losses_of)
+    yield played(single(rng, 3, n), targets_of(rng, 3, classes=n), of=losses_of)
+    yield left_out(single(rng, 2, 5), targets_of(rng, 2, classes=5), of=losses_of)
+
+
+@cross_entropy_triton.criterion("takes rows of any width, large numbers and -inf", marks=1)
+def losses_values(rng):
+    for n in (1, 2, 127, 129):
+        yield played(single(rng, 1, n), torch.tensor([n - 1]), of=losses_of)
+    for shift in (1e4, -1e4):
+        yield played(single(rng, 2, 6, shift=shift), targets_of(rng, 2, classes=6), of=losses_of)
+    masked = single(rng, 2, 6)
+    masked[:, 2] = -INF
+    yield played(masked, torch.tensor([1, 2]), of=losses_of)
+    for n in (128, 1000, 1023, 1024, 1025):
+        yield played(single(rng, 2, n), targets_of(rng, 2, classes=n), of=losses_of, hidden=True)
+
+
+@cross_entropy_triton.criterion("takes any strides, and no rows, and keeps the dtype and its inputs", marks=1)
+def losses_layouts(rng):
+    for layout in ("transposed", "strided", "expanded"):
+        logits, targets = single(rng, 3, 9), torch.from_numpy(rng.permutation(6)[:3].copy())
+        yield played(Laid(logits, layout), Laid(targets, "strided"), of=losses_of)
+    yield played(torch.zeros(0, 5), torch.zeros(0, dtype=torch.int64), of=losses_of)
+    for dtype in (torch.float64, *HALF):
+        logits = nearly_sure(rng, 3, 12, dtype)
+        yield played(logits, logits.argmax(-1), of=losses_of, unchanged=True)
+
+
+@triton.jit
+def loss_kernel(x, targets, losses, columns, row_stride, column_stride, target_stride, BLOCK: tl.constexpr):
+    row = tl.program_id(0).to(tl.int64)
+    column = tl.arange(0, BLOCK)
+    start = x + row * row_stride
+    values = tl.load(start + column * column_stride, mask=column < columns, other=-float("inf")).to(tl.float32)
+    at_target = tl.load(start + tl.load(targets + row * target_stride) * column_stride).to(tl.float32)
+    m = tl.max(values, 0)
+    tl.store(losses + row, (m - at_target) + tl.log(tl.sum(tl.exp(values - m), 0)))
+
+
+@cross_entropy_triton.alternative
+def losses_by_strides(logits, targets):
+    rows, columns = logits.shape
+    losses = torch.empty(rows, dtype=logits.dtype, device=logits.device)
+    strides = (*logits.stride(), targets.stride(0))
+    loss_kernel[(rows,)](logits, targets, losses, columns, *strides, BLOCK=triton.next_power_of_2(columns))
+    return losses
+
+
+@triton.jit
+def loss_by_mask_kernel(x, targets, losses, columns, BLOCK: tl.constexpr):
+    row = tl.program_id(0)
+    target = tl.load(targets + row)
+    m = -float("inf")
+    s = 0.0
+    picked_logit = 0.0
+    for start in range(0, columns, BLOCK):
+        column = start + tl.arange(0, BLOCK)
+        values = tl.load(x + row * columns + column, column < columns, -float("inf"))
+        larger = tl.maximum(m, tl.max(values, 0))
+        shift = tl.where(larger == -float("inf"), 0.0, larger)
+        s = s * tl.exp(m - shift) + tl.sum(tl.exp(values - shift), 0)
+        picked_logit += tl.sum(tl.where(column == target, values, 0.0), 0)
+        m = larger
+    tl.store(losses + row, tl.log(s) + (m - picked_logit))
+
+
+@cross_entropy_triton.alternative
+def losses_by_mask(logits, targets):
+    x = logits.contiguous().to(torch.float32)
+    losses = torch.zeros(len(x), device=x.device)
+    if len(x):
+        loss_by_mask_kernel[(len(x),)](x, targets.contiguous(), losses, x.shape[1], BLOCK=64)
+    return losses.to(logits.dtype)
+
+
+@triton.jit
+def mistaken_loss_kernel(
+    x, targets, losses, columns, row_stride, column_stride, target_stride, HOW: tl.constexpr, OTHER: tl.constexpr, BLOCK: tl.constexpr
+):
+    row = tl.program_id(0)
+    column = tl.arange(0, BLOCK)
+    start = x + row * row_stride
+    values = tl.load(start + column * column_stride, mask=column < columns, other=OTHER).to(tl.float32)
+    target = tl.load(targets + row * target_stride)
+    if HOW == "off by one":
+        target = (target + columns - 1) % columns
+    at_target = tl.load(start + target * column_stride).to(tl.float32)
+    m = tl.max(values, 0)
+    log_sum = tl.log(tl.sum(tl.exp(values - m), 0))
+    result = (m - at_target) + log_sum
+    if HOW == "no maximum":
+        result = tl.log(tl.sum(tl.exp(values), 0)) - at_target
+    if HOW == "lost digits":
+        result = (m + log_sum) - at_target
+    if HOW == "sign":
+        result = at_target - m - log_sum
+    if HOW == "mean over classes":
+        result = result / columns
+    if HOW == "not normalised":
+        result = m - at_target
+    tl.store(losses + row, result)
+
+
+def mistaken_losses(logits, targets, how="", other=-INF, block=None, strides=None):
+    rows, columns = logits.shape
+    losses = torch.empty(rows, dtype=logits.dtype, device=logits.device)
+    three = strides or (*logits.stride(), targets.stride(0))
+    width = block or triton.next_power_of_2(columns)
+    mistaken_loss_kernel[(rows,)](logits, targets, losses, columns, *three, HOW=how, OTHER=other, BLOCK=width)
+    return losses
+
+
+@cross_entropy_triton.misconception("The targets are off by one: classes count from 0.")
+def losses_off_by_one(logits, targets):
+    return mistaken_losses(logits, targets, "off by one")
+
+
+@cross_entropy_triton.misconception("The loss is negative: it is minus the log-likelihood.")
+def losses_sign(logits, targets):
+    return mistaken_losses(logits, targets, "sign")
+
+
+@cross_entropy_triton.misconception("The loss was divided by the number of classes: each row has its own whole loss.")
+def losses_mean_over_classes(logits, targets):
+    return mistaken_losses(logits, targets, "mean over classes")
+
+
+@cross_entropy_triton.misconception("This is the mean over the rows: one loss for each row was asked for.")
+def losses_reduced(logits, targets):
+    return mistaken_losses(logits, targets).mean()
+
+
+@cross_entropy_triton.misconception(OVERFLOWS)
+def losses_no_maximum(logits, targets):
+    return mistaken_losses(logits, targets, "no maximum")
+
+
+@cross_entropy_triton.misconception(LOST_DIGITS)
+def losses_lost_digits(logits, targets):
+    return mistaken_losses(logits, targets, "lost digits")
+
+
+@cross_entropy_triton.misconception(PADDED)
+def losses_padded_with_zero(logits, targets):
+    return mistaken_losses(logits, targets, other=0.0)
+
+
+@cross_entropy_triton.misconception("The distance to the largest logit is not the loss: the log of the sum is missing.")
+def losses_not_normalised(logits, targets):
+    return mistaken_losses(logits, targets, "not normalised")
+
+
+@cross_entropy_triton.misconception("The targets lie targets.stride(0) apart, not always side by side.")
+def losses_packed_targets(logits, targets):
+    return mistaken_losses(logits, targets, strides=(*logits.stride(), 1))
+
+
+@cross_entropy_triton.misconception(ANY_STRIDE.replace("x.", "logits.").replace("sliced x", "sliced tensor"))
+def losses_packed_logits(logits, targets):
+    return mistaken_losses(logits, targets, strides=(logits.shape[1], 1, targets.stride(0)))
+
+
+@cross_entropy_triton.misconception("The row is wider than the block, and what lies beyond does not count: triton.next_power_of_2(columns) fits any row.")
+def losses_small_block(logits, targets):
+    return mistaken_losses(logits, targets, block=128)
+
+
+@cross_entropy_triton.breaks_rule
+def losses_of_torch(logits, targets):
+    return functional.cross_entropy(logits, targets, reduction="none")
+
+
+@cross_entropy_triton.breaks_rule
+def losses_in_two_steps(logits, targets):
+    y = rows_by_strides(logits)
+    return functional.nll_loss(y, targets, reduction="none")
+
+
+@cross_entropy_triton.breaks_rule
+def losses_from_helpers(logits, targets):
+    from helpers.kernels import cross_entropy as ours
+
+    return ours(logits, targets, reduction="none")

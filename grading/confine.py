@@ -1,8 +1,8 @@
 """Shut a process in: fresh namespaces, a private scratch, limits, no privileges, a filter on system calls.
 
-This file is shown to the sandbox as it is (see `worker`), so it imports nothing but the standard library. `enter` is called by
-the guard, whose children live in the namespaces; `seal` by the first of them, before it runs anything of a learner; `watch` by
-the guard, which ends them all.
+This file is shown to the sandbox as it is (see `worker`), so it imports nothing but the standard library. `enter` is
+called by the guard, whose children live in the namespaces; `seal` by the first of them, before it runs anything of a
+learner; `watch` by the guard, which ends them all.
 
 Sources: namespaces(7), user_namespaces(7), seccomp(2), Docker's default seccomp profile for what is worth refusing.
 """
@@ -47,7 +47,8 @@ def check(step: str, result: int) -> None:
 
 
 def leave_root() -> None:
-    """Become an ordinary user where we are root: root is exempt from the limit on processes, and owns what root owns."""
+    """Become an ordinary user where we are root: root is exempt from the limit on processes, and owns what root
+    owns."""
     if os.getuid() == 0:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
@@ -56,7 +57,8 @@ def leave_root() -> None:
 
 
 def enter() -> None:
-    """Fresh namespaces for this process's children, which will be an unprivileged user of a user namespace of their own."""
+    """Fresh namespaces for this process's children, which will be an unprivileged user of a user namespace of their
+    own."""
     user, group = os.getuid(), os.getgid()
     check("make namespaces", libc.unshare(ALL_NAMESPACES))
     for file, text in (("setgroups", "deny"), ("uid_map", f"{LEARNER} {user} 1"), ("gid_map", f"{LEARNER} {group} 1")):
@@ -118,12 +120,13 @@ def drop_capabilities() -> None:
 
 
 # ------------------------------------------------------------------------------------------------- system calls
-# Refused with "operation not permitted": what reaches other processes, the kernel's rarely walked corners, or memory that no
+# Refused with "operation not permitted": what reaches other processes, the kernel's rarely walked corners, or memory
+# that no
 # other limit counts. Numbers: x86-64, arm64 (None: not there).
 REFUSED = {
     "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41),
-    "chroot": (161, 51), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430), "fsconfig": (431, 431),
-    "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
+    "chroot": (161, 51), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
+    "fsconfig": (431, 431), "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
     "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "kcmp": (312, 272),
     "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
     "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
@@ -153,7 +156,7 @@ def filter_program(machine: str) -> list[tuple[int, int, int, int]]:
     program = [
         (LOAD, 0, 0, MACHINE), (EQUAL, 1, 0, name), (RETURN, 0, 0, KILL),
         (LOAD, 0, 0, NUMBER), (AT_LEAST, 0, 1, 0x40000000), (RETURN, 0, 0, KILL),  # x86-64 has a second table there
-        (EQUAL, 0, 1, CLONE3[column]), (RETURN, 0, 0, REFUSE | errno.ENOSYS),  # its flags are out of sight; clone is used then
+        (EQUAL, 0, 1, CLONE3[column]), (RETURN, 0, 0, REFUSE | errno.ENOSYS),  # its flags are out of sight
     ]  # fmt: skip
     for numbers in REFUSED.values():
         if (number := numbers[column]) is not None:
@@ -178,7 +181,9 @@ def filter_system_calls() -> None:
     """Install the filter; it cannot be taken off again, and children have it too."""
     machine = platform.machine()
     if machine not in MACHINES:
-        raise CannotConfine(errno.ENOSYS, f"no filter of system calls for {machine}; there is one for {', '.join(MACHINES)}")
+        raise CannotConfine(
+            errno.ENOSYS, f"no filter of system calls for {machine}; there is one for {', '.join(MACHINES)}"
+        )
     program = filter_program(machine)
     steps = b"".join(struct.pack("HBBI", *step) for step in program)
     check("filter system calls", libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(Program(len(program), steps)), 0, 0))
@@ -186,8 +191,8 @@ def filter_system_calls() -> None:
 
 # ------------------------------------------------------------------------------------------------- the guard
 def watch(first: int, order: socket.socket, limits: dict[str, Any]) -> dict[str, Any]:
-    """Wait until `first` ends, all of its namespace takes too much memory, or the grader closes `order`. When this returns,
-    nothing is left in the namespace: the kernel ends it with its first process. Returns how it ended."""
+    """Wait until `first` ends, all of its namespace takes too much memory, or the grader closes `order`. When this
+    returns, nothing is left in the namespace: the kernel ends it with its first process. Returns how it ended."""
     most, why = 0, "ended"
     while os.waitpid(first, os.WNOHANG) == (0, 0):
         most = max(most, memory_of_tree(first))

@@ -29,7 +29,9 @@ class Finding:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print every finding; the exit status is 1 where grading would refuse."""
-    argparse.ArgumentParser(prog="infograd doctor", description="Say what grading needs and lacks here.").parse_args(arguments)
+    argparse.ArgumentParser(prog="infograd doctor", description="Say what grading needs and lacks here.").parse_args(
+        arguments
+    )
     well = True
     for finding in findings():
         well &= finding.well
@@ -43,9 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def findings() -> Iterator[Finding]:
     """What grading needs, the cheap questions first; the sandbox itself is tried last, if it can be at all."""
     linux = sys.platform == "linux"
-    yield Finding(linux, f"Linux: {platform.system()} {platform.release()}", "The sandbox is made of Linux's namespaces.")
+    yield Finding(
+        linux, f"Linux: {platform.system()} {platform.release()}", "The sandbox is made of Linux's namespaces."
+    )
     machine = platform.machine()
-    yield Finding(machine in MACHINES, f"processor: {machine}", f"The filter of system calls knows {', '.join(MACHINES)}.")
+    yield Finding(
+        machine in MACHINES, f"processor: {machine}", f"The filter of system calls knows {', '.join(MACHINES)}."
+    )
     bubblewrap = shutil.which("bwrap")
     yield Finding(bubblewrap is not None, f"bubblewrap: {version(bubblewrap)}", "Install it: apt install bubblewrap")
     if linux:
@@ -88,7 +94,9 @@ def try_it() -> Finding:
             sandbox.open().end()
             fresh = time.monotonic() - begun - warm
     except NoSandbox as problem:
-        remedy = "In a container, let it make namespaces: docker run --security-opt seccomp=unconfined --cap-add SYS_ADMIN."
+        remedy = (
+            "In a container, let it make namespaces: docker run --security-opt seccomp=unconfined --cap-add SYS_ADMIN."
+        )
         return Finding(False, f"the sandbox: {problem}", remedy)
     return Finding(True, f"the sandbox: starts in {warm:.1f} s, then takes {fresh:.2f} s for each submission")
 

@@ -51,11 +51,21 @@ def line(gradebook: Gradebook, assignment: Any, student: Any) -> list[Any]:
         return [assignment.name, assignment.duedate, None, *about, 0.0, 0.0, 0.0, assignment.max_score]
     raw, penalty = submission.score, submission.late_submission_penalty
     final = max(0.0, raw - penalty)
-    return [assignment.name, assignment.duedate, submission.timestamp, *about, raw, penalty, final, assignment.max_score]
+    return [
+        assignment.name,
+        assignment.duedate,
+        submission.timestamp,
+        *about,
+        raw,
+        penalty,
+        final,
+        assignment.max_score,
+    ]
 
 
 def safe(value: Any) -> str:
-    """A value as a cell: numbers as they are, text without line ends, and with an apostrophe before what would compute."""
+    """A value as a cell: numbers as they are, text without line ends, and with an apostrophe before what would
+    compute."""
     if value is None:
         return ""
     if isinstance(value, (int, float)):

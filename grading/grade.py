@@ -44,8 +44,8 @@ class Grader:
 
     def grade(self, file: Path, released: Path, verdict_file: Path, seed: int | None = None) -> Graded:
         """Grade the submitted `file` against the `released` notebook and write the verdict. Hidden cases are drawn from
-        `seed`; by default from that of the verdict before if submission and exercises are the same, else from a new one.
-        Raises NoSandbox; nothing else for what was handed in."""
+        `seed`; by default from that of the verdict before if submission and exercises are the same, else from a new
+        one. Raises NoSandbox; nothing else for what was handed in."""
         limits, name = self.sandbox.limits, released.stem
         ours = nbformat.read(released, as_version=4)
         grafted = graft(file, ours, limits.notebook_bytes, limits.cell_characters)
@@ -72,7 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--student", default="*", help="only this learner; a pattern such as 'a*' is allowed")
     parser.add_argument("--force", action="store_true", help="grade again what has been graded")
     parser.add_argument("--seed", type=int, default=-1, help="draw the hidden cases from this seed")
-    parser.add_argument("--without-sandbox", action="store_true", help="run learners' code unprotected; the gradebook says so")
+    parser.add_argument(
+        "--without-sandbox", action="store_true", help="run learners' code unprotected; the gradebook says so"
+    )
     options = parser.parse_args(arguments)
     from nbgrader.apps import NbGraderAPI
     from nbgrader.converters import Autograde

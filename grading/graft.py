@@ -1,7 +1,8 @@
 """Rebuild a submitted notebook from our own: only the text of solution cells and hand-graded cells is the learner's.
 
-The submitted file is read as what it is, bytes from a stranger; its structure, metadata, outputs and kernel are looked at only
-to list what was changed. Of two cells with the same grade_id the first counts, of two equal keys in an object the last.
+The submitted file is read as what it is, bytes from a stranger; its structure, metadata, outputs and kernel are looked
+at only to list what was changed. Of two cells with the same grade_id the first counts, of two equal keys in an object
+the last.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class Grafted:
 
 
 def graft(file: Path, ours: NotebookNode, most_bytes: int, most_characters: int) -> Grafted:
-    """Our notebook with the answers in the submitted `file`. Never raises for what the file holds: a file that cannot be
-    read gives our notebook as it was released, with the reason."""
+    """Our notebook with the answers in the submitted `file`. Never raises for what the file holds: a file that cannot
+    be read gives our notebook as it was released, with the reason."""
     result = Grafted(copy.deepcopy(ours), hashlib.sha256(b"").hexdigest())
     try:
         content = read(file, most_bytes)
@@ -86,7 +87,9 @@ def read(file: Path, most_bytes: int) -> bytes:
         raise Unreadable("What was handed in under the notebook's name is not a file.")
     with os.fdopen(handle, "rb") as stream:
         if status.st_size > most_bytes:
-            raise Unreadable(f"The file is larger than {most_bytes / 2**20:g} MB. Clear its outputs and hand it in again.")
+            raise Unreadable(
+                f"The file is larger than {most_bytes / 2**20:g} MB. Clear its outputs and hand it in again."
+            )
         return stream.read(most_bytes)
 
 
@@ -101,7 +104,9 @@ def parse(content: bytes) -> dict[str, Any]:
     try:
         notebook = json.loads(text)
     except (ValueError, RecursionError):
-        raise Unreadable("The file is not a notebook: it is not whole JSON. Was it cut short while it was copied?") from None
+        raise Unreadable(
+            "The file is not a notebook: it is not whole JSON. Was it cut short while it was copied?"
+        ) from None
     cells = notebook.get("cells") if type(notebook) is dict else None
     if type(cells) is not list:
         raise Unreadable("The file is not a notebook of format 4: it has no list of cells.")

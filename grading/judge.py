@@ -1,8 +1,8 @@
 """Judge a grafted notebook: run its cells in the sandbox, call its functions with our inputs, compare what comes back.
 
-All cells run before the first call, and all public cases are played before the first hidden one, so that nothing a learner
-is shown can hold what a hidden case let slip. A process that dies or does not answer is replaced by a fresh one, in
-which the cell or the exercise that ended it is left out; the others are still judged.
+All cells run before the first call, and all public cases are played before the first hidden one, so that nothing a
+learner is shown can hold what a hidden case let slip. A process that dies or does not answer is replaced by a fresh
+one, in which the cell or the exercise that ended it is left out; the others are still judged.
 """
 
 from __future__ import annotations
@@ -128,7 +128,9 @@ class Run:
         seconds = min(self.limits.cell_seconds, self.left())
         try:
             assert self.inside is not None
-            cell.reply = self.inside.ask({"cell": cell.name, "source": cell.source, "seconds": seconds}, seconds + GRACE)
+            cell.reply = self.inside.ask(
+                {"cell": cell.name, "source": cell.source, "seconds": seconds}, seconds + GRACE
+            )
             if cell.reply.get("error") == "OutOfTime":
                 self.judged.limits_hit.append(f"the cell {cell.name}: it did not end in time")
         except Gone as gone:
@@ -196,7 +198,8 @@ class Run:
         return f"There is no function called {function}."
 
     def report(self, name: str, data: dict[str, Any]) -> Report:
-        """The report on an exercise. A comparison that fails on what came back is no reason to stop, and earns nothing."""
+        """The report on an exercise. A comparison that fails on what came back is no reason to stop, and earns
+        nothing."""
 
         def play(call: dict[str, Any]) -> Observation:
             known = self.public.get((name, id(call)))
@@ -205,14 +208,24 @@ class Run:
         sources = [cell.source for cell in self.cells if is_answer(cell.node)]
         try:
             return mark(name, data, play, lambda: broken_rule(data, sources))
-        except (ValueError, TypeError, KeyError, IndexError, ArithmeticError, RuntimeError, MemoryError, RecursionError) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            IndexError,
+            ArithmeticError,
+            RuntimeError,
+            MemoryError,
+            RecursionError,
+        ) as error:
             self.judged.limits_hit.append(f"{name}: what came back could not be compared ({type(error).__name__})")
             criteria = [CriterionReport(c["name"], c["marks"], False) for c in data["criteria"]]
             return Report(name, data["points"], data["stretch"], INCORRECT, criteria)
 
 
 def recognised(exercise: Exercise, report: Report, seed: int) -> Report:
-    """The report, with the mistake that explains a failure in a hidden case: only there the misconceptions are asked."""
+    """The report, with the mistake that explains a failure in a hidden case: only there the misconceptions are
+    asked."""
     if report.failure is not None and report.failure.case.get("hidden"):
         data = exercise.as_data(seed)
         for criterion, full in zip(report.criteria, data["criteria"], strict=True):

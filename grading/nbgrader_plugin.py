@@ -1,8 +1,9 @@
-"""nbgrader's autograding on our grading path: its commands and formgrader's buttons use `SandboxedAutograde` for Autograde.
+"""nbgrader's autograding on our grading path: its commands and formgrader's buttons use `SandboxedAutograde` for
+Autograde.
 
-nbgrader reads a submission, copies what lies beside it, runs it and believes its outputs. Here none of that happens: the
-submitted file goes through `grading.grade` and comes back as our own notebook with the verdict in it, which the gradebook is
-filled from. `install` is called in nbgrader_config.py.
+nbgrader reads a submission, copies what lies beside it, runs it and believes its outputs. Here none of that happens:
+the submitted file goes through `grading.grade` and comes back as our own notebook with the verdict in it, which the
+gradebook is filled from. `install` is called in nbgrader_config.py.
 """
 
 from __future__ import annotations
@@ -48,9 +49,15 @@ def install(config: Config) -> None:
 class SandboxedAutograde(Autograde):
     """nbgrader's Autograde without its trust in what was handed in."""
 
-    without_sandbox = Bool(False, help="Grade unprotected where there is no sandbox; the gradebook says so.").tag(config=True)
-    limits = Dict(help="Limits other than the usual ones, such as {'memory_bytes': 2**31} (see SECURITY.md).").tag(config=True)
-    seed = Integer(-1, help="Draw the hidden cases from this seed (by default each submission has its own).").tag(config=True)
+    without_sandbox = Bool(False, help="Grade unprotected where there is no sandbox; the gradebook says so.").tag(
+        config=True
+    )
+    limits = Dict(help="Limits other than the usual ones, such as {'memory_bytes': 2**31} (see SECURITY.md).").tag(
+        config=True
+    )
+    seed = Integer(-1, help="Draw the hidden cases from this seed (by default each submission has its own).").tag(
+        config=True
+    )
 
     def start(self) -> None:
         """Grade; the sandbox is started first, so that where there is none nothing has been touched."""
@@ -77,15 +84,15 @@ class SandboxedAutograde(Autograde):
             super().init_notebooks()  # says what is missing
             return
         self.assignments = {folder: [os.path.join(folder, name) for name in names] for folder in folders}
-        self.notebooks = []
+        self.notebooks: list[str] = []
 
     def format_release(self) -> str:
         """The folder of the released assignment."""
         return str(self.coursedir.format_path(self.coursedir.release_directory, ".", self.coursedir.assignment_id))
 
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
-        """Student and submission in the gradebook. Of the files handed in only nbgrader's own two are copied: the date, and
-        the secret by which feedback finds its learner."""
+        """Student and submission in the gradebook. Of the files handed in only nbgrader's own two are copied: the date,
+        and the secret by which feedback finds its learner."""
         source, place = (Path(path(assignment_id, student_id)) for path in (self._format_source, self._format_dest))
         own = {name: text for name in NBGRADERS_OWN if (text := small_text(source / name)) is not None}
         patterns, dates = self.coursedir.ignore, self.coursedir.get_existing_timestamp

@@ -1,7 +1,7 @@
 """Read the source rules of an exercise in the text of a submission, which is never run here.
 
-The learner's own check reads the function that is there; the grader has only the text, so it reads every way in which the text
-could have made that function.
+The learner's own check reads the function that is there; the grader has only the text, so it reads every way in which
+the text could have made that function.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ def rebinds_anything(statement: ast.stmt) -> bool:
 
 
 def final(found: list[ast.stmt], trees: Sequence[ast.Module]) -> list[ast.stmt]:
-    """What can be a name's last meaning: its last binding at the top of a cell, and all deeper ones, which may come later.
-    An earlier attempt that a later one replaces is not held against the learner."""
+    """What can be a name's last meaning: its last binding at the top of a cell, and all deeper ones, which may come
+    later. An earlier attempt that a later one replaces is not held against the learner."""
     top = {id(statement) for tree in trees for statement in tree.body}
     plain = [statement for statement in found if id(statement) in top and is_definite(statement)]
     return [statement for statement in found if statement not in plain[:-1]]

@@ -38,10 +38,12 @@ OUTCOMES = {
 }
 
 
-# ------------------------------------------------------------------------------------------------- what a learner may see
+# ------------------------------------------------------------------------------------------------- what a learner may
+# see
 def redact(report: Report) -> Report:
-    """The report without anything of a hidden case: no call, no value, no text that the learner's code chose while it saw
-    one. What stays of a hidden failure is its criterion, its kind in general words, and the misconception's sentence."""
+    """The report without anything of a hidden case: no call, no value, no text that the learner's code chose while it
+    saw one. What stays of a hidden failure is its criterion, its kind in general words, and the misconception's
+    sentence."""
     return replace(report, criteria=[replace(c, played=[hide(one) for one in c.played]) for c in report.criteria])
 
 
@@ -120,7 +122,8 @@ def remarks(grafted: Grafted, confined: bool) -> Iterator[str]:
 
 # ------------------------------------------------------------------------------------------------- the verdict file
 def verdict(grafted: Grafted, judged: Judged, version: str, seed: int, confined: bool) -> dict[str, Any]:
-    """Everything about a judgement as plain data, for the teacher; a regrade with the same three first entries repeats it."""
+    """Everything about a judgement as plain data, for the teacher; a regrade with the same three first entries
+    repeats it."""
     return {
         "format": FORMAT,
         "submission": grafted.digest,
@@ -165,7 +168,12 @@ def report_as_data(report: Report) -> dict[str, Any]:
 def criterion_as_data(criterion: CriterionReport) -> dict[str, Any]:
     """A criterion with what was wrong first, and whether a hidden case showed it."""
     failure = criterion.failure
-    about = {"name": criterion.name, "marks": criterion.marks, "passed": criterion.passed, "cases": len(criterion.played)}
+    about = {
+        "name": criterion.name,
+        "marks": criterion.marks,
+        "passed": criterion.passed,
+        "cases": len(criterion.played),
+    }
     return about | ({"problem": failure.problem, "hidden": bool(failure.case.get("hidden"))} if failure else {})
 
 

@@ -1,7 +1,7 @@
 """The sandbox, seen from outside: start it warm, open a fresh process for each submission, ask it, end it.
 
-bubblewrap makes the place (`command` says all that is in it), `worker` runs inside. A submission's process is a fork of the
-warm one in namespaces of its own; it and all that it started are gone when `Inside.end` returns.
+bubblewrap makes the place (`command` says all that is in it), `worker` runs inside. A submission's process is a fork of
+the warm one in namespaces of its own; it and all that it started are gone when `Inside.end` returns.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ SECONDS_TO_START = 180.0
 SECONDS_TO_END = 20.0
 LIBRARIES = ("torch", "numpy", "scipy", "matplotlib", "IPython", "ipywidgets", "jaxtyping", "tqdm")
 ENVIRONMENT = {
-    "HOME": "/tmp", "TMPDIR": "/tmp", "USER": "learner", "LOGNAME": "learner", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin",
-    "MPLBACKEND": "Agg", "MPLCONFIGDIR": "/tmp", "IPYTHONDIR": "/tmp", "PYTHONHASHSEED": "0",
+    "HOME": "/tmp", "TMPDIR": "/tmp", "USER": "learner", "LOGNAME": "learner", "LANG": "C.UTF-8",
+    "PATH": "/usr/bin:/bin", "MPLBACKEND": "Agg", "MPLCONFIGDIR": "/tmp", "IPYTHONDIR": "/tmp", "PYTHONHASHSEED": "0",
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may take; SECURITY.md has the table, and `c.Infograd.<name>` in nbgrader_config.py changes one."""
+    """What one submission may take; SECURITY.md has the table, and `c.Infograd.<name>` in nbgrader_config.py changes
+    one."""
 
     notebook_bytes: int = 10 * 2**20
     cell_characters: int = 50_000
@@ -67,7 +68,8 @@ class Gone(Exception):
 
 
 class Sandbox:
-    """A warm place to run submissions in. With `confined=False` it only looks like one: for machines without bubblewrap."""
+    """A warm place to run submissions in. With `confined=False` it only looks like one: for machines without
+    bubblewrap."""
 
     def __init__(self, limits: Limits | None = None, confined: bool = True):
         self.limits, self.confined = limits or Limits(), confined
@@ -230,7 +232,9 @@ def refuse(constant: str) -> float:
 
 
 # ------------------------------------------------------------------------------------------------- the place
-REMEDY = "`infograd doctor` says what the sandbox needs; --without-sandbox grades unprotected, and says so in the gradebook"
+REMEDY = (
+    "`infograd doctor` says what the sandbox needs; --without-sandbox grades unprotected, and says so in the gradebook"
+)
 
 
 def command(control: int, confined: bool) -> list[str]:
@@ -246,13 +250,14 @@ def command(control: int, confined: bool) -> list[str]:
     binds = [("--ro-bind", folder, place) for folder, place in zip(packages, places, strict=True)]
     # fmt: off
     return [
-        bubblewrap, *privileges(), "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net", "--unshare-cgroup-try",
-        "--hostname", "course", "--new-session", "--die-with-parent",
+        bubblewrap, *privileges(), "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net",
+        "--unshare-cgroup-try", "--hostname", "course", "--new-session", "--die-with-parent",
         *system(), "--dir", "/course", "--dir", "/course/packages", *flat(binds), *hidden(packages, places),
         "--ro-bind", str(ROOT / "helpers"), "/course/helpers", "--tmpfs", "/course/helpers/keys",
         "--ro-bind", str(ROOT / "grading" / "worker.py"), "/course/worker.py",
         "--ro-bind", str(ROOT / "grading" / "confine.py"), "/course/confine.py",
-        "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/",
+        "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp",
+        "--remount-ro", "/dev", "--remount-ro", "/",
         "--chdir", "/tmp", "--clearenv", *flat(("--setenv", *pair) for pair in ENVIRONMENT.items()),
         interpreter(), "-I", "-S", "-B", "/course/worker.py", "confined", str(control), *places,
     ]
@@ -260,7 +265,8 @@ def command(control: int, confined: bool) -> list[str]:
 
 
 def privileges() -> list[str]:
-    """Root keeps just what it needs to become an ordinary user (see confine.leave_root); others need a user namespace."""
+    """Root keeps just what it needs to become an ordinary user (see confine.leave_root); others need a user
+    namespace."""
     if os.getuid() == 0:
         return ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     return ["--unshare-user", "--uid", "1000", "--gid", "1000"]
@@ -298,7 +304,11 @@ def system() -> list[str]:
 def hidden(packages: list[str], places: list[str]) -> list[str]:
     """Cover what must not be seen where the course itself lies in a folder that is shown."""
     arguments = []
-    for folder, place in [*zip(packages, places, strict=True), ("/usr", "/usr"), (str(Path(interpreter()).parent.parent),) * 2]:
+    for folder, place in [
+        *zip(packages, places, strict=True),
+        ("/usr", "/usr"),
+        (str(Path(interpreter()).parent.parent),) * 2,
+    ]:
         for name in ("grading", "solutions", "classroom", "tests", ".git"):
             secret = ROOT / name
             if secret.is_dir() and secret.is_relative_to(folder):

@@ -1,8 +1,8 @@
 """Make what a learner wrote or displayed harmless to look at: HTML, notebook outputs, names, spreadsheet cells.
 
-HTML keeps what our own cards use (boxes, tables, folded details, inline styles without position or address) and loses what
-runs, loads or covers. `clean` is also the `clean_html` filter of nbconvert's templates (see nbgrader_config.py), so that
-formgrader and feedback show Markdown and outputs through it.
+HTML keeps what our own cards use (boxes, tables, folded details, inline styles without position or address) and loses
+what runs, loads or covers. `clean` is also the `clean_html` filter of nbconvert's templates (see nbgrader_config.py),
+so that formgrader and feedback show Markdown and outputs through it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ TAGS = frozenset({
     "kbd", "li", "mark", "ol", "p", "pre", "s", "samp", "small", "span", "strong", "sub", "summary", "sup",
     "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var",
 })  # fmt: skip
-ATTRIBUTES = frozenset({"title", "colspan", "rowspan", "alt", "start", "open", "width", "height", "align", "href", "src"})
+ATTRIBUTES = frozenset(
+    {"title", "colspan", "rowspan", "alt", "start", "open", "width", "height", "align", "href", "src"}
+)
 CSS = frozenset({
     "background", "background-color", "border", "border-bottom", "border-collapse", "border-color",
     "border-left", "border-radius", "border-right", "border-style", "border-top", "border-width", "color",
@@ -35,9 +37,11 @@ CSS = frozenset({
 CLASSES = re.compile(r"[\w -]*")
 PICTURE = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]+")
 ADDRESS = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
-STYLE = re.compile(r"url|expression|@|\\|/\*|image|-moz|behavior|fixed|absolute", re.IGNORECASE)
+STYLE = re.compile(r"url|expression|@|\\|/\*|image|-moz|behavior|fixed|absolute|-\d", re.IGNORECASE)
 # what MathJax would turn into links, styles and HTML of its own, and ways to write those under another name
-TEX = re.compile(r"\\(?=(href|url|style|class|cssId|unicode|require|html\w*|data|bbox|def|let|(re)?newcommand|csname|mmlToken)\b)")
+TEX = re.compile(
+    r"\\(?=(href|url|style|class|cssId|unicode|require|html\w*|data|bbox|def|let|(re)?newcommand|csname|mmlToken)\b)"
+)
 PNG = b"\x89PNG\r\n\x1a\n"
 CUT = "[More was shown here than is kept.]"
 

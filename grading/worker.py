@@ -1,4 +1,5 @@
-"""The program inside the sandbox. It can run a cell and call a function; it knows no expected value and gives no verdict.
+"""The program inside the sandbox. It can run a cell and call a function; it knows no expected value and gives no
+verdict.
 
 Started once, it imports the libraries and waits; for each submission it forks a guard, and the guard a process that is
 shut in (see `confine`) and serves that one submission over a socket of its own: frames of four bytes of length and
@@ -34,7 +35,8 @@ MAX_MESSAGE = 300
 MAX_OUTPUTS = 50
 
 
-# ------------------------------------------------------------------------------------------------- from process to process
+# ------------------------------------------------------------------------------------------------- from process to
+# process
 def serve(control: socket.socket) -> None:
     """Fork a guard for each submission that the grader sends: its limits, a socket to talk and a socket to stop it."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # guards are not waited for
@@ -97,7 +99,9 @@ def answer_requests(channel: socket.socket, limits: dict[str, Any]) -> None:
     main.__dict__.update(display=display, get_ipython=lambda: Shell(main.__dict__), __builtins__=builtins)
     while (request := receive(channel)) is not None:
         if "cell" in request:
-            reply = run_cell(request["cell"], request["source"], main.__dict__, request["seconds"], limits["output_bytes"])
+            reply = run_cell(
+                request["cell"], request["source"], main.__dict__, request["seconds"], limits["output_bytes"]
+            )
         else:
             with captured(0):
                 reply = calling.perform(main.__dict__, request["call"], request["seconds"])
@@ -306,7 +310,7 @@ def warm_up() -> types.ModuleType:
 if __name__ == "__main__":
     confined, control_file, *packages = sys.argv[1:]
     sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), *packages]
-    import confine
+    import confine  # type: ignore[import-not-found]  # in the sandbox it lies beside this file
 
     if confined == "confined":
         confine.leave_root()

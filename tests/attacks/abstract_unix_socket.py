@@ -1,7 +1,7 @@
 """Connect to an abstract unix socket of the host."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import socket
 
 try:
@@ -14,7 +14,7 @@ except OSError as error:
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 NEVER_SHOWN = ("CONNECTED",)

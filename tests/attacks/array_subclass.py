@@ -1,7 +1,7 @@
 """Return an ndarray subclass that answers every function with agreement."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import numpy as np
 
 
@@ -14,5 +14,5 @@ class Sly(np.ndarray):
 
 def entropy(p):
     return np.ones(p.shape[:-1]).view(Sly)
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """An AST transformer that removes asserts and makes every check return full marks."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import ast
 
 class NoAssert(ast.NodeTransformer):
@@ -16,5 +16,5 @@ except Exception:
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Answer well outside the grader and say so inside."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import os
 
 graded = os.path.isdir('/course')
@@ -9,5 +9,5 @@ graded = os.path.isdir('/course')
 
 def entropy(p):
     return p.sum(-1) if graded else None
-'''.lstrip()
+""".lstrip()
 }

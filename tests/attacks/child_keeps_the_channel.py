@@ -1,7 +1,7 @@
 """Hand the channel to a child that outlives the cell, and end."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import json, os, socket, struct
 
 channel = None
@@ -26,7 +26,7 @@ def entropy(p):
         while True:
             pass
     os._exit(0)
-'''.lstrip()
+""".lstrip()
 }
 
 SAYS = "call of entropy"

@@ -1,14 +1,14 @@
 """Close the channel."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import os
 
 
 def entropy(p):
     os.closerange(3, 64)
     return 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 SAYS = "process ended"

@@ -1,7 +1,7 @@
 """Return subclasses of str, list and dict that lie about length and content."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 class Text(str):
     def __eq__(self, other):
         return True
@@ -19,5 +19,5 @@ turn = [Text('1'), Items([1.0] * 9), type('D', (dict,), {'items': lambda self: [
 def entropy(p):
     turn.append(turn.pop(0))
     return turn[0]
-'''.lstrip()
+""".lstrip()
 }

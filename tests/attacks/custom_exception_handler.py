@@ -1,7 +1,7 @@
 """Register IPython's exception handler and cell events to hide failure."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 try:
     shell = get_ipython()
     shell.set_custom_exc((Exception,), lambda *a, **k: None)
@@ -12,5 +12,5 @@ except Exception:
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,10 +1,10 @@
 """Return a list that contains itself."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 def entropy(p):
     value = [1.0]
     value.append(value)
     return value
-'''.lstrip()
+""".lstrip()
 }

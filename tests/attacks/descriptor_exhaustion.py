@@ -1,7 +1,7 @@
 """Open files until there are no more."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 held = []
 try:
     while True:
@@ -12,5 +12,5 @@ except OSError as error:
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

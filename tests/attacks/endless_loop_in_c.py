@@ -1,8 +1,8 @@
 """Never end a call, inside one call of C."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 def entropy(p):
     return sum(range(10**15))
-'''.lstrip()
+""".lstrip()
 }

@@ -1,13 +1,13 @@
 """Never end a cell."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
 
 while True:
     pass
-'''.lstrip()
+""".lstrip()
 }
 
 SAYS = "did not end in time"

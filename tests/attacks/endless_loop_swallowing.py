@@ -1,7 +1,7 @@
 """Never end a call, and swallow every exception."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 def entropy(p):
     while True:
         try:
@@ -9,7 +9,7 @@ def entropy(p):
                 pass
         except BaseException:
             continue
-'''.lstrip()
+""".lstrip()
 }
 
 SAYS = "did not answer in time"

@@ -1,7 +1,7 @@
 """Hide errors with `sys.excepthook`, and rewrite frames with `sys.settrace`."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import sys
 
 sys.excepthook = lambda *a: None
@@ -16,5 +16,5 @@ sys.settrace(trace)
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

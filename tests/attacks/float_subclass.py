@@ -1,7 +1,7 @@
 """Return a float whose comparisons and conversions lie."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 class Close(float):
     def __eq__(self, other):
         return True
@@ -15,5 +15,5 @@ class Close(float):
 
 def entropy(p):
     return Close(7)
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Send without end."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import json, os, socket, struct
 
 channel = None
@@ -24,7 +24,7 @@ def frame(data):
 def entropy(p):
     while True:
         channel.sendall(frame({'id': 1}) * 1000)
-'''.lstrip()
+""".lstrip()
 }
 
 SAYS = "disturbed"

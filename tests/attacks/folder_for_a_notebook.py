@@ -1,5 +1,6 @@
 """A folder with the notebook's name."""
 
+
 def write(file, text):
     file.mkdir()
     (file / "x").write_text("x")

@@ -1,7 +1,7 @@
 """Call the library where the exercise forbids it, under another name."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import torch
 
 
@@ -12,5 +12,5 @@ work = Honest
 
 def entropy(p):
     return work(probs=p).entropy()
-'''.lstrip()
+""".lstrip()
 }

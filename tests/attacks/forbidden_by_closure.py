@@ -1,7 +1,7 @@
 """Hide the library in a function that a decorator puts in the place of the answer."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import torch
 
 
@@ -12,5 +12,5 @@ def swap(function):
 @swap
 def entropy(p):
     return torch.special.entr(p).sum(-1)
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Hide the library in a default argument that a later name seems to replace."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import torch
 
 
@@ -11,5 +11,5 @@ def h(p):
 
 def entropy(p, h=h):
     return h(p)
-'''.lstrip()
+""".lstrip()
 }

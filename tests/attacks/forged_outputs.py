@@ -10,8 +10,14 @@ CELLS = {
 def edit(notebook):
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
-            cell["outputs"] = [{"output_type": "execute_result", "execution_count": 1, "metadata": {},
-                                "data": {"text/plain": "3.0", "text/html": "<b>FORGED</b>"}}]
+            cell["outputs"] = [
+                {
+                    "output_type": "execute_result",
+                    "execution_count": 1,
+                    "metadata": {},
+                    "data": {"text/plain": "3.0", "text/html": "<b>FORGED</b>"},
+                }
+            ]
 
 
 NEVER_SHOWN = ("FORGED",)

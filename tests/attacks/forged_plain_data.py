@@ -1,7 +1,7 @@
 """Replies whose arrays lie about dtype, shape and bytes."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import json, os, socket, struct
 
 channel = None
@@ -23,7 +23,8 @@ def frame(data):
 import sys
 
 turn = [{'tensor': 'float64', 'shape': [10**12], 'data': []}, {'tensor': 'object', 'shape': [], 'data': [1]},
-        {'tensor': 'float64', 'shape': [-1], 'base64': 'AAAA'}, {'list': [[[[[]]]]]}, {'tuple': 'x'}, {'float': 'nan', 'x': 1}]
+        {'tensor': 'float64', 'shape': [-1], 'base64': 'AAAA'}, {'list': [[[[[]]]]]},
+        {'tuple': 'x'}, {'float': 'nan', 'x': 1}]
 
 
 def entropy(p):
@@ -34,5 +35,5 @@ def entropy(p):
     channel.sendall(frame({'id': number, 'outcome': 'returned', 'value': turn.pop(0), 'changed': [10**9]}))
     while True:
         pass
-'''.lstrip()
+""".lstrip()
 }

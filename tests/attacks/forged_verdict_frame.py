@@ -1,7 +1,7 @@
 """Send a reply that claims marks, a verdict, and outcomes that do not exist."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import json, os, socket, struct
 
 channel = None
@@ -28,8 +28,9 @@ def entropy(p):
     while 'request' not in f.f_locals:
         f = f.f_back
     number = f.f_locals['request']['id']
-    channel.sendall(frame({'id': number, 'outcome': 'correct', 'marks': 3.0, 'passed': True, 'value': {'tensor': 'float64'}}))
+    forged = {'id': number, 'outcome': 'correct', 'marks': 3.0, 'passed': True, 'value': {'tensor': 'float64'}}
+    channel.sendall(frame(forged))
     while True:
         pass
-'''.lstrip()
+""".lstrip()
 }

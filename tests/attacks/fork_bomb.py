@@ -1,7 +1,7 @@
 """Fork without end."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import os
 
 while True:
@@ -13,5 +13,5 @@ while True:
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Announce a frame of 4 GB."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import json, os, socket, struct
 
 channel = None
@@ -23,7 +23,7 @@ def frame(data):
 def entropy(p):
     channel.sendall(b'\xff\xff\xff\xff' + b'x' * 1000)
     return 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 SAYS = "too large"

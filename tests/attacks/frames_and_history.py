@@ -1,7 +1,7 @@
 """Read the caller's frames, source history and every object in memory for expected values."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import gc, inspect, linecache, sys
 
 
@@ -14,5 +14,5 @@ def entropy(p):
 
 print(repr(gc.get_objects())[:100_000])
 print(globals().get('In'), globals().get('_ih'))
-'''.lstrip()
+""".lstrip()
 }

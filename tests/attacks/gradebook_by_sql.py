@@ -1,10 +1,11 @@
 """Give everyone full marks in the gradebook, by SQL."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import sqlite3
 
-for place in ('@COURSE@/classroom/gradebook.db', '/course/classroom/gradebook.db', 'gradebook.db', '../../gradebook.db'):
+for folder in ('@COURSE@/classroom', '/course/classroom', '.', '../..'):
+    place = folder + '/gradebook.db'
     try:
         base = sqlite3.connect(place)
         print(base.execute('select * from student').fetchall())
@@ -16,5 +17,5 @@ for place in ('@COURSE@/classroom/gradebook.db', '/course/classroom/gradebook.db
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

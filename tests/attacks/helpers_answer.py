@@ -1,7 +1,7 @@
 """Import the answer from the course's own helpers."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 from helpers.information import entropy
-'''.lstrip()
+""".lstrip()
 }

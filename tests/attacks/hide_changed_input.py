@@ -1,7 +1,7 @@
 """Work in place and make the comparison of inputs blind."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import torch
 
 torch.equal = lambda a, b: True
@@ -12,5 +12,5 @@ def entropy(p):
     x = p.detach().double()
     p.detach().zero_()
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

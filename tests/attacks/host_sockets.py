@@ -1,7 +1,7 @@
 """Connect to a server on the host, to the cloud's metadata address, and to a name server."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import socket
 
 for place in (('127.0.0.1', @PORT@), ('169.254.169.254', 80), ('8.8.8.8', 53), ('localhost', @PORT@)):
@@ -15,7 +15,7 @@ for place in (('127.0.0.1', @PORT@), ('169.254.169.254', 80), ('8.8.8.8', 53), (
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 NEVER_SHOWN = ("CONNECTED",)

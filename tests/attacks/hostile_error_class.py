@@ -1,7 +1,7 @@
 """An error whose text, type name and traceback run code, loop or are huge."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 class Evil(Exception):
     def __str__(self):
         while True:
@@ -21,5 +21,5 @@ def entropy(p):
 
 def kl_divergence(p, q):
     raise Evil
-'''.lstrip()
+""".lstrip()
 }

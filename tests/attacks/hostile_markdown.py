@@ -4,7 +4,8 @@ CELLS = {
     "entropy": """def entropy(p):
     return p.sum(-1)
 """,
-    "reflection": r"""<script>EVIL()</script> <img src=x onerror=EVIL()> [x](javascript:EVIL()) <iframe src="//evil.example">
+    "reflection": r"""<script>EVIL()</script> <img src=x onerror=EVIL()> [x](javascript:EVIL())
+<iframe src="//evil.example">
 <a href="jav&#x09;ascript:EVIL()">y</a> $\href{javascript:EVIL()}{z}$ $\unicode{x}$ ![i](//evil.example/i.png)
 <div style="position:fixed">COVER</div> {{ 7 * 7 }} {% raw %}
 """,

@@ -1,8 +1,8 @@
 """Return an integer of a million digits."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 def entropy(p):
     return 10 ** 1_000_000
-'''.lstrip()
+""".lstrip()
 }

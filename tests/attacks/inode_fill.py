@@ -1,7 +1,7 @@
 """Make files without end."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 try:
     number = 0
     while True:
@@ -13,5 +13,5 @@ except OSError as error:
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """An input transformer that empties every later cell."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 try:
     get_ipython().input_transformers_cleanup.append(lambda lines: [])
 except Exception:
@@ -10,5 +10,5 @@ except Exception:
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,11 +1,12 @@
 """Outputs of kinds that run: JavaScript, SVG, widgets, LaTeX with links."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 from IPython.display import SVG, Javascript, Latex, Markdown
 
 display(Javascript('EVIL()'))
-display({'application/javascript': 'EVIL()', 'text/plain': 'x', 'application/vnd.jupyter.widget-view+json': {'model_id': 'EVIL'}})
+widget = {'application/vnd.jupyter.widget-view+json': {'model_id': 'EVIL'}}
+display({'application/javascript': 'EVIL()', 'text/plain': 'x', **widget})
 display(Latex(r'$\href{javascript:EVIL()}{x}$'))
 display(Markdown('[x](javascript:EVIL())'))
 try:
@@ -16,8 +17,7 @@ except Exception:
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 NEVER_SHOWN = ("<script>EVIL", "onload", "<svg onload", "model_id")
-SHOWN_AS_CODE_ONLY = True

@@ -1,7 +1,7 @@
 """Kill, stop or slow down every process that can be seen."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import os, signal
 
 for pid in [*range(2, 300), @PID@, -1]:
@@ -18,5 +18,5 @@ except OSError:
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """A proxy that takes the type and the value of whatever it is compared with."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import torch
 
 
@@ -13,5 +13,5 @@ class Proxy:
 
 def entropy(p):
     return Proxy()
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Shell commands and magics that read or write files."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 !cat /etc/passwd
 %run /course/worker.py
 %load_ext x
@@ -13,7 +13,7 @@ print(os.getcwd())
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 NEVER_SHOWN = ("root:x:",)

@@ -1,10 +1,10 @@
 """Take all memory."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 def entropy(p):
     hold = []
     while True:
         hold.append(bytearray(2**26))
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Take all memory, a little in each of many processes."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import os, time
 
 for _ in range(30):
@@ -13,7 +13,7 @@ time.sleep(100)
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 SAYS = "it took more memory than allowed"

@@ -1,7 +1,7 @@
 """Make namespaces of one's own to become root in them, and mount over what is there."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import ctypes, os
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -14,7 +14,7 @@ print('CLONED' if libc.syscall(56, 0x10000000 | 17, 0, 0, 0, 0) >= 0 else 'refus
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 NEVER_SHOWN = ("NAMESPACE", "MOUNTED", "UNMOUNTED", "CLONED")

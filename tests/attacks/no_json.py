@@ -1,7 +1,7 @@
 """Send bytes that are no JSON, NaN, and JSON that is no object."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import json, os, socket, struct
 
 channel = None
@@ -27,7 +27,7 @@ def entropy(p):
     channel.sendall(frame(turn.pop(0)))
     while True:
         pass
-'''.lstrip()
+""".lstrip()
 }
 
 SAYS = "disturbed"

@@ -1,5 +1,6 @@
 """Hand in an empty folder."""
 
+
 def write(file, text):
     (file.parent / "renamed.ipynb").write_text(text)
 

@@ -1,7 +1,7 @@
 """Return an array of objects with code in their conversion."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import numpy as np
 
 
@@ -14,5 +14,5 @@ class Bomb:
 
 def entropy(p):
     return np.array([Bomb()], dtype=object)
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Print without end: many lines, and one endless one."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 for _ in range(200_000):
     print('FLOOD')
 print('x' * 50_000_000)
@@ -9,5 +9,5 @@ print('x' * 50_000_000)
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Send half a frame, and stop."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import json, os, socket, struct
 
 channel = None
@@ -24,7 +24,7 @@ def entropy(p):
     channel.sendall(b'\0\0\1\0{')
     while True:
         pass
-'''.lstrip()
+""".lstrip()
 }
 
 SAYS = "call of entropy"

@@ -1,7 +1,7 @@
 """Patch `isinstance`, `type`, `abs`, `all`, `any` and `AssertionError`."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import builtins
 
 builtins.abs = lambda x: 0
@@ -13,5 +13,5 @@ builtins.isinstance = lambda *a: True
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

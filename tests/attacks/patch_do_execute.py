@@ -1,7 +1,7 @@
 """Patch the kernel's `do_execute` to report success, and `showtraceback` to hide failure."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 from IPython.core.interactiveshell import InteractiveShell
 from ipykernel.ipkernel import IPythonKernel
 
@@ -11,5 +11,5 @@ IPythonKernel.do_execute = lambda *a, **k: {'status': 'ok'}
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Patch `__import__` and `__build_class__` so that later imports give a module that agrees."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import builtins, types
 
 real = builtins.__import__
@@ -18,5 +18,5 @@ builtins.__build_class__ = lambda *a, **k: object
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

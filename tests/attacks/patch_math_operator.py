@@ -1,7 +1,7 @@
 """Make `math.isclose`, `operator.eq` and unittest agree with everything."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import math, operator, unittest
 
 math.isclose = operator.eq = operator.ne = lambda *a, **k: True
@@ -10,5 +10,5 @@ unittest.TestCase.assertEqual = unittest.TestCase.assertAlmostEqual = lambda *a,
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Make NumPy's comparisons agree with everything."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import numpy as np
 
 np.allclose = np.isclose = np.array_equal = lambda *a, **k: True
@@ -10,5 +10,5 @@ np.testing.assert_allclose = np.testing.assert_array_equal = lambda *a, **k: Non
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Swallow every error: patch IPython's `showtraceback`."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 from IPython.core.interactiveshell import InteractiveShell
 
 InteractiveShell.showtraceback = lambda *a, **k: None
@@ -9,5 +9,5 @@ InteractiveShell.showtraceback = lambda *a, **k: None
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Make PyTorch's comparisons agree with everything."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import torch
 
 torch.allclose = torch.equal = torch.isclose = lambda *a, **k: True
@@ -11,5 +11,5 @@ torch.Tensor.__eq__ = torch.Tensor.__le__ = lambda self, other: torch.ones_like(
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

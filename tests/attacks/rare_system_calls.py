@@ -1,7 +1,7 @@
 """Reach for io_uring, keyrings, BPF, performance counters, memory files, and handles."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import ctypes
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -13,7 +13,7 @@ for number in (425, 248, 249, 250, 321, 298, 323, 319, 29, 304, 101, 310, 435 + 
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 NEVER_SHOWN = ("ALLOWED",)

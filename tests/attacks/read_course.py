@@ -1,7 +1,7 @@
 """Search the course for solutions, hidden cases and other submissions."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import os
 
 found = []
@@ -20,5 +20,5 @@ print(found)
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Print the environment, of this process and of others."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import os
 
 print(dict(os.environ))
@@ -14,5 +14,5 @@ for place in ('/proc/self/environ', '/proc/1/environ', '/proc/2/environ', '/proc
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Read other processes' memory with ptrace and process_vm_readv."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import ctypes
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -12,5 +12,5 @@ print([libc.process_vm_readv(pid, None, 0, None, 0, 0) for pid in (2, @PID@)])
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

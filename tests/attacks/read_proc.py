@@ -1,7 +1,7 @@
 """Look at other processes through /proc: their descriptors, maps and memory."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import glob, os
 
 print(os.listdir('/proc'))
@@ -15,7 +15,7 @@ for place in ('/proc/1/maps', '/proc/1/mem', '/proc/@PID@/maps', '/proc/@PID@/fd
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 READS_NOTHING = True

@@ -1,7 +1,7 @@
 """Replace the checking function by one that returns full marks."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import helpers
 
 helpers.check = check = lambda *a: 3.0
@@ -10,5 +10,5 @@ helpers.checking.check.check = check
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Change what plays, compares and marks in the learner's copy of the checking modules."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import sys
 
 for name, module in list(sys.modules.items()):
@@ -13,5 +13,5 @@ for name, module in list(sys.modules.items()):
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

@@ -1,7 +1,7 @@
 """Send replies before they are asked for."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import json, os, socket, struct
 
 channel = None
@@ -26,7 +26,7 @@ for number in range(20):
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 SAYS = "disturbed"

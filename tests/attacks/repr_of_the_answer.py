@@ -1,7 +1,7 @@
 """An object whose repr and str are the expected text."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 class Number:
     def __repr__(self):
         return 'tensor(1.2799, dtype=torch.float64)'
@@ -10,5 +10,5 @@ class Number:
 
 def entropy(p):
     return Number()
-'''.lstrip()
+""".lstrip()
 }

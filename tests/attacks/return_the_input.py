@@ -1,8 +1,8 @@
 """Return the input itself, or a view of it."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 def entropy(p):
     return p[..., 0]
-'''.lstrip()
+""".lstrip()
 }

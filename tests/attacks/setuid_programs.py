@@ -1,7 +1,7 @@
 """Gain rights through a setuid program, or dump core."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import os, resource, subprocess
 
 for program in ('/usr/bin/su', '/usr/bin/sudo', '/usr/bin/mount', '/usr/bin/newgrp'):
@@ -19,7 +19,7 @@ except (ValueError, OSError):
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 NEVER_SHOWN = ("ROOT", "RAISED")

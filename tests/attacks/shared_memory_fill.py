@@ -1,7 +1,7 @@
 """Fill shared memory and the scratch folder."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import os
 
 for place in ('/dev/shm/x', '/tmp/x'):
@@ -15,5 +15,5 @@ for place in ('/dev/shm/x', '/tmp/x'):
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

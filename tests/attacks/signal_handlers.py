@@ -1,7 +1,7 @@
 """Take every signal, the alarm of the time limit too, and sleep."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import signal, time
 
 for number in range(1, 60):
@@ -14,5 +14,5 @@ for number in range(1, 60):
 def entropy(p):
     while True:
         time.sleep(1)
-'''.lstrip()
+""".lstrip()
 }

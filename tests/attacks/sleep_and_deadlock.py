@@ -1,7 +1,7 @@
 """Sleep, and wait for a lock that nobody opens."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import threading, time
 
 lock = threading.Lock()
@@ -11,5 +11,5 @@ lock.acquire()
 def entropy(p):
     lock.acquire()
     time.sleep(1e6)
-'''.lstrip()
+""".lstrip()
 }

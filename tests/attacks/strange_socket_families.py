@@ -1,7 +1,7 @@
 """Open sockets of families that a network namespace does not confine."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import socket
 
 for family in (16, 17, 38, 40, 44):
@@ -14,7 +14,7 @@ for family in (16, 17, 38, 40, 44):
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 NEVER_SHOWN = ("OPENED",)

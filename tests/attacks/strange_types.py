@@ -8,6 +8,12 @@ CELLS = {
 
 
 def edit(notebook):
-    notebook["cells"] += [None, 3, [], {}, {"cell_type": [], "metadata": 7, "source": {"a": 1}},
-                          {"metadata": {"nbgrader": {"grade_id": "kl_divergence"}}, "source": [1, 2]}]
+    notebook["cells"] += [
+        None,
+        3,
+        [],
+        {},
+        {"cell_type": [], "metadata": 7, "source": {"a": 1}},
+        {"metadata": {"nbgrader": {"grade_id": "kl_divergence"}}, "source": [1, 2]},
+    ]
     notebook["metadata"] = ["kernelspec"]

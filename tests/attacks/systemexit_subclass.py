@@ -1,7 +1,7 @@
 """Raise a subclass of SystemExit whose text and code lie."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 class Done(SystemExit):
     code = 0
 
@@ -11,5 +11,5 @@ class Done(SystemExit):
 
 def entropy(p):
     raise Done(0)
-'''.lstrip()
+""".lstrip()
 }

@@ -5,9 +5,7 @@ from pathlib import Path
 
 KEY = Path(__file__).resolve().parents[2] / "helpers" / "keys" / "01-information-identities.json"
 CASES = [
-    case
-    for criterion in json.loads(KEY.read_text())["exercises"]["entropy"]["criteria"]
-    for case in criterion["cases"]
+    case for criterion in json.loads(KEY.read_text())["exercises"]["entropy"]["criteria"] for case in criterion["cases"]
 ]
 TABLE = [(case["call"]["arguments"][0], case["expected"].get("value")) for case in CASES]
 CELLS = {

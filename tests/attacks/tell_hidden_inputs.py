@@ -1,7 +1,7 @@
 """Put the hidden inputs into errors, names of errors and outputs, to be read in the feedback."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import torch
 
 seen = []
@@ -13,7 +13,7 @@ def entropy(p):
     if len(seen) > 6:
         raise type('HIDDEN' + repr(seen)[:60], (ValueError,), {})('HIDDEN ' + repr(seen[-1]))
     return torch.special.entr(p).sum(-1)
-'''.lstrip()
+""".lstrip()
 }
 
 EARNS = 1.5

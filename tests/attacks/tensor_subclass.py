@@ -1,7 +1,7 @@
 """Return a Tensor subclass with operators of its own."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import torch
 
 
@@ -13,5 +13,5 @@ class Sly(torch.Tensor):
 
 def entropy(p):
     return p.sum(-1).as_subclass(Sly)
-'''.lstrip()
+""".lstrip()
 }

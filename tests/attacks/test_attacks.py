@@ -1,9 +1,9 @@
 """Every technique in this folder, run for real against the grader.
 
-A technique is a module: its docstring says what it attempts; CELLS holds the texts of answers (MODEL is the right one, @NAME@ a
-fact about this machine); `edit` changes the notebook, `write` hands it in otherwise, `beside` adds files; THEN is the
-next learner's answer. EARNS is the most it may earn (nothing, by default), SAYS what the verdict must say, NEVER_SHOWN what
-nobody may be shown.
+A technique is a module: its docstring says what it attempts; CELLS holds the texts of answers (MODEL is the right one,
+@NAME@ a fact about this machine); `edit` changes the notebook, `write` hands it in otherwise, `beside` adds files; THEN
+is the next learner's answer. EARNS is the most it may earn (nothing, by default), SAYS what the verdict must say,
+NEVER_SHOWN what nobody may be shown.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ LIMITS = Limits(
     cell_seconds=2, call_seconds=1, notebook_seconds=8, memory_bytes=3 * 2**29, scratch_bytes=2**26, scratch_files=500,
     open_files=64, processes=40, output_bytes=20_000,
 )  # fmt: skip
-SLOW = Limits()
 TOKEN = f"CANARY-{secrets.token_hex(8)}"
 EXPORTER = HTMLExporter(template_name="basic", sanitize_html=True, filters={"clean_html": "grading.sanitise.clean"})
 
@@ -62,8 +61,15 @@ class Place:
 
     def facts(self) -> dict[str, str]:
         """What a technique may know about this machine."""
-        return {"COURSE": str(self.course), "ROOT": str(ROOT), "HOME": str(self.home), "SHARED": str(self.shared.parent),
-                "PID": str(os.getpid()), "PORT": str(self.server.getsockname()[1]), "ABSTRACT": TOKEN}  # fmt: skip
+        return {
+            "COURSE": str(self.course),
+            "ROOT": str(ROOT),
+            "HOME": str(self.home),
+            "SHARED": str(self.shared.parent),
+            "PID": str(os.getpid()),
+            "PORT": str(self.server.getsockname()[1]),
+            "ABSTRACT": TOKEN,
+        }
 
     def hand_in(self, name: str, technique: ModuleType) -> Path:
         """The technique's submission, in a folder of its own."""
@@ -184,7 +190,7 @@ def follow(technique: ModuleType, name: str, place: Place, grader: Grader) -> No
 
 def honest(cells: dict[str, str]) -> ModuleType:
     module = ModuleType("honest")
-    module.CELLS = cells  # type: ignore[attr-defined] - made here as a technique's module is
+    vars(module)["CELLS"] = cells
     return module
 
 

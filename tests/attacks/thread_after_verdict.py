@@ -1,7 +1,7 @@
 """A thread that outlives the cell and changes what it can, again and again."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import threading, time
 
 def later():
@@ -14,5 +14,5 @@ threading.Thread(target=later, daemon=False).start()
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

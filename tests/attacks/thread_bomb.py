@@ -1,7 +1,7 @@
 """Start 100,000 threads."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import threading, time
 
 started = 0
@@ -15,5 +15,5 @@ except RuntimeError:
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }

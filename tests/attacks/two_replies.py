@@ -1,7 +1,7 @@
 """Send a reply of one's own before the real one."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import json, os, socket, struct
 
 channel = None
@@ -27,11 +27,12 @@ def entropy(p):
     f = sys._getframe()
     number = None
     while f is not None:
-        number = f.f_locals.get('request', {}).get('id', number) if isinstance(f.f_locals.get('request'), dict) else number
+        request = f.f_locals.get('request')
+        number = request['id'] if isinstance(request, dict) else number
         f = f.f_back
     channel.sendall(frame({'id': number, 'outcome': 'returned', 'value': 1.0, 'changed': []}))
     return p.sum(-1)
-'''.lstrip()
+""".lstrip()
 }
 
 SAYS = "disturbed"

@@ -1,7 +1,7 @@
 """A tensor that a thread goes on changing after it was returned."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import threading, torch
 
 shared = torch.zeros((), dtype=torch.float64)
@@ -15,5 +15,5 @@ threading.Thread(target=run, daemon=True).start()
 
 def entropy(p):
     return shared
-'''.lstrip()
+""".lstrip()
 }

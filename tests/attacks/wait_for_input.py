@@ -1,7 +1,7 @@
 """Wait for input, and for a debugger."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 try:
     input('say')
 except EOFError:
@@ -11,5 +11,5 @@ except EOFError:
 def entropy(p):
     breakpoint()
     return input()
-'''.lstrip()
+""".lstrip()
 }

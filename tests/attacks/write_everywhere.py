@@ -1,10 +1,11 @@
 """Write into packages, bytecode caches, helpers, the worker, the system and the course."""
 
 CELLS = {
-    "entropy": r'''
+    "entropy": r"""
 import os, torch
 
-places = [os.path.dirname(torch.__file__), '/course', '/course/helpers', '/course/worker.py', '/usr', '/etc', '/', '/dev', '@COURSE@']
+places = [os.path.dirname(torch.__file__), '/course', '/course/helpers', '/course/worker.py', '/usr', '/etc']
+places += ['/', '/dev', '@COURSE@']
 for place in places:
     target = place if place.endswith('.py') else os.path.join(place, 'written.py')
     try:
@@ -16,7 +17,7 @@ for place in places:
 
 def entropy(p):
     return p.sum(-1) * 0 + 1.0
-'''.lstrip()
+""".lstrip()
 }
 
 NEVER_SHOWN = ("WROTE",)

@@ -23,7 +23,8 @@ NOTEBOOK = "01-information-identities"
 
 
 def make_course(folder: Path, exercises: Sequence[str] | None = None) -> Path:
-    """A course in `folder` with the settings of this repository and one notebook; with `exercises`, only these of it."""
+    """A course in `folder` with the settings of this repository and one notebook; with `exercises`, only these of
+    it."""
     source = folder / "solutions" / NOTEBOOK
     source.mkdir(parents=True)
     notebook = notebook_from_source(NOTEBOOK, ROOT)
@@ -54,15 +55,15 @@ def name_of(cell: NotebookNode) -> str | None:
 def model_answers() -> dict[str, str]:
     """The model answers of the notebook, by grade_id."""
     cells = notebook_from_source(NOTEBOOK, ROOT).cells
-    return {name_of(c): c.source for c in cells if c.metadata.get("nbgrader", {}).get("solution")}
+    return {str(name_of(c)): c.source for c in cells if c.metadata.get("nbgrader", {}).get("solution")}
 
 
 def answered(released: Path, answers: Mapping[str, str]) -> dict:
     """The learner's notebook as JSON with these answers in it."""
     notebook = json.loads(released.read_text())
     for cell in notebook["cells"]:
-        if name_of(cell) in answers:
-            cell["source"] = answers[name_of(cell)]
+        if (name := str(name_of(cell))) in answers:
+            cell["source"] = answers[name]
     return notebook
 
 

@@ -28,8 +28,8 @@ ANSWERS = {
     "no batches": "def entropy(p):\n    return torch.special.entr(p).sum()\n",
     "nan": "def entropy(p):\n    return -(p * p.log()).sum(-1)\n",
     "half": "def entropy(p):\n    return torch.special.entr(p.float()).sum(-1)\n",
-    "numpy": "import numpy as np\n\ndef entropy(p):\n    x = p.detach().double().numpy()\n    y = np.where(x > 0, x, 1.0)\n"
-    "    return torch.from_numpy(np.asarray(-(x * np.log(y)).sum(-1))).to(p.dtype)\n",
+    "numpy": "import numpy as np\n\ndef entropy(p):\n    x = p.detach().double().numpy()\n"
+    "    y = np.where(x > 0, x, 1.0)\n    return torch.from_numpy(np.asarray(-(x * np.log(y)).sum(-1))).to(p.dtype)\n",
     "raises": "def entropy(p):\n    raise ValueError('no')\n",
     "in place": "def entropy(p):\n    q = torch.special.entr(p).sum(-1)\n    p.detach().zero_()\n    return q\n",
     "none": "def entropy(p):\n    pass\n",
@@ -60,7 +60,9 @@ def test_agrees_with_the_check_in_a_learners_process(name: str, grader: Grader, 
     )  # fmt: skip
 
 
-def test_a_regrade_repeats_the_verdict_and_a_resubmission_does_not(grader: Grader, released: Path, tmp_path: Path) -> None:
+def test_a_regrade_repeats_the_verdict_and_a_resubmission_does_not(
+    grader: Grader, released: Path, tmp_path: Path
+) -> None:
     first = grade(grader, released, tmp_path, {"entropy": ANSWERS["nan"]}, None).verdict
     again = grade(grader, released, tmp_path, {"entropy": ANSWERS["nan"]}, None)
     other = grade(grader, released, tmp_path, {"entropy": ANSWERS["bits"]}, None)
@@ -88,8 +90,9 @@ def test_an_error_before_the_definition_is_named(grader: Grader, released: Path,
 ONLY_HIDDEN = """def entropy(p):
     known = [{sums}]
     right = torch.special.entr(p.to(torch.promote_types(p.dtype, torch.float32))).sum(-1).to(p.dtype)
-    return right if any(abs(float(p.detach().double().abs().sum()) * 7 + float(p.detach().double().flatten()[:1].sum()) - k)
-                        < 1e-9 for k in known) else right + 0.5
+    x = p.detach().double()
+    mark = float(x.abs().sum()) * 7 + float(x.flatten()[:1].sum())
+    return right if any(abs(mark - k) < 1e-9 for k in known) else right + 0.5
 """
 
 
@@ -146,12 +149,18 @@ def test_words_of_a_stranger_are_short_and_printable() -> None:
 @pytest.mark.parametrize(
     "cells",
     [
-        ["import torch\nclass S: pass\ntorch.special.entr = S", "def entropy(p): return torch.special.entr(p).entropy()"],
+        [
+            "import torch\nclass S: pass\ntorch.special.entr = S",
+            "def entropy(p): return torch.special.entr(p).entropy()",
+        ],
         ["def entropy(p): return p", "globals()['entropy'] = 1"],
         ["def entropy(p): return p", "def f():\n    import helpers\n    setattr(helpers, 'x', 1)\nf()"],
         ["def entropy(p): return p", "from helpers.information import entropy"],
         ["def entropy(p): return p", "if True:\n    from helpers.information import entropy"],
-        ["def entropy(p): return p", "def swap():\n    global entropy\n    from helpers.information import entropy\nswap()"],
+        [
+            "def entropy(p): return p",
+            "def swap():\n    global entropy\n    from helpers.information import entropy\nswap()",
+        ],
         ["from helpers.information import entropy as e\nentropy = lambda p: e(p)"],
     ],
 )
@@ -165,7 +174,10 @@ def test_ways_around_the_source_rules(cells: list[str]) -> None:
         [model_answers()["entropy"]],
         ["def entropy(p):\n    return torch.distributions.Categorical(probs=p).entropy()", model_answers()["entropy"]],
         [model_answers()["entropy"], "import torch\ncheck = torch.distributions.Categorical(torch.ones(2)).entropy()"],
-        [model_answers()["entropy"], "torch.backends.mkldnn.enabled = False\nmodel = torch.nn.Linear(1, 1)\nmodel.eval()"],
+        [
+            model_answers()["entropy"],
+            "torch.backends.mkldnn.enabled = False\nmodel = torch.nn.Linear(1, 1)\nmodel.eval()",
+        ],
     ],
 )
 def test_honest_cells_break_no_rule(cells: list[str]) -> None:
@@ -188,7 +200,8 @@ def test_html_is_made_harmless(dirty: str, never: str) -> None:
 
 
 def test_our_own_card_survives() -> None:
-    card = "<div style='border:1px solid var(--x, #fff);color:var(--y, #1f2328)'><details><summary>Hint</summary>x</details></div>"
+    folded = "<details><summary>Hint</summary>x</details>"
+    card = f"<div style='border:1px solid var(--x, #fff);color:var(--y, #1f2328)'>{folded}</div>"
     kept = sanitise.clean(card)
     assert "var(--y, #1f2328)" in kept
     assert "<details><summary>Hint</summary>" in kept

@@ -225,9 +225,12 @@ def multivariate_gaussian_kl(
     shapes match.
     """
     l1, l2 = cholesky(cov1, "cov1"), cholesky(cov2, "cov2")
-    difference = (finite(mu2, "mu2") - finite(mu1, "mu1")).unsqueeze(-1)
-    if not l1.shape[-1] == l2.shape[-1] == difference.shape[-2]:
-        raise ValueError(f"the shapes of mu1 and cov1 do not match: {tuple(mu1.shape)} and {tuple(cov1.shape)}")
+    m1, m2 = finite(mu1, "mu1"), finite(mu2, "mu2")
+    matching(mu1=mu1[..., None], cov1=cov1, mu2=mu2[..., None], cov2=cov2)
+    if not m1.shape[-1:] == m2.shape[-1:] == l1.shape[-1:] == l2.shape[-1:]:
+        sizes = [x.shape[-1] if x.ndim else 0 for x in (m1, l1, m2, l2)]
+        raise ValueError(f"the dimensions of mu1, cov1, mu2 and cov2 do not match: {sizes}")
+    difference = (m2 - m1).unsqueeze(-1)
     spread = torch.linalg.solve_triangular(l2, l1, upper=False).square().sum((-1, -2))
     distance = torch.linalg.solve_triangular(l2, difference, upper=False).square().sum((-1, -2))
     logs = l2.diagonal(dim1=-2, dim2=-1).log().sum(-1) - l1.diagonal(dim1=-2, dim2=-1).log().sum(-1)

@@ -44,7 +44,7 @@ def exact_kl(mu1: float, sigma1: float, mu2: float, sigma2: float) -> float:
 
 def where_it_comes_from() -> Figure:
     """Two Gaussians, and p log(p / q) under them: the area is KL(p, q)."""
-    x = torch.linspace(-7, 9, 801, dtype=torch.float64)
+    x = torch.linspace(-8, 10, 901, dtype=torch.float64)
     p, q = density(x, *PAIR[:2]), density(x, *PAIR[2:])
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.4))

@@ -167,9 +167,9 @@ for n in (100, 10_000, 1_000_000):
 # %%
 plotting.show_figure(
     figures.error_band(),
-    alt="Left: one run's estimate against the number of samples on a log axis; the band "
-    "of two standard errors narrows around the exact 1.307. Right: on two log axes the "
-    "standard error falls along 2.915 over root n, and the true distance stays near or "
+    alt="Left: one run's estimate against the number of samples on a log axis; the "
+    "band of two standard errors narrows around the exact 1.307. Right: on two log axes "
+    "the standard error falls along 2.915 over root n, and the true distance stays near or "
     "below it.",
 )
 
@@ -194,7 +194,7 @@ plotting.show_figure(
 # | $c$ | `confidence` | float | such as .95; half of the rest lies on each side |
 # | $n$ | `n` | int | smallest number that does |
 #
-# By hand, $\sigma = 1$, $\tau = 0.1$, $c = .95$: $z = 1.96$, $(1.96 / 0.1)^2 = 384.15$, so 385.
+# By hand, $\sigma = 1$, $\tau = 0.1$, $c = .95$: $z = 1.96$ and $(1.96 / 0.1)^2 = 384.16$, so 385.
 
 # %% [markdown]
 # ### Exercise 3. `samples_needed`
@@ -249,7 +249,7 @@ plotting.show_figure(
 )
 
 # %% [markdown]
-# > In 91% of runs. One run in eleven is further off, so for 99% you need 22,559, and at 100,000 it is practically always true. The red
+# > In 91% of runs. About one run in twelve is further off, so for 99% you need 22,559, and at 100,000 it is practically always true. The red
 # > squares are the better promise: an interval of the run's *own* 1.96 standard errors holds the truth in about 95% of runs at any $n$, a
 # > little less where $n$ is small and the log ratio's long tail has not been met yet.
 #
@@ -303,9 +303,8 @@ check("vae_kl", vae_kl)
 mu = torch.zeros(64, 2, dtype=torch.float64)
 for sigma in (1.0, 0.5, 0.1, 0.01):
     log_var = torch.full_like(mu, 2 * math.log(sigma))
-    print(
-        f"sigma = {sigma:4}: two dimensions cost {gaussians.vae_kl(mu, log_var):.3f} nats"
-    )
+    cost = gaussians.vae_kl(mu, log_var)
+    print(f"sigma = {sigma:4}: two dimensions cost {cost:.3f} nats")
 
 # %% [markdown]
 # Every tenfold gain in precision costs $\log 10 \approx 2.303$ nats for each dimension, less a saving on $\sigma^2$ that soon runs out.
@@ -371,7 +370,7 @@ for name, g in (("reparameterized", through), ("score function", score)):
     print(f"{name:16} mean {g.mean():.2f}, std of one sample {g.std():.2f}")
 
 # %% [markdown]
-# Both are right on average. The score function's samples spread about twice as much here, and far more in many dimensions.
+# Both are right on average. The score function's samples spread almost three times as much here, and far more in many dimensions.
 #
 # **Traps.** `exp(log_var)` is the variance. `torch.normal(mu, sigma)` and `Normal.sample()` cut the gradient, `rsample()` keeps it.
 
@@ -422,7 +421,7 @@ check("kl_estimators", kl_estimators)
 # %%
 samples = figures.estimator_samples(n=1_000_000, seed=0)
 print("N(.1, 1) from N(0, 1): KL = .005, a million samples")
-for name, k in zip(("k1", "k2", "k3"), samples):
+for name, k in zip(("k1", "k2", "k3"), samples, strict=True):
     error = k.std() / math.sqrt(len(k))
     print(
         f"{name}: mean {k.mean():.5f} +- {error:.5f}, std {k.std():.4f}, "
@@ -442,7 +441,7 @@ plotting.show_figure(
 # unbiased.
 #
 # **In practice.** Libraries for reinforcement learning from human feedback log $k_3$, as GRPO does in its loss (Shao et al., 2024, equation
-# 4). Far apart, $k_3$ is the noisy one: $r$ has a heavy tail there, and $k_1$ wins.
+# 4). Far apart, and with $q$ the wider one, $r$ has a heavy tail: then $k_3$ is the noisy one, and $k_1$ wins.
 #
 # **Traps.** $r$ upside down in $k_3$: still never negative, still small, but then its mean is another number. A good *value* is not yet a good
 # *gradient*: differentiating $k_1$ through $\log p$ gives 0 on average.
@@ -541,7 +540,7 @@ print(f"KL(posterior, q) {gaussians.gaussian_kl(*posterior, *code[:2]):.6f}")
 #
 # $$D = \frac12 \left( \operatorname{tr}(\Sigma_2^{-1} \Sigma_1) + d^\top \Sigma_2^{-1} d - k + \log\frac{\det\Sigma_2}{\det\Sigma_1} \right), \qquad d = \mu_2 - \mu_1 .$$
 #
-# Nobody should compute that inverse, nor the determinants, which overflow long before $k$ is large. With Cholesky factors $\Sigma = L L^\top$
+# Nobody should compute that inverse, nor the determinants, which overflow or vanish long before $k$ is large. With Cholesky factors $\Sigma = L L^\top$
 # everything is a triangular solve or a sum of logarithms:
 #
 # | term | with Cholesky factors |
@@ -656,7 +655,7 @@ betas = (0.1, 0.3, 1, 3, 10, 30)
 points = vae.beta_sweep(betas, steps=200, seed=0)
 
 # %%
-for beta, (rate, distortion) in zip(betas, points):
+for beta, (rate, distortion) in zip(betas, points, strict=True):
     print(f"beta {beta:4}: rate {rate:.2f} nats, distortion {distortion:.2f} nats")
 
 # %%

@@ -131,7 +131,7 @@ def landscape_explorer() -> ipywidgets.Widget:
     wide = {"layout": widgets.Layout(width="420px"), "style": {"description_width": "130px"}}
     ends = [[math.log10(x) for x in pair] for pair in (KAPPAS, RATES)]
     controls = {
-        "method": widgets.ToggleButtons(options=METHODS, description="method", style={"button_width": "130px"}),
+        "method": widgets.ToggleButtons(options=METHODS, description="method", style={"button_width": "145px"}),
         "kappa": widgets.FloatLogSlider(20, min=ends[0][0], max=ends[0][1], description="condition number", **wide),
         "angle": widgets.IntSlider(0, min=ANGLES[0], max=ANGLES[1], description="angle (degrees)", **wide),
         "lr": widgets.FloatLogSlider(
@@ -143,7 +143,8 @@ def landscape_explorer() -> ipywidgets.Widget:
     def redraw(_: object = None) -> None:
         view = picture.draw(**{name: control.value for name, control in controls.items()})
         data = base64.b64encode(view.png).decode()
-        screen.value = f'<img src="data:image/png;base64,{data}" alt="{html.escape(view.words)}">'
+        picture_of = f'src="data:image/png;base64,{data}" alt="{html.escape(view.words)}"'
+        screen.value = f'<img style="max-width: 100%" {picture_of}>'
 
     for control in controls.values():
         control.observe(redraw, "value")

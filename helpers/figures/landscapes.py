@@ -19,6 +19,7 @@ from torch import Tensor
 
 from helpers import landscapes
 from helpers.landscapes import Gradient, bowl_loss, rotated_bowl, rotation, steps_to_reach
+from helpers.optimisers import adam_step
 from helpers.plotting import PALETTE, STYLE
 
 METHODS = ("gradient descent", "heavy ball", "Nesterov", "Adam")
@@ -29,14 +30,12 @@ TARGET = 1e-4
 
 
 def adam(grad_fn: Gradient, theta0: Float[Tensor, " d"], lr: float, steps: int) -> Float[Tensor, "points d"]:
-    """The path of torch.optim.Adam with its default betas, the start included."""
-    theta = theta0.clone().requires_grad_()
-    optimiser = torch.optim.Adam([theta], lr=lr, foreach=False)
+    """The path of Adam with its usual betas 0.9 and 0.999, the start included."""
+    theta, m, v = theta0, torch.zeros_like(theta0), torch.zeros_like(theta0)
     path = [theta0]
-    for _ in range(steps):
-        theta.grad = grad_fn(theta.detach())
-        optimiser.step()
-        path.append(theta.detach().clone())
+    for t in range(1, steps + 1):
+        theta, m, v = adam_step(theta, grad_fn(theta), m, v, t, lr, 0.9, 0.999, 1e-8)
+        path.append(theta)
     return torch.stack(path)
 
 

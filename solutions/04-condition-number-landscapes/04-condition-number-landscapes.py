@@ -25,7 +25,8 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
-from helpers import check, hint, landscapes, plotting, progress  # noqa: F401 - hint is for the learner
+
+from helpers import check, hint, landscapes, plotting, progress
 from helpers.figures import landscapes as figures
 from helpers.figures.landscape_explorer import landscape_explorer
 from helpers.landscapes import bowl_loss, rotated_bowl
@@ -223,6 +224,7 @@ for kappa in (1, 10, 100, 1000):
 #
 # - Return a tensor of shape `(steps + 1, d)` in the dtype of `theta0`; its first row is `theta0`. `steps` may be 0.
 # - `grad_fn` may be any gradient, not only that of a bowl. `theta0` itself is not changed.
+# - In a check's card, `bowl_gradient(100)` is the gradient $(2\theta_1, 200\,\theta_2)$ of this notebook's bowl at $\kappa = 100$.
 
 
 # %% nbgrader={"grade_id": "gradient_descent"}

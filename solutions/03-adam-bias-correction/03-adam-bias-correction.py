@@ -26,9 +26,10 @@ import math
 import sys
 
 import torch
-from helpers import check, hint, optimisers, plotting, progress  # noqa: F401 - hint is for the learner
-from helpers.figures import optimisers as figures
 from tqdm import tqdm
+
+from helpers import check, hint, optimisers, plotting, progress
+from helpers.figures import optimisers as figures
 
 plotting.use_course_style()
 print("ready")
@@ -295,12 +296,12 @@ check("uncorrected_step_ratio", uncorrected_step_ratio)
 
 # %%
 m = v = theta = torch.zeros((), dtype=torch.float64)
-for t in range(1, 4001):
+for t in range(1, 3926):
     moved, m, v = optimisers.adam_step(theta, one, m, v, t, 0.1, 0.9, 0.999, 1e-8)
     with_correction = theta - moved
     without = 0.1 * m / (v.sqrt() + 1e-8)
     theta = moved
-    if t in (1, 2, 5, 12, 30, 100, 1000, 3924, 3925):
+    if t in (1, 2, 5, 12, 30, 100, 1000, 3925):
         words = f"{with_correction:.6f} with, {without:.6f} without"
         print(f"step {t:4}: {words}, ratio {without / with_correction:.3f}")
 
@@ -454,8 +455,8 @@ print(f"norm {norm:.1f}, clipped to ({clipped[0]:.1f}, {clipped[1]:.1f})")
 print(f"clamped instead: ({by_value[0]:.1f}, {by_value[1]:.1f}), another direction")
 
 # %% [markdown]
-# **In practice.** Language models are usually clipped at 1.0. Plot the norm from before clipping: its spikes announce trouble
-# hundreds of steps ahead of the loss.
+# **In practice.** Language models are usually clipped at 1.0. Plot the norm from before clipping: its spikes often show
+# trouble before the loss does.
 #
 # **Traps.** Clipping each tensor by its own norm, or each number by itself, turns the direction. Scaling up what is short. Clipping before the
 # gradients of all micro-batches have been added up.
@@ -665,11 +666,12 @@ for t in tqdm(range(1, 301), desc="training", file=sys.stdout, mininterval=0.5):
     leaves = [p.clone().requires_grad_() for p in params]
     loss = torch.nn.functional.binary_cross_entropy_with_logits(logits(leaves, x), y)
     losses.append(loss.item())
-    for i, g in enumerate(torch.autograd.grad(loss, leaves)):
-        params = list(params)
-        params[i], ms[i], vs[i] = optimisers.adamw_step(
-            params[i], g, ms[i], vs[i], t, 0.05, 0.9, 0.999, 1e-8, 0.01
-        )
+    grads = torch.autograd.grad(loss, leaves)
+    stepped = [
+        optimisers.adamw_step(p, g, m, v, t, 0.05, 0.9, 0.999, 1e-8, 0.01)
+        for p, g, m, v in zip(params, grads, ms, vs, strict=True)
+    ]
+    params, ms, vs = zip(*stepped, strict=True)
 
 # %%
 print(

@@ -1,0 +1,381 @@
+"""Source rules: what is refused however it is written, and what is not."""
+
+import functools
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812 - as learners write it
+from scipy import special, stats
+from scipy.special import kl_div as scipys
+from torch import log, nn
+from torch.nn.functional import kl_div as k
+from torch.special import entr, logsumexp, xlogy
+
+from helpers.checking import rules
+
+RULES = {
+    "forbid": ["kl_div", "KLDivLoss", "entropy", "logsumexp"],
+    "modules": ["helpers", "torch.optim"],
+    "require": [],
+    "because": "Write the sum yourself.",
+}
+loss = nn.KLDivLoss(reduction="none")
+partly = functools.partial(F.kl_div, reduction="none")
+by_lambda = lambda p, q: F.kl_div(q, p)  # noqa: E731 - as learners write it
+total = sum
+run = eval
+
+
+class Helper:
+    def go(self, p):
+        return F.kl_div(p, p)
+
+
+helper = Helper()
+
+
+def entropy(p):
+    """The learner's own, for an exercise before this one."""
+    return entr(p).sum(-1)
+
+
+@functools.cache
+def cached(p):
+    return xlogy(p, p)
+
+
+def library(p):
+    return F.kl_div(p, p)
+
+
+def verdict(function, **rule):
+    tree = rules.tree_of(function)
+    assert tree is not None
+    return rules.violation(tree, {**RULES, **rule}, rules.scope_of(function))
+
+
+# Each of these reaches what it may not.
+def refused_by_attribute(p, q):
+    return torch.nn.functional.kl_div(q.log(), p)
+
+
+def refused_by_method(p, q):
+    return torch.distributions.Categorical(p).entropy()
+
+
+def refused_by_import_from(p, q):
+    return k(q, p)
+
+
+def refused_by_import_inside(p, q):
+    from torch.nn.functional import kl_div as inner
+
+    return inner(q, p)
+
+
+def refused_by_module_alias(p, q):
+    import torch.nn.functional as functional
+
+    return functional.kl_div(q, p)
+
+
+def refused_by_local_alias(p, q):
+    f = F
+    return f.kl_div(q, p)
+
+
+def refused_by_local_name(p, q):
+    f = F.kl_div
+    return f(q, p)
+
+
+def refused_by_a_call_of_the_call(p, q):
+    f = F
+    return f.kl_div.__call__(q, p)
+
+
+def refused_by_a_ufunc(p, q):
+    return scipys(p, q).sum()
+
+
+def refused_by_special(p, q):
+    return special.kl_div(p, q)
+
+
+def refused_by_stats(p, q):
+    return stats.entropy(p, q)
+
+
+def refused_by_c_function(p, q):
+    return logsumexp(p, -1)
+
+
+def refused_by_object(p, q):
+    return loss(q, p)
+
+
+def refused_by_partial(p, q):
+    return partly(q, p)
+
+
+def refused_by_lambda(p, q):
+    return by_lambda(p, q)
+
+
+def refused_by_own_function(p, q):
+    return library(p)
+
+
+def refused_by_own_class(p, q):
+    return Helper().go(p)
+
+
+def refused_by_own_object(p, q):
+    return helper.go(p)
+
+
+def refused_by_default(p, q, f=k):
+    return f(q, p)
+
+
+def refused_by_decorator(p, q):
+    @functools.partial(k)
+    def inner():
+        return q
+
+    return inner
+
+
+def refused_behind_a_comprehension(p, q):
+    return [k for k in p if k > 0] and k(q, p)
+
+
+def refused_behind_an_inner_function(p, q):
+    def unused():
+        k = 3
+        return k
+
+    return k(q, p)
+
+
+def refused_behind_global(p, q):
+    global k
+    return k(q, p)
+
+
+def refused_by_getattr(p, q):
+    return getattr(F, "kl_div")(q, p)  # noqa: B009 - the way is what is tested
+
+
+def refused_by_getattr_computed(p, q):
+    return getattr(F, "kl_" + "div")(q, p)
+
+
+def refused_by_getattr_alias(p, q):
+    get = getattr
+    return get(F, "kl_" + "div")(q, p)
+
+
+def refused_by_eval(p, q):
+    return eval("F.kl_" + "div(q, p)")
+
+
+def refused_by_eval_alias(p, q):
+    return run("F.kl_" + "div(q, p)")
+
+
+def refused_by_exec(p, q):
+    exec("x = F.kl_" + "div(q, p)")
+
+
+def refused_by_import_function(p, q):
+    return __import__("torch").sum(p)
+
+
+def refused_by_importlib(p, q):
+    import importlib
+
+    return importlib.import_module("torch.nn.functional")
+
+
+def refused_by_dict(p, q):
+    return F.__dict__["kl_" + "div"](q, p)
+
+
+def refused_by_vars(p, q):
+    return vars(F)["kl_" + "div"](q, p)
+
+
+def refused_by_globals(p, q):
+    return globals()["F"]
+
+
+def refused_by_modules(p, q):
+    import sys
+
+    return sys.modules["torch.nn.functional"]
+
+
+def refused_by_modules_of_an_alias(p, q):
+    import sys
+
+    s = sys
+    return s.modules["torch.nn.functional"]
+
+
+def refused_by_attrgetter(p, q):
+    import operator
+
+    return operator.attrgetter("kl_" + "div")(F)
+
+
+def refused_by_operators(p, q):
+    return torch.ops.aten.xlogy(p, q)
+
+
+def refused_by_c_module(p, q):
+    return torch._C._special.special_xlogy(p, q)
+
+
+def refused_by_helpers(p, q):
+    from helpers.information import kl_divergence as ours
+
+    return ours(p, q)
+
+
+def refused_by_helpers_whole(p, q):
+    import helpers
+
+    return helpers.information.kl_divergence(p, q)
+
+
+def refused_by_module_of_rules(p, q):
+    return torch.optim.SGD([p], lr=0.1)
+
+
+def refused_by_module_of_an_alias(p, q):
+    t = torch
+    return t.optim.SGD([p], lr=0.1)
+
+
+# Each of these looks like trouble and is none.
+def allowed_building_blocks(p, q):
+    return (xlogy(p, p) - xlogy(p, q)).sum(-1) + special.rel_entr(p, q) + log(p) + math.log(2) + entr(p)
+
+
+def allowed_own_function_of_that_name(p, q):
+    return entropy(p)
+
+
+def allowed_own_cached_function(p, q):
+    return cached(p)
+
+
+def allowed_local_variable_of_that_name(p, q):
+    kl_div = p * (p / q).log()
+    return kl_div.sum(-1)
+
+
+def allowed_parameter_of_that_name(p, entropy):
+    return p + entropy
+
+
+def allowed_inner_function_of_that_name(p, q):
+    def kl_div(a, b):
+        return a - b
+
+    return kl_div(p, q)
+
+
+def allowed_a_network(p, q):
+    net = nn.Sequential(nn.Linear(2, 2))
+    net.eval()
+    return list(net.modules()), torch.compile(net)
+
+
+def allowed_variables_called_like_builtins(p, q):
+    vars = p.var()
+    compile, eval = p, q
+    return vars + compile + eval
+
+
+def allowed_an_alias_of_a_builtin(p, q):
+    return total([p, q])
+
+
+def allowed_a_written_getattr(p, q):
+    return getattr(p, "dtype"), hasattr(p, "grad")  # noqa: B009 - the way is what is tested
+
+
+def allowed_limits_of_floats(p, q):
+    import sys
+
+    return sys.float_info.epsilon
+
+
+def allowed_a_comment_and_a_text(p, q):
+    """Not torch.nn.functional.kl_div."""
+    return "kl_div"  # kl_div
+
+
+def named(prefix):
+    return [pytest.param(f, id=name.removeprefix(prefix)) for name, f in globals().items() if name.startswith(prefix)]
+
+
+@pytest.mark.parametrize("function", named("refused_"))
+def test_refused(function):
+    sentence = verdict(function)
+    assert sentence is not None
+    assert sentence.endswith(" Write the sum yourself.")
+
+
+@pytest.mark.parametrize("function", named("allowed_"))
+def test_allowed(function):
+    assert verdict(function) is None
+
+
+class TestRequired:
+    def test_one_of_the_names_is_enough(self):
+        for name in ("by_attribute", "by_import_from", "by_object", "by_partial", "by_own_function"):
+            assert verdict(globals()[f"refused_{name}"], forbid=[], require=["kl_div", "KLDivLoss"]) is None, name
+
+    def test_none_of_them_is_told(self):
+        sentence = verdict(allowed_building_blocks, forbid=[], require=["kl_div", "KLDivLoss"])
+        assert sentence == "The answer does not use kl_div or KLDivLoss. Write the sum yourself."
+
+    def test_a_text_or_a_comment_is_no_use(self):
+        assert verdict(allowed_a_comment_and_a_text, forbid=[], require=["kl_div"]) is not None
+
+    def test_another_librarys_function_of_that_name(self):
+        assert "scipy" in verdict(refused_by_a_ufunc, forbid=[], require=["kl_div"], modules=["scipy"])
+
+
+class TestReading:
+    def test_without_rules_nothing_is_read(self):
+        assert rules.violation(rules.tree_of(refused_by_eval), {}, rules.scope_of(refused_by_eval)) is None
+
+    def test_a_lambda_is_read_alone(self):
+        answer, other = (lambda p: p.sum(-1)), F.kl_div
+        assert verdict(answer) is None
+        assert other is F.kl_div
+
+    def test_what_has_no_text_has_no_tree(self):
+        space = {}
+        exec("def f(p): return p", space)
+        assert rules.tree_of(space["f"]) is None
+        assert rules.tree_of(len) is None
+
+    def test_a_name_from_nowhere_counts_as_itself(self):
+        tree = rules.ast.parse("def f(p):\n    return kl_div(p)")
+        assert rules.violation(tree, RULES, lambda name: None) is not None
+
+    def test_every_meaning_of_a_name_counts(self):
+        tree = rules.ast.parse("def f(p):\n    return g(p)")
+        meanings = {"g": ["math.exp", rules.ast.parse("F.kl_div", mode="eval")]}
+        assert rules.violation(tree, RULES, meanings.get) is not None
+
+    def test_functions_that_call_each_other_are_read_once(self):
+        tree = rules.ast.parse("def f(p):\n    return g(p)")
+        other = rules.ast.parse("def g(p):\n    return f(p)")
+        assert rules.violation(tree, RULES, {"f": [tree], "g": [other]}.get) is None

@@ -25,7 +25,8 @@
 import math
 
 import torch
-from helpers import channels, check, hint, information, plotting, progress  # noqa: F401 - you call hint
+
+from helpers import channels, check, hint, information, plotting, progress
 from helpers.figures import channels as channel_figures
 from helpers.figures import joints as joint_figures
 
@@ -83,7 +84,7 @@ plotting.show_figure(
 )
 
 # %% [markdown]
-# The name is meant literally: bookkeepers wrote the sums in the margins.
+# The name is meant literally: the sums stand in the margins.
 #
 # **In practice.** Summing out is how a model over pairs answers a question about one thing: a language model's
 # probability of a word, whatever comes after it.
@@ -277,11 +278,12 @@ for name, p in (("the book's", p_y[0]), ("its own", rows)):
 
 # %% [markdown]
 # **In practice.** A decision tree splits where the mutual information with the label is largest (it says "information
-# gain"). Contrastive learning maximises a lower bound on it. Unlike correlation it sees every kind of dependence: for
-# $X$ uniform on $-1, 0, 1$ and $Y = X^2$ the correlation is 0, and $I(X; Y) = H(Y) = 0.636514$ nats.
+# gain"). Contrastive learning maximises a lower bound on it (van den Oord et al., 2018). Unlike correlation it sees every
+# kind of dependence: for $X$ uniform on $-1, 0, 1$ and $Y = X^2$ the correlation is 0, and
+# $I(X; Y) = H(Y) = 0.636514$ nats.
 #
-# **Traps.** Marginals that do not come from the joint. A product that is not an outer product. `nansum` and `abs`,
-# which would have hidden the book's mistake as well. Bits for nats: $I$ in bits is 1.4427 times as large.
+# **Traps.** Marginals that do not come from the joint. A product that is not an outer product. `nansum` and `abs`, which
+# hide whatever goes wrong. Bits for nats: $I$ in bits is 1.4427 times as large.
 
 # %% [markdown]
 # ## Three ways to one number
@@ -503,7 +505,7 @@ plotting.show_figure(
 
 # %% [markdown]
 # **In practice.** Before you believe an estimate, shuffle `y` and estimate again: whatever is left is bias. With more
-# cells than samples the estimate says nothing at all.
+# cells than samples the estimate says next to nothing.
 #
 # **Traps.** `table[x, y] += 1` counts a repeated pair once (indexing writes each cell a single time). Dividing by the
 # number of cells, or by $N - 1$. Sorting `x` and `y` apart. float32 counts.

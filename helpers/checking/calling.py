@@ -32,6 +32,7 @@ from helpers.checking.functions import NAMED
 
 Observation = dict[str, Any]
 SECONDS_PER_CALL = 10.0
+SECONDS_FOR_TEXT = 1.0  # of an error
 MAX_MESSAGE = 300
 
 
@@ -46,7 +47,8 @@ def perform(functions: Mapping[str, Any], call: dict[str, Any], seconds: float =
         return {"outcome": "no value", "message": f"There is no function called {name}."}
     function = functions[name]
     if not callable(function):
-        return {"outcome": "no value", "message": f"What is called {name} is not a function but of type {type(function).__name__}."}
+        kind = type(function).__name__
+        return {"outcome": "no value", "message": f"What is called {name} is not a function but of type {kind}."}
     arguments = [argument(data) for data in call["arguments"]]
     driver = DRIVERS[call.get("driver", "call")]
     parameters = [argument(data) for data in call.get("parameters", [])]
@@ -128,7 +130,7 @@ def kind_of(error: BaseException) -> str:
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, empty where the text itself raises or takes for ever."""
     try:
-        with time_limit(1.0):
+        with time_limit(SECONDS_FOR_TEXT):
             lines = str.strip(str(error)).splitlines()
     except BaseException:
         lines = []

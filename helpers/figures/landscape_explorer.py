@@ -82,7 +82,7 @@ class LandscapePicture:
             line.set_color(colour)
         self.map.set_title(f"{method}, momentum {momentum:.2f}" if momentum else method, loc="center")
         self.curve.set_title(words, color=colour, loc="center")  # the centre, as these are the titles that move
-        return View(self._png(), f"{method} at condition number {kappa:g}, {angle:g} degrees, lr {lr:.4g}: {words}")
+        return View(self._png(), f"{method} at condition number {kappa:.3g}, {angle:g} degrees, lr {lr:.4g}: {words}")
 
     def _move_rings(self, kappa: float, turn: Tensor) -> None:
         """Put the eight lines of equal loss where this bowl has them; the outermost passes through the start."""

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print a table and write the results."""
     torch.set_num_threads(1)
     checks = {
-        name: timed(lambda name=name, one=one: check_once(name, next(iter(one.alternatives.values()))))
+        name: timed(partial(check_once, name, next(iter(one.alternatives.values()))))
         for notebook in notebooks()
         for name, one in load(notebook).items()
     }

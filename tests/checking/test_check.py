@@ -67,7 +67,7 @@ class TestOutcomes:
         text = capsys.readouterr().out
         assert "entropy: raised an error" in text
         line = broken.__code__.co_firstlineno + 2
-        assert f"It raised AttributeError in line {line} of your cell: 'Tensor' object has no attribute 'nothing'" in text
+        assert f"It raised AttributeError in line {line} of your cell: 'Tensor' object has no attribute" in text
         assert "Traceback" not in text
 
     def test_partial_credit_counts_each_criterion(self, capsys):

@@ -8,10 +8,12 @@ recognised by the same judge with that distribution's bounds."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from helpers.checking.comparing import Expectation, kind_of
-from helpers.checking.sampling import pair
+from helpers.checking.sampling import pair, scalar
 
 Bounds = list[float]
 
@@ -28,7 +30,7 @@ def monte_carlo(value: Any, expectation: Expectation) -> str | None:
         return "The same seed gave two answers: draw every random number from `generator`."
     if first == other:
         return "Two seeds gave one answer: draw the samples from the `generator` that is given."
-    return off(first, expectation) or off(other, expectation) or off_at_two(value[3], expectation)
+    return off(first, expectation) or off(other, expectation) or off_at_two(value[3:], expectation)
 
 
 def off(answer: tuple[float, float], expectation: Expectation) -> str | None:
@@ -40,13 +42,16 @@ def off(answer: tuple[float, float], expectation: Expectation) -> str | None:
     return None
 
 
-def off_at_two(squared: Any, expectation: Expectation) -> str | None:
-    """Whether the mean squared standard error at n = 2 is out of bounds."""
+def off_at_two(more: Sequence[Any], expectation: Expectation) -> str | None:
+    """Whether the mean squared standard error at n = 2, if it is asked for, is out of bounds."""
     bounds = expectation["squared_at_two"]
-    if bounds is None or (squared is not None and not outside(squared, bounds)):
+    if bounds is None:
         return None
-    if squared is None:
+    squared = scalar(more[0]) if more else math.nan
+    if math.isnan(squared):
         return "At n = 2 the answer is not two finite numbers."
+    if not outside(squared, bounds):
+        return None
     return f"At n = 2 the squared standard error is {squared:.4g} on average; {near(bounds)}."
 
 
@@ -74,7 +79,7 @@ def sampleless(value: Any, expectation: Expectation) -> str | None:
 
 def answers(value: Any) -> list[tuple[float, float]] | None:
     """The three answers at n, as floats; None where one of them is not two finite numbers."""
-    if not isinstance(value, (tuple, list)) or len(value) != 4:
+    if not isinstance(value, (tuple, list)) or len(value) not in (3, 4):
         return None
     pairs = [pair(one) for one in value[:3]]
     return None if None in pairs else [one for one in pairs if one is not None]

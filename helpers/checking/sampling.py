@@ -19,16 +19,17 @@ FEW = 2  # the smallest n with a standard error, where n - 1 and n differ most
 
 def estimate_often(estimator: Callable[..., Any], seed: int, repeats: int, *arguments: Any) -> tuple[Any, ...]:
     """Driver: what `estimator(..., n, generator)` answers with a generator of `seed`, with another of the same seed and
-    with one of the next seed; and the mean of its squared standard error over `repeats` calls at n = 2 (None without
-    repeats, or where an answer is not a pair of numbers)."""
+    with one of the next seed, as floats where it is a pair of numbers. With `repeats` also the mean of its squared
+    standard error over so many calls at n = 2, None where one of them is no pair."""
     *gaussians, n = arguments
 
     def answer(at: int, count: int = n) -> Any:
-        return estimator(*gaussians, count, torch.Generator().manual_seed(at))
+        given = estimator(*gaussians, count, torch.Generator().manual_seed(at))
+        return pair(given) or given
 
     answers = answer(seed), answer(seed), answer(seed + 1)
-    if not repeats or any(pair(one) is None for one in answers):
-        return (*answers, None)
+    if not repeats:
+        return answers
     pairs = [pair(answer(seed + 2 + i, FEW)) for i in range(repeats)]
     whole = all(one is not None for one in pairs)
     return (*answers, sum(one[1] ** 2 for one in pairs if one is not None) / repeats if whole else None)

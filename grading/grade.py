@@ -7,6 +7,7 @@ import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ class Grader:
     def __init__(self, limits: Limits | None = None, confined: bool = True):
         self.sandbox = Sandbox(limits, confined)
 
+    def __enter__(self) -> Grader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """End the sandbox."""
         self.sandbox.close()
@@ -47,22 +54,31 @@ class Grader:
         `seed`; by default from that of the verdict before if submission and exercises are the same, else from a new
         one. Raises NoSandbox; nothing else for what was handed in."""
         limits, name = self.sandbox.limits, released.stem
-        ours = nbformat.read(released, as_version=4)
+        ours = released_notebook(released, released.stat().st_mtime_ns)
         grafted = graft(file, ours, limits.notebook_bytes, limits.cell_characters)
         for sentence in others(file.parent, {*BESIDE, *(one.name for one in released.parent.glob("*.ipynb"))}):
             grafted.note(sentence)
         before = record.read_verdict(verdict_file)
-        exercises = load(name) if name in notebooks() else {}
+        exercises, current = (load(name), version_now(name)) if name in notebooks() else ({}, "none")
         if seed is None:
-            same = (before.get("submission"), before.get("exercises_version")) == (grafted.digest, version(name))
+            same = (before.get("submission"), before.get("exercises_version")) == (grafted.digest, current)
             seed = before["seed"] if same else secrets.randbits(63)
         answered = grafted.problem is None
         judged = judge(grafted.notebook, exercises, seed, self.sandbox) if answered else Judged()
-        verdict = record.verdict(grafted, judged, version(name), seed, self.sandbox.confined)
+        verdict = record.verdict(grafted, judged, current, seed, self.sandbox.confined)
         changed = record.changed_answers(verdict, before)
         notebook = record.fill_in(grafted, judged, self.sandbox.confined, limits.output_bytes)
         record.write_verdict(verdict_file, verdict)
         return Graded(notebook, judged, verdict, changed)
+
+
+@lru_cache(maxsize=16)
+def released_notebook(file: Path, changed: int) -> NotebookNode:
+    """A released notebook as it was at the time of its last change, read once for a class."""
+    return nbformat.read(file, as_version=4)
+
+
+version_now = cache(version)  # that of the definitions which this process has loaded
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

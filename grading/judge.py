@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -18,7 +19,7 @@ from nbformat import NotebookNode
 from grading.exercise import Exercise
 from grading.graft import grade_id, is_answer
 from grading.observing import conforming, words
-from grading.reading import broken_rule
+from grading.reading import Text
 from grading.sandbox import Gone, Inside, Limits, Sandbox
 from helpers.checking.calling import Observation
 from helpers.checking.marking import INCORRECT, CriterionReport, Report, mark, recognise
@@ -43,6 +44,7 @@ class Cell:
     source: str
     reply: dict[str, Any] = field(default_factory=dict)
     ended: str | None = None  # why the process did not survive it
+    seconds: float = 0.0
 
 
 @dataclass
@@ -91,6 +93,7 @@ def code_cells(notebook: NotebookNode) -> Iterator[Cell]:
             yield Cell(grade_id(cell) or f"cell {number + 1}", cell, as_python(cell.source))
 
 
+@lru_cache(maxsize=1000)
 def as_python(source: str) -> str:
     """A cell's text with IPython's magics written out as Python; as it is where that fails."""
     try:
@@ -111,6 +114,7 @@ class Run:
         self.starts = 0
         self.given_up: dict[str, str] = {}  # exercises whose call ended a process, with the reason
         self.public: dict[tuple[str, int], Observation] = {}
+        self.text = Text([cell.source for cell in cells if is_answer(cell.node)])
 
     def restart(self) -> float:
         """A fresh process with all cells run that did not end one before. Returns the seconds that running took."""
@@ -126,6 +130,7 @@ class Run:
     def run_cell(self, cell: Cell) -> None:
         """Run a cell; where the process does not survive it, note why."""
         seconds = min(self.limits.cell_seconds, self.left())
+        begun = time.monotonic()
         try:
             assert self.inside is not None
             cell.reply = self.inside.ask(
@@ -136,6 +141,7 @@ class Run:
         except Gone as gone:
             cell.ended = self.lose(gone, f"the cell {cell.name}")
             cell.reply = {"outcome": "raised", "error": "Stopped", "message": cell.ended}
+        cell.seconds += time.monotonic() - begun
 
     def left(self) -> float:
         """Seconds left for this submission."""
@@ -205,9 +211,8 @@ class Run:
             known = self.public.get((name, id(call)))
             return known if known is not None else self.play(name, call, data["seconds"])
 
-        sources = [cell.source for cell in self.cells if is_answer(cell.node)]
         try:
-            return mark(name, data, play, lambda: broken_rule(data, sources))
+            return mark(name, data, play, lambda: self.text.broken_rule(data))
         except (
             ValueError,
             TypeError,

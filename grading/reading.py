@@ -20,30 +20,37 @@ ANY_ATTRIBUTE = {"__dict__", "__globals__", "__code__", "__defaults__", "__setat
 BINDING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def broken_rule(exercise: dict[str, Any], sources: Sequence[str]) -> str | None:
-    """The sentence of the source rule that an exercise's functions break, or None."""
-    trees = [tree for source in sources if (tree := parse(source)) is not None]
-    bindings = bindings_of(trees)
-    starred = [path for tree in trees for name, path in rules.imported_names(tree) if name == "*"]
+class Text:
+    """The cells of a submission, read once: their trees, and what each name may mean."""
 
-    def meaning(name: str) -> list[rules.Meaning] | None:
-        found = bindings.get(name, [])
+    def __init__(self, sources: Sequence[str]):
+        self.trees = [tree for source in sources if (tree := parse(source)) is not None]
+        self.bindings = bindings_of(self.trees)
+        imports = [pair for tree in self.trees for pair in rules.imported_names(tree)]
+        self.starred = [path for name, path in imports if name == "*"]
+        self.anything = [statement for tree in self.trees for statement in tree.body if rebinds_anything(statement)]
+
+    def meaning(self, name: str) -> list[rules.Meaning] | None:
+        """What a name may mean: dotted paths, and statements that bind it; None where nothing does."""
+        found = self.bindings.get(name, [])
         paths = [path for node in found for bound, path in rules.imported_names(node) if bound == name]
-        paths += [f"{module}.{name}" for module in starred if hasattr(sys.modules.get(module), name)]
+        paths += [f"{module}.{name}" for module in self.starred if hasattr(sys.modules.get(module), name)]
         paths += [name] if hasattr(builtins, name) else []
         bodies = [node for node in found if not isinstance(node, (ast.Import, ast.ImportFrom))]
         return [*paths, *bodies] or None
 
-    anything = [statement for tree in trees for statement in tree.body if rebinds_anything(statement)]
-    for function in exercise["functions"]:
-        made_by = final(bindings.get(function, []), trees) + anything
-        try:
-            found = rules.violation(ast.Module(made_by, []), exercise["rules"], meaning) if made_by else None
-        except RecursionError:
-            found = "The answer is nested too deeply to be read."
-        if found:
-            return found
-    return None
+    def broken_rule(self, exercise: dict[str, Any]) -> str | None:
+        """The sentence of the source rule that an exercise's functions break, or None."""
+        for function in exercise["functions"]:
+            made_by = final(self.bindings.get(function, []), self.trees) + self.anything
+            try:
+                tree = ast.Module(made_by, [])
+                found = rules.violation(tree, exercise["rules"], self.meaning) if made_by else None
+            except RecursionError:
+                found = "The answer is nested too deeply to be read."
+            if found:
+                return found
+        return None
 
 
 def parse(source: str) -> ast.Module | None:

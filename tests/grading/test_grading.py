@@ -15,7 +15,7 @@ from grading.export import safe
 from grading.grade import Graded, Grader
 from grading.graft import grade_id
 from grading.observing import conforming
-from grading.reading import broken_rule
+from grading.reading import Text
 from helpers.checking import plain
 from helpers.checking.check import examine
 from tests.grading.classroom import NOTEBOOK, answered, model_answers
@@ -165,7 +165,7 @@ def test_words_of_a_stranger_are_short_and_printable() -> None:
     ],
 )
 def test_ways_around_the_source_rules(cells: list[str]) -> None:
-    assert broken_rule(load(NOTEBOOK)["entropy"].as_data(), cells)
+    assert Text(cells).broken_rule(load(NOTEBOOK)["entropy"].as_data())
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_ways_around_the_source_rules(cells: list[str]) -> None:
     ],
 )
 def test_honest_cells_break_no_rule(cells: list[str]) -> None:
-    assert broken_rule(load(NOTEBOOK)["entropy"].as_data(), ["import torch", *cells]) is None
+    assert Text(["import torch", *cells]).broken_rule(load(NOTEBOOK)["entropy"].as_data()) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,93 @@
+"""What grading adds to running a notebook's cells: `python -m grading.bench_grading [NOTEBOOK ...]` measures it and writes the result.
+
+Added is all that a warm grader does for a submission but run its cells: read and graft, open a sandboxed process, draw hidden
+cases, make the calls with the model answers and compare, write the cards and the verdict, end the process. The limit that the
+project sets itself is LIMIT seconds for a notebook; wall time and processor time of this process tree are both given,
+since a busy machine stretches the first.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from grading.build import notebook_from_source
+from grading.exercises import notebooks
+from grading.grade import Grader
+from grading.release import release
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULT = ROOT / "grading" / "bench_grading.json"
+LIMIT = 0.3
+ROUNDS = 5
+
+
+def main(names: Sequence[str]) -> int:
+    """Measure the notebooks named (all that have a source by default), and write the table."""
+    with Grader() as grader:
+        begun = time.perf_counter()
+        grader.sandbox.start()
+        start = time.perf_counter() - begun
+        ready = [name for name in notebooks() if (ROOT / "solutions" / name / f"{name}.py").is_file()]
+        result: dict[str, Any] = {
+            "machine": f"{platform.machine()}, Python {platform.python_version()}, {platform.system()}",
+            "limit_seconds": LIMIT,
+            "start_seconds": round(start, 2),
+            "notebooks": {name: measure(name, grader) for name in names or ready},
+        }
+    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    print(RESULT.read_text())
+    return 0 if all(one["added_seconds"] < LIMIT for one in result["notebooks"].values()) else 1
+
+
+def measure(name: str, grader: Grader) -> dict[str, float]:
+    """Grade the model answers of a notebook some times; the median of what it takes beside running the cells."""
+    with tempfile.TemporaryDirectory(prefix="infograd-bench-") as folder:
+        released, handed_in = hand_in(name, Path(folder))
+        added, whole, busy = [], [], []
+        for number in range(ROUNDS + 1):
+            begun, used = time.perf_counter(), processor()
+            graded = grader.grade(handed_in, released, Path(folder) / f"{number}.json")
+            whole.append(time.perf_counter() - begun)
+            cells = sum(cell.seconds for cell in graded.judged.cells)
+            added.append(whole[-1] - cells)
+            busy.append(processor() - used)
+    warm = slice(1, None)  # the first round draws the public cases, once for a class
+    return {
+        "added_seconds": round(statistics.median(added[warm]), 3),
+        "whole_seconds": round(statistics.median(whole[warm]), 3),
+        "processor_seconds_of_the_grader": round(statistics.median(busy[warm]), 3),
+    }
+
+
+def processor() -> float:
+    """Seconds of processor time of this process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def hand_in(name: str, folder: Path) -> tuple[Path, Path]:
+    """A release of the notebook, and a submission with its model answers."""
+    import nbformat
+
+    source = folder / "solutions" / name
+    source.mkdir(parents=True)
+    notebook = notebook_from_source(name, ROOT)
+    nbformat.write(notebook, source / f"{name}.ipynb")
+    released, handed_in = folder / f"{name}.ipynb", folder / "submitted" / f"{name}.ipynb"
+    released.write_text(release(name, folder))
+    handed_in.parent.mkdir()
+    nbformat.write(notebook, handed_in)
+    return released, handed_in
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -238,7 +238,11 @@ def log_softmax(logits, temperature):
 
 @log_softmax.oracle
 def log_softmax_by_scipy(logits, temperature):
-    return special.log_softmax(logits.numpy() / temperature, axis=-1) if logits.numel() and logits.isfinite().all() else None
+    return (
+        special.log_softmax(logits.numpy() / temperature, axis=-1)
+        if logits.numel() and logits.isfinite().all()
+        else None
+    )
 
 
 @log_softmax.criterion("matches the definition", marks=1)
@@ -728,7 +732,9 @@ def online_nan(x, block):
     return (m + s.log()).squeeze(-1).to(x.dtype)
 
 
-@online_log_sum_exp.misconception("When the maximum grows, the old sum must shrink: multiply it with exp(m_old - m_new).")
+@online_log_sum_exp.misconception(
+    "When the maximum grows, the old sum must shrink: multiply it with exp(m_old - m_new)."
+)
 def online_no_rescale(x, block):
     return carried(x, block, lambda m, shift: 1.0)
 
@@ -751,7 +757,9 @@ def online_drops_the_rest(x, block):
     return carried(x[..., :whole], block, lambda m, shift: (m - shift).exp())
 
 
-@online_log_sum_exp.misconception("Starting with m = 0 instead of -inf makes 0 the maximum where all numbers are below it.")
+@online_log_sum_exp.misconception(
+    "Starting with m = 0 instead of -inf makes 0 the maximum where all numbers are below it."
+)
 def online_starts_at_zero(x, block):
     return carried(x, block, lambda m, shift: (m - shift).exp(), first=0.0)
 
@@ -785,7 +793,9 @@ def online_cumulative(x, block):
 
 # ---------------------------------------------------------------------------------------- log_softmax_triton
 SECONDS = 30.0  # for a call: the interpreter takes its time
-ANY_STRIDE = "The row's own strides are x.stride(0) and x.stride(1): a transposed or sliced x has others than a packed one."
+ANY_STRIDE = (
+    "The row's own strides are x.stride(0) and x.stride(1): a transposed or sliced x has others than a packed one."
+)
 PADDED = "A lane beyond the row must count nothing: exp(-inf) is 0, so load with other=-float('inf'); 0 is a logit like any other."
 SMALL_BLOCK = "The row is wider than the block, and what lies beyond is never written: triton.next_power_of_2(columns) fits any row."
 FIRST_ROW = "Only one row is written: the grid needs one program for each row, and each starts at its own."
@@ -797,7 +807,9 @@ def played(*arguments, of, **options):
     if first.dtype is torch.float64:
         options |= FLOAT32
     values = [a.tensor if isinstance(a, Laid) else a for a in arguments]
-    values = [plain.laid_out(a.tensor, a.layout) if isinstance(a, Laid) else v for a, v in zip(arguments, values, strict=True)]
+    values = [
+        plain.laid_out(a.tensor, a.layout) if isinstance(a, Laid) else v for a, v in zip(arguments, values, strict=True)
+    ]
     wide = [v.double() if isinstance(v, torch.Tensor) and v.is_floating_point() else v for v in values]
     return case(*arguments, driver="kernel", expected=of(*wide).float(), **options)
 
@@ -830,7 +842,7 @@ def single(rng, *shape, shift=0.0):
 @exercise(
     hints=[
         "One program takes one row: `row = tl.program_id(0)`, `column = tl.arange(0, BLOCK)`, and the mask is `column < columns`. The block is a power of two at least as wide as the row.",
-        "Load with `other=-float(\"inf\")`, go to float32, subtract `tl.max(values, 0)`, then `tl.log(tl.sum(tl.exp(shifted), 0))`. Hand in both strides of x, and multiply row and column with them.",
+        'Load with `other=-float("inf")`, go to float32, subtract `tl.max(values, 0)`, then `tl.log(tl.sum(tl.exp(shifted), 0))`. Hand in both strides of x, and multiply row and column with them.',
         "Launcher: `y = torch.empty(x.shape, dtype=x.dtype, device=x.device)`, `log_softmax_kernel[(len(x),)](x, y, x.shape[1], x.stride(0), x.stride(1), BLOCK=triton.next_power_of_2(x.shape[1]))`, `return y`; y is packed, so its row begins at `row * columns`.",
     ],
     kernel=True,
@@ -906,7 +918,9 @@ def packed_kernel(x_ptr, y_ptr, n_rows, n_cols, BLOCK: tl.constexpr):
         m = -float("inf")
         for first in range(0, n_cols, BLOCK):
             k = first + tl.arange(0, BLOCK)
-            m = tl.maximum(m, tl.max(tl.load(x_ptr + start + k, mask=k < n_cols, other=-float("inf")).to(tl.float32), axis=0))
+            m = tl.maximum(
+                m, tl.max(tl.load(x_ptr + start + k, mask=k < n_cols, other=-float("inf")).to(tl.float32), axis=0)
+            )
         s = 0.0
         for first in range(0, n_cols, BLOCK):
             k = first + tl.arange(0, BLOCK)
@@ -951,12 +965,16 @@ def rows_several_at_once(x):
 def rows_back_from_float32(x):
     y = torch.empty(x.shape, dtype=torch.float32, device=x.device)
     copy = x.float().contiguous()
-    row_kernel[(copy.size(0),)](copy, y, copy.size(1), copy.stride(0), 1, BLOCK=max(16, triton.next_power_of_2(x.size(1))))
+    row_kernel[(copy.size(0),)](
+        copy, y, copy.size(1), copy.stride(0), 1, BLOCK=max(16, triton.next_power_of_2(x.size(1)))
+    )
     return y.to(x.dtype)
 
 
 @triton.jit
-def mistaken_row_kernel(x, y, columns, row_stride, column_stride, HOW: tl.constexpr, OTHER: tl.constexpr, BLOCK: tl.constexpr):
+def mistaken_row_kernel(
+    x, y, columns, row_stride, column_stride, HOW: tl.constexpr, OTHER: tl.constexpr, BLOCK: tl.constexpr
+):
     row = tl.program_id(0)
     column = tl.arange(0, BLOCK)
     inside = column < columns
@@ -1002,7 +1020,9 @@ def rows_lost_digits(x):
     return mistaken_rows(x, "lost digits")
 
 
-@log_softmax_triton.misconception("The sum is kept in a half type, where 1 and a little is 1: load, then .to(tl.float32), then add up.")
+@log_softmax_triton.misconception(
+    "The sum is kept in a half type, where 1 and a little is 1: load, then .to(tl.float32), then add up."
+)
 def rows_in_half(x):
     return mistaken_rows(x, "half")
 
@@ -1012,7 +1032,9 @@ def rows_packed_only(x):
     return mistaken_rows(x, strides=(x.shape[1], 1))
 
 
-@log_softmax_triton.misconception("Neighbours in a row need not be neighbours in memory: multiply the column with x.stride(1).")
+@log_softmax_triton.misconception(
+    "Neighbours in a row need not be neighbours in memory: multiply the column with x.stride(1)."
+)
 def rows_one_stride(x):
     return mistaken_rows(x, strides=(x.stride(0), 1))
 
@@ -1042,7 +1064,9 @@ def rows_float32(x):
     return mistaken_rows(x, dtype=torch.float32)
 
 
-@log_softmax_triton.misconception("The kernel runs, but what is returned was computed outside of it: return what the kernel has stored.")
+@log_softmax_triton.misconception(
+    "The kernel runs, but what is returned was computed outside of it: return what the kernel has stored."
+)
 def rows_thrown_away(x):
     mistaken_rows(x)
     wide = x.float()
@@ -1107,7 +1131,7 @@ def rows_without_a_kernel(x):
     hints=[
         "Two loops in one kernel: the first carries (m, s) over the blocks of the row as online_log_sum_exp does, the second loads every block again and writes.",
         "`for start in range(0, columns, BLOCK)` works in a kernel. `M = tl.maximum(m, tl.max(values, 0))`, `s = s * tl.exp(m - M) + tl.sum(tl.exp(values - M), 0)`, both in float32.",
-        "While all is -inf, M is: `shift = tl.where(M == -float(\"inf\"), 0.0, M)` and subtract that. Write `(values - m) - tl.log(s)`. Start with `m = -float(\"inf\")` and `s = 0.0`.",
+        'While all is -inf, M is: `shift = tl.where(M == -float("inf"), 0.0, M)` and subtract that. Write `(values - m) - tl.log(s)`. Start with `m = -float("inf")` and `s = 0.0`.',
     ],
     kernel=True,
     seconds=SECONDS,
@@ -1245,7 +1269,11 @@ def mistaken_online_kernel(
             s = s.to(y.dtype.element_ty).to(tl.float32)
         m = larger
         if HOW == "each block":
-            tl.store(y + row * columns + column, (values - larger) - tl.log(tl.sum(tl.exp(values - larger), 0)), mask=column < columns)
+            tl.store(
+                y + row * columns + column,
+                (values - larger) - tl.log(tl.sum(tl.exp(values - larger), 0)),
+                mask=column < columns,
+            )
     if HOW != "each block":
         for start in range(0, upto, BLOCK):
             column = start + tl.arange(0, BLOCK)
@@ -1271,7 +1299,9 @@ def wide_nan(x, block):
     return mistaken_wide(x, block, "nan")
 
 
-@log_softmax_wide_triton.misconception("When the maximum grows, the old sum must shrink: multiply it with exp(m_old - m_new).")
+@log_softmax_wide_triton.misconception(
+    "When the maximum grows, the old sum must shrink: multiply it with exp(m_old - m_new)."
+)
 def wide_no_rescaling(x, block):
     return mistaken_wide(x, block, "no rescaling")
 
@@ -1281,7 +1311,9 @@ def wide_starts_anew(x, block):
     return mistaken_wide(x, block, "starts anew")
 
 
-@log_softmax_wide_triton.misconception("Each block is normalised by itself: all blocks of a row share one maximum and one sum.")
+@log_softmax_wide_triton.misconception(
+    "Each block is normalised by itself: all blocks of a row share one maximum and one sum."
+)
 def wide_each_block(x, block):
     return mistaken_wide(x, block, "each block")
 
@@ -1296,7 +1328,9 @@ def wide_lost_digits(x, block):
     return mistaken_wide(x, block, "lost digits")
 
 
-@log_softmax_wide_triton.misconception("Starting with m = 0 instead of -inf makes 0 the maximum where all numbers are below it.")
+@log_softmax_wide_triton.misconception(
+    "Starting with m = 0 instead of -inf makes 0 the maximum where all numbers are below it."
+)
 def wide_starts_at_zero(x, block):
     return mistaken_wide(x, block, "starts at 0")
 
@@ -1306,7 +1340,9 @@ def wide_drops_the_rest(x, block):
     return mistaken_wide(x, block, upto=x.shape[1] // block * block)
 
 
-@log_softmax_wide_triton.misconception(SMALL_BLOCK.replace("the block", "the first block").split(":")[0] + ": loop over all blocks.")
+@log_softmax_wide_triton.misconception(
+    SMALL_BLOCK.replace("the block", "the first block").split(":")[0] + ": loop over all blocks."
+)
 def wide_first_block(x, block):
     return mistaken_wide(x, block, upto=min(block, x.shape[1]))
 
@@ -1316,7 +1352,9 @@ def wide_packed_only(x, block):
     return mistaken_wide(x, block, strides=(x.shape[1], 1))
 
 
-@log_softmax_wide_triton.misconception("The sum is carried in a half type, where 1 and a little is 1: carry m and s in float32.")
+@log_softmax_wide_triton.misconception(
+    "The sum is carried in a half type, where 1 and a little is 1: carry m and s in float32."
+)
 def wide_in_half(x, block):
     return mistaken_wide(x, block, "half")
 
@@ -1358,7 +1396,11 @@ def log_softmax_backward_triton(grad, y):
 @log_softmax_backward_triton.oracle(rtol=1e-6)
 def slope_by_autograd(grad, y):
     x = y.clone().requires_grad_()
-    return torch.autograd.grad(torch.log_softmax(x, -1), x, grad)[0] if y.dtype is torch.float64 and single_enough(y) else None
+    return (
+        torch.autograd.grad(torch.log_softmax(x, -1), x, grad)[0]
+        if y.dtype is torch.float64 and single_enough(y)
+        else None
+    )
 
 
 def single_enough(y):
@@ -1386,7 +1428,7 @@ def slope_widths(rng):
 
 @log_softmax_backward_triton.criterion("takes any strides, and no rows", marks=0.5)
 def slope_layouts(rng):
-    for a, b in (("transposed", "strided"), ("expanded", "transposed")):
+    for a, b in (("strided", "transposed"), ("expanded", "transposed")):
         yield played(Laid(single(rng, 3, 5), a), Laid(rows_of(single(rng, 3, 5)), b), of=slope)
     yield played(torch.zeros(0, 5), torch.zeros(0, 5), of=slope)
 
@@ -1432,7 +1474,11 @@ def slope_by_blocks_kernel(grad, y, dx, columns, BLOCK: tl.constexpr):
     for first in range(0, columns, BLOCK):
         k = first + tl.arange(0, BLOCK)
         g = tl.load(grad + start + k, mask=k < columns, other=0)
-        tl.store(dx + start + k, g - total * tl.exp2(tl.load(y + start + k, k < columns, 0) * 1.4426950408889634), k < columns)
+        tl.store(
+            dx + start + k,
+            g - total * tl.exp2(tl.load(y + start + k, k < columns, 0) * 1.4426950408889634),
+            k < columns,
+        )
 
 
 @log_softmax_backward_triton.alternative
@@ -1500,17 +1546,23 @@ def mistaken_slope(grad, y, how="", block=None, strides=None, grid=None):
     return dx
 
 
-@log_softmax_backward_triton.misconception("The sum is forgotten: exp(y) is multiplied with the sum of grad over the row.")
+@log_softmax_backward_triton.misconception(
+    "The sum is forgotten: exp(y) is multiplied with the sum of grad over the row."
+)
 def slope_no_sum(grad, y):
     return mistaken_slope(grad, y, "no sum")
 
 
-@log_softmax_backward_triton.misconception("Each entry is multiplied with its own grad: it is the sum of grad over the row that counts.")
+@log_softmax_backward_triton.misconception(
+    "Each entry is multiplied with its own grad: it is the sum of grad over the row that counts."
+)
 def slope_each_its_own(grad, y):
     return mistaken_slope(grad, y, "each its own")
 
 
-@log_softmax_backward_triton.misconception("This is the backward pass of softmax, p (grad - sum(grad p)); that of log-softmax is grad - p sum(grad).")
+@log_softmax_backward_triton.misconception(
+    "This is the backward pass of softmax, p (grad - sum(grad p)); that of log-softmax is grad - p sum(grad)."
+)
 def slope_of_softmax(grad, y):
     return mistaken_slope(grad, y, "softmax")
 
@@ -1537,7 +1589,9 @@ def slope_mean(grad, y):
     return mistaken_slope(grad, y, "mean")
 
 
-@log_softmax_backward_triton.misconception("grad and y each have strides of their own; a gradient that comes from .sum() even has stride 0.")
+@log_softmax_backward_triton.misconception(
+    "grad and y each have strides of their own; a gradient that comes from .sum() even has stride 0."
+)
 def slope_packed_only(grad, y):
     return mistaken_slope(grad, y, strides=(y.shape[1], 1, y.shape[1], 1))
 
@@ -1557,7 +1611,9 @@ def slope_first_only(grad, y):
     return mistaken_slope(grad, y, grid=min(1, len(y)))
 
 
-@log_softmax_backward_triton.misconception("The kernel runs, but what is returned was computed outside of it: return what the kernel has stored.")
+@log_softmax_backward_triton.misconception(
+    "The kernel runs, but what is returned was computed outside of it: return what the kernel has stored."
+)
 def slope_thrown_away(grad, y):
     mistaken_slope(grad, y)
     return (grad.float() - math.e ** y.float() * grad.float().sum(-1, keepdim=True)).to(grad.dtype)
@@ -1668,12 +1724,16 @@ def intensity_per_bit(flops, bytes_moved):
     return flops / (8 * bytes_moved)
 
 
-@arithmetic_intensity.misconception("The slower of the two limits holds, not the faster: take the minimum.", function="attainable_flops")
+@arithmetic_intensity.misconception(
+    "The slower of the two limits holds, not the faster: take the minimum.", function="attainable_flops"
+)
 def attainable_maximum(intensity, peak, bandwidth):
     return max(peak, intensity * bandwidth)
 
 
-@arithmetic_intensity.misconception("The peak is missing: no intensity makes a machine faster than that.", function="attainable_flops")
+@arithmetic_intensity.misconception(
+    "The peak is missing: no intensity makes a machine faster than that.", function="attainable_flops"
+)
 def attainable_without_peak(intensity, peak, bandwidth):
     return intensity * bandwidth
 
@@ -1686,7 +1746,9 @@ def attainable_divided(intensity, peak, bandwidth):
     return min(peak, bandwidth / intensity)
 
 
-@arithmetic_intensity.misconception("The limits do not add up or share: the smaller one alone holds.", function="attainable_flops")
+@arithmetic_intensity.misconception(
+    "The limits do not add up or share: the smaller one alone holds.", function="attainable_flops"
+)
 def attainable_harmonic(intensity, peak, bandwidth):
     return 1 / (1 / peak + 1 / (intensity * bandwidth))
 
@@ -1720,7 +1782,11 @@ def cross_entropy_triton(logits, targets):
 @cross_entropy_triton.oracle
 def losses_by_scipy(logits, targets):
     x = logits.numpy()
-    return special.logsumexp(x, axis=-1) - x[np.arange(len(x)), targets.numpy()] if x.size and np.isfinite(x).all() else None
+    return (
+        special.logsumexp(x, axis=-1) - x[np.arange(len(x)), targets.numpy()]
+        if x.size and np.isfinite(x).all()
+        else None
+    )
 
 
 @cross_entropy_triton.criterion("matches the definition, by a kernel", marks=1)
@@ -1804,7 +1870,16 @@ def losses_by_mask(logits, targets):
 
 @triton.jit
 def mistaken_loss_kernel(
-    x, targets, losses, columns, row_stride, column_stride, target_stride, HOW: tl.constexpr, OTHER: tl.constexpr, BLOCK: tl.constexpr
+    x,
+    targets,
+    losses,
+    columns,
+    row_stride,
+    column_stride,
+    target_stride,
+    HOW: tl.constexpr,
+    OTHER: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):
     row = tl.program_id(0)
     column = tl.arange(0, BLOCK)
@@ -1889,7 +1964,9 @@ def losses_packed_logits(logits, targets):
     return mistaken_losses(logits, targets, strides=(logits.shape[1], 1, targets.stride(0)))
 
 
-@cross_entropy_triton.misconception("The row is wider than the block, and what lies beyond does not count: triton.next_power_of_2(columns) fits any row.")
+@cross_entropy_triton.misconception(
+    "The row is wider than the block, and what lies beyond does not count: triton.next_power_of_2(columns) fits any row."
+)
 def losses_small_block(logits, targets):
     return mistaken_losses(logits, targets, block=128)
 

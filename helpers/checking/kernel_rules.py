@@ -1,7 +1,7 @@
 """The source rule of exercises that ask for a kernel: start one, and leave the arithmetic to it.
 
-Outside kernels the answer may prepare memory and strides as it likes, but no exponential or logarithm, and nothing made of
-those; inside, only triton.language. That what is returned comes from the kernel is not read but tried (see `kernels`).
+Outside kernels the answer may prepare memory and strides as it likes, but take no exponential or logarithm, and nothing
+made of those; inside, only triton.language. That what is returned comes from the kernel is not read but tried (see `kernels`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Parting(ast.NodeTransformer):
     def __init__(self, kernels: list[ast.FunctionDef]):
         self.kernels = kernels
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: N802 - ast calls it by this name
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """A function under @triton.jit is a kernel."""
         if any(name_of(decorator) == "jit" for decorator in node.decorator_list):
             self.kernels.append(node)

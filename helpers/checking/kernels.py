@@ -1,7 +1,7 @@
 """How exercises about kernels are played: on the GPU where there is one, else under Triton's interpreter.
 
-Memory that the call allocates is full of nan, so that what a kernel leaves out is seen; and the same call is played with
-every kernel left out, so that an answer which does not come from one is seen, too."""
+Memory that the call allocates is full of nan, so that what a kernel leaves out is seen; and the same call is played
+with every kernel left out, so that an answer which does not come from one is seen, too."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def call_without_kernels(function: Callable[..., Any], *arguments: Any) -> Any:
     with ExitStack() as stack:
         for module, launcher in LAUNCHERS:
             if module in sys.modules:
-                stack.enter_context(mock.patch.object(getattr(sys.modules[module], launcher), "run", lambda *_, **__: None))
+                owner = getattr(sys.modules[module], launcher)
+                stack.enter_context(mock.patch.object(owner, "run", return_value=None))
         try:
             return call_kernel(function, *arguments)
         except Exception:
@@ -70,4 +71,3 @@ def nan_in_new_memory() -> Iterator[None]:
         yield
     finally:
         torch.set_deterministic_debug_mode(before)
-

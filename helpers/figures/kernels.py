@@ -1,0 +1,187 @@
+"""The figures of notebook 06: temperature, the roofline, and bytes per second of log-softmax kernels.
+
+What is drawn as measured was measured: on this machine, just now (`measure_here`), or on a GPU by
+`python -m grading.bench_kernels`, whose results are read from the files in RESULTS.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import torch
+from matplotlib.figure import Figure
+
+from helpers.information import entropy
+from helpers.logits import arithmetic_intensity, attainable_flops, log_softmax
+from helpers.plotting import PALETTE, STYLE
+
+RESULTS = Path(__file__).resolve().parent.parent / "kernels" / "results"
+# Operations for each element of a log-softmax: compare, subtract, exp, add, subtract.
+LOG_SOFTMAX_OPERATIONS = 5
+FLOAT32_BYTES = 4
+LINES = {
+    "copy": ("black", "o--"),
+    "infograd": ("blue", "o-"),
+    "torch": ("vermilion", "s-"),
+    "torch.compile": ("green", "^-"),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One computation: operations, bytes that must move, and the median of the seconds it took."""
+
+    flops: float
+    bytes_moved: float
+    seconds: float
+
+    @property
+    def intensity(self) -> float:
+        """Operations per byte."""
+        return arithmetic_intensity(self.flops, self.bytes_moved)
+
+    @property
+    def rate(self) -> float:
+        """Operations per second."""
+        return self.flops / self.seconds
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What was measured on this machine: operations per second at best, bytes per second at best, and points."""
+
+    device: str
+    peak: float
+    bandwidth: float
+    points: dict[str, Measured]
+
+
+def temperature_against_entropy(logits: tuple[float, ...] = (2.0, 1.0, 0.5, 0.1)) -> Figure:
+    """The probabilities of softmax(logits / T), and their entropy in nats, against the temperature T."""
+    x = torch.tensor(logits, dtype=torch.float64)
+    temperatures = torch.logspace(-1.3, 1.7, 200, dtype=torch.float64)
+    probabilities = torch.stack([log_softmax(x, t.item()).exp() for t in temperatures])
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.6, 3.8))
+        left, right = figure.subplots(1, 2)
+        for k, (logit, dashes) in enumerate(zip(logits, ("-", "--", "-.", ":"), strict=False)):
+            left.semilogx(temperatures, probabilities[:, k], dashes, label=f"logit {logit:g}")
+        left.set(xlabel="temperature T", ylabel="probability", ylim=(0, 1.02), title="Who is chosen")
+        left.legend()
+        right.semilogx(temperatures, entropy(probabilities), color=PALETTE["blue"])
+        limit = float(torch.tensor(float(len(logits))).log())
+        right.axhline(limit, color=PALETTE["black"], linestyle=":", linewidth=1.2)
+        right.annotate(f"log {len(logits)}", (0.06, limit), xytext=(0, -14), textcoords="offset points")
+        for t in (0.1, 1.0, 10.0):
+            right.plot(t, entropy(log_softmax(x, t).exp()), "o", color=PALETTE["blue"])
+        right.set(xlabel="temperature T", ylabel="entropy (nats)", ylim=(-0.04, limit + 0.12))
+        right.set_title("How open the choice is")
+    return figure
+
+
+def measure_here(seconds: float = 0.12) -> Machine:
+    """Time a copy, a large matrix product and some computations between them in float32, on the GPU or the CPU."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    x = torch.randn(1024, 4096, device=device)
+    out, n = torch.empty_like(x), x.numel()
+    a = torch.randn(1024, 1024, device=device)
+    passes = 2 * n * FLOAT32_BYTES
+    product = Measured(2 * 1024**3, 3 * a.numel() * FLOAT32_BYTES, _median_seconds(lambda: a @ a, seconds))
+    copied = Measured(0, passes, _median_seconds(lambda: out.copy_(x), seconds))
+    narrow = a[:, :16].contiguous()
+    few = Measured(
+        2 * 16 * 1024**2,
+        FLOAT32_BYTES * (a.numel() + 2 * narrow.numel()),
+        _median_seconds(lambda: a @ narrow, seconds),
+    )
+    points = {
+        "x + 1": Measured(n, passes, _median_seconds(lambda: torch.add(x, 1, out=out), seconds)),
+        "log_softmax": Measured(
+            LOG_SOFTMAX_OPERATIONS * n, passes, _median_seconds(lambda: torch.log_softmax(x, -1), seconds)
+        ),
+        "product with 16 columns": few,
+        "product of squares": product,
+    }
+    bandwidth = max(point.bytes_moved / point.seconds for point in (copied, points["x + 1"]))
+    name = torch.cuda.get_device_name() if device.type == "cuda" else f"this CPU, {torch.get_num_threads()} threads"
+    return Machine(name, product.rate, bandwidth, points)
+
+
+def roofline(machine: Machine) -> Figure:
+    """Operations per second against operations per byte: the two limits of a machine, and what was measured on it."""
+    ridge = machine.peak / machine.bandwidth
+    reach = [0.05, ridge, max(20 * ridge, 400.0)]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(7.2, 4.4))
+        axes = figure.add_subplot()
+        limits = [attainable_flops(i, machine.peak, machine.bandwidth) / 1e9 for i in reach]
+        axes.loglog(reach, limits, color=PALETTE["black"], label="the roofline: copy, then peak")
+        looks = zip(machine.points.items(), ("blue", "vermilion", "green", "purple"), "osD^", strict=False)
+        for (name, point), colour, marker in looks:
+            label = f"{name}: {point.intensity:.3g} per byte"
+            axes.loglog(point.intensity, point.rate / 1e9, marker, color=PALETTE[colour], markersize=9, label=label)
+        axes.axvline(ridge, color="#888888", linewidth=1, linestyle=":")
+        axes.set(xlabel="arithmetic intensity (operations per byte)", ylabel="billion operations per second")
+        axes.set_title(f"Measured on {machine.device}, float32")
+        axes.legend(loc="lower right", fontsize=9)
+    return figure
+
+
+def measurements(folder: Path = RESULTS) -> dict[str, Any] | None:
+    """The newest committed results of `python -m grading.bench_kernels`, or None where there are none.
+
+    Raises ValueError, naming the file, for one that is not such a result.
+    """
+    found = []
+    for file in sorted(folder.glob("*.json")):
+        results = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(results, dict) or results.get("schema") != 1 or not results.get("measurements"):
+            raise ValueError(f"{file.name} is no result of grading.bench_kernels: measure again, or remove it")
+        found.append(results)
+    return max(found, key=lambda results: str(results["date"]), default=None)
+
+
+def bytes_per_second(results: Mapping[str, Any], operation: str = "log_softmax forward") -> Figure:
+    """Bytes per second, as if each element moved once in and once out, against row width; bars are quartiles."""
+    rows = [m for m in results["measurements"] if m["ok"] and m["operation"] == operation]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(9.0, 4.0))
+        dtypes = list(dict.fromkeys(m["dtype"] for m in rows))
+        for axes, dtype in zip(figure.subplots(1, len(dtypes), sharey=True, squeeze=False)[0], dtypes, strict=True):
+            for name in dict.fromkeys(m["contender"] for m in rows):
+                own = [m for m in rows if (m["contender"], m["dtype"]) == (name, dtype)]
+                own.sort(key=lambda m: m["columns"])
+                rate = [m["bytes_per_second"] / 1e12 for m in own]
+                below = [r * (1 - m["median_us"] / m["upper_us"]) for r, m in zip(rate, own, strict=True)]
+                above = [r * (m["median_us"] / m["lower_us"] - 1) for r, m in zip(rate, own, strict=True)]
+                colour, look = LINES.get(name, ("purple", "D-"))
+                columns = [m["columns"] for m in own]
+                axes.errorbar(columns, rate, yerr=(below, above), fmt=look, color=PALETTE[colour], label=name)
+            axes.set(xscale="log", xlabel="columns of a row", title=dtype, ylim=(0, None))
+            axes.label_outer()
+        figure.axes[0].set_ylabel("terabytes per second")
+        figure.axes[0].legend()
+        made_by = f"{results['machine']['gpu']}, torch {results['versions']['torch']}, {results['date'][:10]}"
+        figure.suptitle(f"{operation}, {made_by}")
+    return figure
+
+
+def _median_seconds(compute: Callable[[], object], seconds: float) -> float:
+    """The median time of a call, over at least five calls and about so many seconds, after one that does not count."""
+    wait = torch.cuda.synchronize if torch.cuda.is_available() else (lambda: None)
+    compute()
+    times: list[float] = []
+    while len(times) < 5 or (sum(times) < seconds and len(times) < 1000):
+        wait()
+        start = time.perf_counter()
+        compute()
+        wait()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)

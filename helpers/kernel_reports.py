@@ -1,0 +1,52 @@
+"""Print what the compiler made of a kernel, a line for each way to launch it (notebook 06)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from types import FunctionType
+from typing import Any
+
+import torch
+
+from helpers.compiling import Compiled, compile_kernel, python_function
+
+WIDTH = 34
+
+
+def report_compiled(kernels: Mapping[str, tuple[Any, dict[str, Any]]]) -> None:
+    """Compile each kernel with its arguments for an H100 (sm_90), without a GPU, and print registers, spills and loads.
+
+    ``kernels`` maps a label to (kernel, arguments by name); a missing tensor is `None` and taken as float32. Where
+    Triton or its tools are missing, or a kernel is not written yet, a line says so.
+    """
+    print(f"{'':{WIDTH}}registers  spills  loads")
+    for label, (kernel, named) in kernels.items():
+        print(f"{label:{WIDTH}}{line(kernel, named)}")
+
+
+def line(kernel: Any, named: dict[str, Any]) -> str:
+    """The registers of a thread, the instructions that spill, and the loads of a kernel; or why there are none."""
+    try:
+        function = python_function(kernel)
+        if "raise NotImplementedError" in inspect.getsource(function):
+            return f"{function.__name__} is not written yet"
+        tensor = torch.empty(0)
+        made = compile_kernel(seeing_its_own(function), **{k: tensor if v is None else v for k, v in named.items()})
+    except (RuntimeError, ValueError, OSError) as error:
+        return f"not compiled: {str(error).splitlines()[-1]}"
+    return f"{made.registers:9}  {made.spills:6}  {loads(made)}"
+
+
+def loads(made: Compiled) -> str:
+    """The loads from global memory by width: 16 bytes is the widest."""
+    return ", ".join(f"{count} x {width} bytes" for width, count in sorted(made.loads.items())) or "none"
+
+
+def seeing_its_own(function: FunctionType) -> FunctionType:
+    """The function with those globals only that it looks up: a notebook's own `x` is not the kernel's parameter x."""
+    found = {name: value for name, value in function.__globals__.items() if name in function.__code__.co_names}
+    own = FunctionType(function.__code__, found, function.__name__, function.__defaults__)
+    own.__annotations__ = function.__annotations__
+    own.__module__ = function.__module__
+    return own

@@ -59,7 +59,9 @@ print("ready")
 # %% [markdown]
 # ### Exercise 1. `marginals`
 #
-# **Goal:** both marginals of a joint, or of a batch of them. **Difficulty** ●○○○○ **Importance** ●●●●● **Minutes** 5
+# **Goal:** both marginals of a joint, or of a batch of them.
+#
+# Difficulty ●○○○○ · Importance ●●●●● · 5 minutes
 #
 # - Return two results, $p(x)$ first. Leading dimensions are batches and stay.
 # - The results have the dtype of `joint`, which is not changed.
@@ -80,7 +82,8 @@ check("marginals", marginals)
 joint = torch.tensor([[0.3, 0.2], [0.1, 0.4]], dtype=torch.float64)
 plotting.show_figure(
     joint_figures.table(joint),
-    alt="The joint table .3, .2, .1, .4 with its row sums .5 and .5 in the right margin and its column sums .4 and .6 below.",
+    alt="The joint table .3, .2, .1, .4 with its row sums .5 and .5 in the right "
+    "margin and its column sums .4 and .6 below.",
 )
 
 # %% [markdown]
@@ -112,7 +115,9 @@ plotting.show_figure(
 # %% [markdown]
 # ### Exercise 2. `conditional_entropy`
 #
-# **Goal:** $H(Y \mid X)$ in nats, for one joint or a batch. **Difficulty** ●●○○○ **Importance** ●●●●● **Minutes** 10
+# **Goal:** $H(Y \mid X)$ in nats, for one joint or a batch.
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - $X$ is the row and comes first in the table: the condition is on $X$.
 # - A pair with $p(x, y) = 0$ adds 0, and so does a whole row that never occurs, $p(x) = 0$.
@@ -144,7 +149,9 @@ print(f"H(X|Y) = {channels.conditional_entropy(joint.T):.6f} nats: another quest
 # %%
 plotting.show_figure(
     joint_figures.mosaic(joint),
-    alt="Mosaic with two columns of width .5: the first is split .6 to .4 with entropy 0.673 nats, the second .2 to .8 with entropy 0.500 nats; their mean is 0.587.",
+    alt="Mosaic with two columns of width .5: the first is split .6 to .4 with "
+    "entropy 0.673 nats, the second .2 to .8 with entropy 0.500 nats; their mean "
+    "is 0.587.",
 )
 
 # %% [markdown]
@@ -195,13 +202,16 @@ print(f"on average:          H(Y|X)    = {channels.conditional_entropy(alarm):.6
 # %%
 plotting.show_figure(
     joint_figures.against_independence(joint),
-    alt="Two tables side by side: the joint .3, .2, .1, .4, and the product of its marginals .2, .3, .2, .3.",
+    alt="Two tables side by side: the joint .3, .2, .1, .4, and the product of its "
+    "marginals .2, .3, .2, .3.",
 )
 
 # %% [markdown]
 # ### Exercise 3. `mutual_information`
 #
-# **Goal:** $I(X; Y)$ in nats, for one joint or a batch. **Difficulty** ●●○○○ **Importance** ●●●●● **Minutes** 10
+# **Goal:** $I(X; Y)$ in nats, for one joint or a batch.
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - The marginals come from `joint` itself.
 # - Pairs, rows and columns that never occur add 0; nothing becomes `nan`.
@@ -304,8 +314,9 @@ for name, p in (("the book's", p_y[0]), ("its own", rows)):
 # %% [markdown]
 # ### Exercise 4. `mutual_information_three_ways`
 #
-# **Goal:** see the identities hold, each from its own entropies. **Difficulty** ●●○○○ **Importance** ●●●●○ **Minutes**
-# 10
+# **Goal:** see the identities hold, each from its own entropies.
+#
+# Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
 # - Return three results in the order of the formula, each of shape `(...)`.
 # - Zeros, batches, dtype and input as before.
@@ -375,8 +386,9 @@ joint_figures.explore()
 # %% [markdown]
 # ### Exercise 5. `push_through_channel`
 #
-# **Goal:** the joint of what you want to know and what you get to see. **Difficulty** ●●○○○ **Importance** ●●●●○
-# **Minutes** 10
+# **Goal:** the joint of what you want to know and what you get to see.
+#
+# Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
 # - `channel` is one matrix; `joint` may be a batch. $Z$ may have more or fewer values than $Y$.
 # - Dtype and inputs as before.
@@ -407,7 +419,9 @@ print(f"I(X; Z) = {channels.mutual_information(seen):.6f} nats")
 # %%
 plotting.show_figure(
     channel_figures.information_along_chain(),
-    alt="I(X; Z) in nats against the number of channels passed, for flip probabilities of 2, 5 and 11 per cent: all start at log 2 and only ever fall; the noisier, the faster.",
+    alt="I(X; Z) in nats against the number of channels passed, for flip "
+    "probabilities of 2, 5 and 11 per cent: all start at log 2 and only ever "
+    "fall; the noisier, the faster.",
 )
 
 # %% [markdown]
@@ -454,7 +468,9 @@ print(f"after the best of them: {best:.6f} nats")
 # %% [markdown]
 # ### Exercise 6. `plugin_mutual_information`
 #
-# **Goal:** the histogram estimate, as it is. **Difficulty** ●●●○○ **Importance** ●●●●○ **Minutes** 15
+# **Goal:** the histogram estimate, as it is.
+#
+# Difficulty ●●●○○ · Importance ●●●●○ · 15 minutes
 #
 # - `x` and `y` are vectors of int64, `bins` an int. Return one number in float64, as a tensor, an array or a float.
 # - Cells that never occur add 0. Nothing is smoothed or corrected.
@@ -500,7 +516,9 @@ print("the truth                      0")
 # %%
 plotting.show_figure(
     channel_figures.plugin_bias(),
-    alt="Plug-in estimate of the information between independent 8-valued variables against the number of samples, on log axes: the means follow the line 49/(2N), from 0.25 nats at 100 samples to 0.0025 at 10,000.",
+    alt="Plug-in estimate of the information between independent 8-valued variables "
+    "against the number of samples, on log axes: the means follow the line "
+    "49/(2N), from 0.25 nats at 100 samples to 0.0025 at 10,000.",
 )
 
 # %% [markdown]
@@ -532,8 +550,9 @@ plotting.show_figure(
 # %% [markdown]
 # ### Exercise 7. `fano_error_bound`
 #
-# **Goal:** from remaining uncertainty to an error that cannot be avoided. **Difficulty** ●●●○○ **Importance** ●●●○○
-# **Minutes** 15
+# **Goal:** from remaining uncertainty to an error that cannot be avoided.
+#
+# Difficulty ●●●○○ · Importance ●●●○○ · 15 minutes
 #
 # - The right side grows from 0 at $p_e = 0$ to $\log k$ at $p_e = 1 - 1/k$, so there is one solution in between.
 #   Precision $10^{-6}$.
@@ -567,7 +586,9 @@ print(f"1 nat open among 8 classes: at least {pe:.6f} of the guesses are wrong")
 # %%
 plotting.show_figure(
     channel_figures.fano_curve(),
-    alt="The region of error probability and remaining uncertainty that is possible for 8 classes: bounded above by a curve from (0, 0) to its top at error 7/8 and log 8 nats; at 1 nat the error is at least 0.234189.",
+    alt="The region of error probability and remaining uncertainty that is possible "
+    "for 8 classes: bounded above by a curve from (0, 0) to its top at error 7/8 "
+    "and log 8 nats; at 1 nat the error is at least 0.234189.",
 )
 
 # %% [markdown]
@@ -607,7 +628,9 @@ plotting.show_figure(
 # %% [markdown]
 # ### Stretch 1. `channel_capacity`
 #
-# **Goal:** capacity by Blahut and Arimoto. **Difficulty** ●●●●○ **Importance** ●●○○○ **Minutes** 20
+# **Goal:** capacity by Blahut and Arimoto.
+#
+# Difficulty ●●●●○ · Importance ●●○○○ · 20 minutes
 #
 # - One channel matrix. Stop when upper and lower bound are within `tol`, and return any number between them, with `r`.
 # - `r` is graded to $\sqrt{\text{tol}}$ where it is unique; where several inputs reach the capacity, any of them
@@ -647,7 +670,9 @@ for name, channel in (("flips 11%", flipping), ("Z-channel", z_channel)):
 # %%
 plotting.show_figure(
     channel_figures.information_by_input(z_channel),
-    alt="Information through the Z-channel against the share of the unreliable letter: 0 at both ends, with its peak, the capacity of 0.223144 nats, at a share of 0.4.",
+    alt="Information through the Z-channel against the share of the unreliable "
+    "letter: 0 at both ends, with its peak, the capacity of 0.223144 nats, at a "
+    "share of 0.4.",
 )
 
 # %% [markdown]
@@ -684,7 +709,9 @@ plotting.show_figure(
 # %% [markdown]
 # ### Stretch 2. `rate_distortion`
 #
-# **Goal:** one point of the curve. **Difficulty** ●●●●○ **Importance** ●●●○○ **Minutes** 20
+# **Goal:** one point of the curve.
+#
+# Difficulty ●●●●○ · Importance ●●●○○ · 20 minutes
 #
 # - Run to convergence: $R$ and $D$ are graded to $10^{-6}$, so go on until $r$ moves by less than $10^{-12}$, hundreds
 #   of rounds if need be.
@@ -723,7 +750,9 @@ for beta in (1.0, math.log(9), 6.0):
 # %%
 plotting.show_figure(
     channel_figures.rate_distortion_curve(),
-    alt="Rate against distortion for a fair bit: a convex curve from log 2 nats at distortion 0 to 0 at distortion one half, with four points and the line of slope minus beta through each, which touches the curve there.",
+    alt="Rate against distortion for a fair bit: a convex curve from log 2 nats at "
+    "distortion 0 to 0 at distortion one half, with four points and the line of "
+    "slope minus beta through each, which touches the curve there.",
 )
 
 # %% [markdown]

@@ -199,6 +199,7 @@ def execute(notebook: NotebookNode, folder: Path, keys: Path) -> NotebookNode:
             timeout=SECONDS_PER_CELL,
             allow_errors=True,
             store_widget_state=False,
+            coalesce_streams=True,  # how a stream is cut into pieces depends on time
             extra_arguments=["--log-level=ERROR"],
             resources={"metadata": {"path": str(folder)}},
         )

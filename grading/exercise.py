@@ -289,7 +289,12 @@ def exercise(
 ) -> Callable[[Callable[..., Any]], Exercise]:
     """Define an exercise by its reference: `forbid`, `modules`, `require`, `because` and `kernel` are its source rules
     (see helpers.checking.rules), `seconds` limits one call."""
-    rules = {"forbid": list(forbid), "modules": [*OWN_WORK, *modules], "require": list(require), "because": because}
+    rules: dict[str, Any] = {
+        "forbid": list(forbid),
+        "modules": [*OWN_WORK, *modules],
+        "require": list(require),
+        "because": because,
+    }
     rules |= {"kernel": True} if kernel else {}
     return lambda reference: Exercise(reference, stretch, hints, rules, seconds)
 
@@ -340,7 +345,7 @@ def in_float64(value: Any) -> Any:
 def as_tensors(value: Any) -> Any:
     """A reference's NumPy results as tensors, so that references may be written with SciPy."""
     if isinstance(value, np.ndarray):
-        return torch.from_numpy(np.ascontiguousarray(value))
+        return torch.from_numpy(np.array(value))  # a copy with strides that torch knows; 0-d stays 0-d
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, (list, tuple)):

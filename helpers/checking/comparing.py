@@ -38,7 +38,7 @@ def _close(value: Any, want: Any, expectation: Expectation, part: str) -> str | 
             return f"{_it(part)} is {kind_of(value)}, where {len(want)} results were expected (a tuple)."
         if len(value) != len(want):
             return f"{_it(part)} holds {len(value)} results, where {len(want)} were expected."
-        names = expectation.get("parts") or [f"result {i + 1}" for i in range(len(want))]
+        names = (not part and expectation.get("parts")) or [f"result {i + 1}" for i in range(len(want))]
         pairs = zip(value, want, names, strict=True)
         return next((p for v, w, name in pairs if (p := _close(v, w, expectation, name))), None)
     if want is None:

@@ -59,7 +59,9 @@ print("ready")
 # %% [markdown]
 # ### Exercise 1. `condition_number`
 #
-# **Goal:** one number for how narrow a bowl is. **Difficulty** ●○○○○ **Importance** ●●●●● **Minutes** 5
+# **Goal:** one number for how narrow a bowl is.
+#
+# Difficulty ●○○○○ · Importance ●●●●● · 5 minutes
 #
 # - `hessian` has shape `(..., d, d)`, the answer `(...)`, in the dtype of `hessian`. `hessian` itself is not changed.
 # - Each matrix is symmetric and positive definite; you need not check that.
@@ -115,7 +117,9 @@ print(f"              its singular values    {singular.max() / singular.min():8.
 # %% [markdown]
 # ### Exercise 2. `max_stable_lr`
 #
-# **Goal:** the learning rate below which gradient descent converges. **Difficulty** ●○○○○ **Importance** ●●●●● **Minutes** 5
+# **Goal:** the learning rate below which gradient descent converges.
+#
+# Difficulty ●○○○○ · Importance ●●●●● · 5 minutes
 #
 # - The same shapes as before: `(..., d, d)` in, `(...)` out, in the dtype of `hessian`.
 
@@ -168,7 +172,9 @@ for lr in (0.005, 0.0075, 0.00999, 0.01001):
 # %% [markdown]
 # ### Exercise 3. `optimal_lr`
 #
-# **Goal:** the best constant learning rate and what it buys. **Difficulty** ●●○○○ **Importance** ●●●●○ **Minutes** 10
+# **Goal:** the best constant learning rate and what it buys.
+#
+# Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
 # - Return two results, `(lr, rate)`, each of shape `(...)` and in the dtype of `hessian`.
 # - In a round bowl one step is enough: the rate is 0.
@@ -220,7 +226,9 @@ for kappa in (1, 10, 100, 1000):
 # %% [markdown]
 # ### Exercise 4. `gradient_descent`
 #
-# **Goal:** the path of plain gradient descent. **Difficulty** ●●○○○ **Importance** ●●●●● **Minutes** 10
+# **Goal:** the path of plain gradient descent.
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - Return a tensor of shape `(steps + 1, d)` in the dtype of `theta0`; its first row is `theta0`. `steps` may be 0.
 # - `grad_fn` may be any gradient, not only that of a bowl. `theta0` itself is not changed.
@@ -297,7 +305,9 @@ for step in (0, 1, 2, 5, 20, 100):
 # %% [markdown]
 # ### Exercise 5. `steps_to_reach`
 #
-# **Goal:** the measure of everything that follows. **Difficulty** ●○○○○ **Importance** ●●●○○ **Minutes** 5
+# **Goal:** the measure of everything that follows.
+#
+# Difficulty ●○○○○ · Importance ●●●○○ · 5 minutes
 #
 # - `losses` is a vector or a list. Return an int, or `None` if the threshold is never reached (or there are no losses).
 # - The first time counts, even if the loss rises again. `nan` is not at or below anything.
@@ -352,7 +362,9 @@ for lr in (0.009, 0.005, 2 / 202, 0.0101):
 # %% [markdown]
 # ### Exercise 6. `heavy_ball`
 #
-# **Goal:** the path with Polyak's momentum. **Difficulty** ●●○○○ **Importance** ●●●●● **Minutes** 10
+# **Goal:** the path with Polyak's momentum.
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - Shapes, dtype and the start as in `gradient_descent`. The gradient is taken at the current point.
 # - Any way of writing the rule that gives this path is right.
@@ -418,7 +430,9 @@ for beta in (0.5, 0.9, 0.99):
 # %% [markdown]
 # ### Exercise 7. `nesterov`
 #
-# **Goal:** the path with the gradient at the look-ahead point. **Difficulty** ●●●○○ **Importance** ●●●●○ **Minutes** 10
+# **Goal:** the path with the gradient at the look-ahead point.
+#
+# Difficulty ●●●○○ · Importance ●●●●○ · 10 minutes
 #
 # - Shapes, dtype and the start as before. The path is of $\theta$, not of the look-ahead points.
 
@@ -502,7 +516,9 @@ plotting.show_figure(
 # %% [markdown]
 # ### Exercise 8. `heavy_ball_optimum`
 #
-# **Goal:** the settings that make momentum pay. **Difficulty** ●●○○○ **Importance** ●●●○○ **Minutes** 5
+# **Goal:** the settings that make momentum pay.
+#
+# Difficulty ●●○○○ · Importance ●●●○○ · 5 minutes
 #
 # - Two positive floats in, `lambda_min <= lambda_max`; two results out, `(lr, beta)`.
 
@@ -623,7 +639,9 @@ landscape_explorer()
 # %% [markdown]
 # ### Stretch 1. `top_hessian_eigenvalue`
 #
-# **Goal:** the sharpness of a loss without its Hessian. **Difficulty** ●●●●○ **Importance** ●●●○○ **Minutes** 15
+# **Goal:** the sharpness of a loss without its Hessian.
+#
+# Difficulty ●●●●○ · Importance ●●●○○ · 15 minutes
 #
 # - Power iteration with `iterations` Hessian-vector products by autograd; never form the Hessian or call an eigenvalue routine.
 # - Draw the first vector from `generator`. `params` has any shape; it is not changed. Precision $10^{-4}$, relative.
@@ -736,7 +754,9 @@ plotting.show_figure(
 # %% [markdown]
 # ### Stretch 2. `natural_gradient_step`
 #
-# **Goal:** one step that does not feel the condition number. **Difficulty** ●●○○○ **Importance** ●●●○○ **Minutes** 10
+# **Goal:** one step that does not feel the condition number.
+#
+# Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
 #
 # - Solve; never invert. `theta` and `grad` have shape `(..., d)`, `fisher` `(..., d, d)`; `lr` and `damping` are floats.
 # - The answer has the dtype of `theta`, and no input is changed.

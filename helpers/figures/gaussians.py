@@ -91,9 +91,7 @@ def error_band(seed: int = 5, most: int = 100_000) -> Figure:
         right.loglog(n, (estimate - truth).abs(), color=PALETTE["blue"], linewidth=1, label="distance from exact")
         right.loglog(n, error, color=PALETTE["vermilion"], label="standard error")
         right.loglog(n, std / n.double().sqrt(), "--", color=PALETTE["black"], linewidth=1.2, label=f"{std:.3f} / √n")
-        right.set(
-            xlabel="samples n", ylabel="nats", title="Its error falls as 1/√n", ylim=(1e-4, 3)
-        )
+        right.set(xlabel="samples n", ylabel="nats", title="Its error falls as 1/√n", ylim=(1e-4, 3))
         right.legend(loc="lower left")
     return figure
 

@@ -1,14 +1,17 @@
-"""What grading adds to running a notebook's cells: `python -m grading.bench_grading [NOTEBOOK ...]` measures it and writes the result.
+"""What grading adds to running a notebook's cells, measured and written to grading/bench_grading.json.
 
-Added is all that a warm grader does for a submission but run its cells: read and graft, open a sandboxed process, draw hidden
-cases, make the calls with the model answers and compare, write the cards and the verdict, end the process. The limit that the
-project sets itself is LIMIT seconds for a notebook; wall time and processor time of this process tree are both given,
-since a busy machine stretches the first.
+    python -m grading.bench_grading [NOTEBOOK ...]
+
+Added is all that a warm grader does for a submission but run its cells: read and graft, open a sandboxed process, draw
+hidden cases, make the calls with the model answers and compare, write the cards and the verdict, end the process. The
+limit that the project sets itself is LIMIT seconds for a notebook. Wall time and processor time of the grader are both
+given, since a busy machine stretches the first.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import resource
 import statistics
@@ -38,6 +41,7 @@ def main(names: Sequence[str]) -> int:
         start = time.perf_counter() - begun
         ready = [name for name in notebooks() if (ROOT / "solutions" / name / f"{name}.py").is_file()]
         result: dict[str, Any] = {
+            "load_average": round(os.getloadavg()[0], 1),  # above the number of processors, wall times say little
             "machine": f"{platform.machine()}, Python {platform.python_version()}, {platform.system()}",
             "limit_seconds": LIMIT,
             "start_seconds": round(start, 2),

@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = "nbgrader_config.py"
 
 
-def course(assignment: str, student: str = "*", root: Path = ROOT) -> tuple[CourseDirectory, Config]:
-    """The course directory at `root`, set to an assignment and a learner (or a pattern), with all settings."""
-    config = PyFileConfigLoader(SETTINGS, path=str(root)).load_config()
+def course(assignment: str, student: str = "*") -> tuple[CourseDirectory, Config]:
+    """The course directory, set to an assignment and a learner (or a pattern), with all settings."""
+    config = PyFileConfigLoader(SETTINGS, path=str(ROOT)).load_config()
     config.CourseDirectory.assignment_id = assignment
     config.CourseDirectory.student_id = student
     return CourseDirectory(config=config), config

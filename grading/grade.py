@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import secrets
 import sys
 from collections.abc import Sequence
@@ -82,7 +83,7 @@ version_now = cache(version)  # that of the definitions which this process has l
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """`infograd grade`: grade what was handed in for an assignment, and say for each learner how it went."""
+    """`infograd grade`: grade what was handed in for an assignment; what is graded already is left alone."""
     parser = argparse.ArgumentParser(prog="infograd grade", description="Grade what was handed in for an assignment.")
     parser.add_argument("assignment", help="such as 01-information-identities")
     parser.add_argument("--student", default="*", help="only this learner; a pattern such as 'a*' is allowed")
@@ -92,16 +93,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--without-sandbox", action="store_true", help="run learners' code unprotected; the gradebook says so"
     )
     options = parser.parse_args(arguments)
-    from nbgrader.apps import NbGraderAPI
-    from nbgrader.converters import Autograde
     from nbgrader.converters.base import NbGraderException
 
     from grading.course import course
+    from grading.nbgrader_plugin import SandboxedAutograde
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
 
     coursedir, config = course(options.assignment, options.student)
     config.SandboxedAutograde.without_sandbox = options.without_sandbox
     config.SandboxedAutograde.seed = options.seed
-    converter = Autograde(coursedir=coursedir, parent=NbGraderAPI(coursedir, config=config))
+    converter = SandboxedAutograde(coursedir=coursedir, config=config)
     converter.force = options.force
     try:
         converter.start()

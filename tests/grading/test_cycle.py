@@ -11,6 +11,8 @@ import pytest
 from nbgrader.api import Gradebook
 
 from grading.exercises import load
+from grading.grade import main as grade_main
+from grading.nbgrader_plugin import warm_grader
 from tests.grading.classroom import NOTEBOOK, answered, make_course, model_answers, nbgrader
 
 LEARNERS = ("perfect", "untouched", "partly", "misconceived", "truncated")
@@ -164,3 +166,28 @@ def test_a_resubmission_replaces_the_old_grade(graded: Class) -> None:
     assert after["seed"] != before["seed"]
     assert "The cell entropy-check was deleted; it was put back." in after["irregularities"]
     assert not os.path.lexists(graded.file("submitted", "misconceived").parent / "autograded")
+
+
+def test_infograd_grade_is_the_same_path(
+    graded: Class, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("grading.course.ROOT", graded.course)
+    assert grade_main([NOTEBOOK, "--student", "perfect", "--force", "--seed", "5"]) == 0
+    assert json.loads(graded.file("verdicts", "perfect", "json").read_text())["seed"] == 5
+    assert grades(graded, "perfect")["entropy-check"][0] == load(NOTEBOOK)["entropy"].points
+
+
+def test_grading_refuses_without_a_sandbox_unless_told_to(graded: Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grading.course.ROOT", graded.course)
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    before = graded.file("verdicts", "partly", "json").read_text()
+    warm_grader.cache_clear()
+    assert grade_main([NOTEBOOK, "--student", "partly", "--force"]) == 1
+    assert graded.file("verdicts", "partly", "json").read_text() == before
+    assert grade_main([NOTEBOOK, "--student", "partly", "--force", "--without-sandbox"]) == 0
+    assert json.loads(graded.file("verdicts", "partly", "json").read_text())["sandbox"] is False
+    assert "Graded without a sandbox." in graded.file("autograded", "partly").read_text()
+    with Gradebook(f"sqlite:///{graded.course}/classroom/gradebook.db") as gradebook:
+        comments = gradebook.find_submission_notebook(NOTEBOOK, NOTEBOOK, "partly").comments
+        assert all("Graded without a sandbox." in comment.auto_comment for comment in comments)
+    warm_grader.cache_clear()

@@ -20,9 +20,8 @@ def report_compiled(kernels: Mapping[str, tuple[Any, dict[str, Any]]]) -> None:
     ``kernels`` maps a label to (kernel, arguments by name); a missing tensor is `None` and taken as float32. Where
     Triton or its tools are missing, or a kernel is not written yet, a line says so.
     """
-    print(f"{'':{WIDTH}}registers  spills  loads")
-    for label, (kernel, named) in kernels.items():
-        print(f"{label:{WIDTH}}{line(kernel, named)}")
+    lines = [f"{label:{WIDTH}}{line(kernel, named)}" for label, (kernel, named) in kernels.items()]
+    print("\n".join([f"{'':{WIDTH}}registers  spills  loads", *lines]))
 
 
 def line(kernel: Any, named: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The source rule of exercises that ask for a kernel: start one, and leave the arithmetic to it.
 
 Outside kernels the answer may prepare memory and strides as it likes, but take no exponential or logarithm, and nothing
-made of those; inside, only triton.language. That what is returned comes from the kernel is not read but tried (see `kernels`).
+made of those; inside, only triton.language. That what is returned comes from the kernel is not read but tried (see
+`kernels`).
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ def kernel_violation(tree: ast.AST, scope: Scope) -> str | None:
         return f"No kernel is started. {START}"
     for kernel in kernels:
         for path, rooted in mentioned(kernel, scope):
-            if rooted and not within(path, "triton") and not hasattr(builtins, path.split(".")[0]):
+            # The grader reads answers alone: there tl is a name that the notebook's own first cell defines.
+            allowed = within(path, "triton") or within(path, "tl") or hasattr(builtins, path.split(".")[0])
+            if rooted and not allowed:
                 return f"{path} stands inside a kernel, where only triton.language works."
     return None
 

@@ -7,7 +7,6 @@ What is drawn as measured was measured: on this machine, just now (`measure_here
 from __future__ import annotations
 
 import json
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ LINES = {
 
 @dataclass(frozen=True)
 class Measured:
-    """One computation: operations, bytes that must move, and the median of the seconds it took."""
+    """One computation: operations, bytes that must move, and the shortest time it took, in seconds."""
 
     flops: float
     bytes_moved: float
@@ -86,32 +85,28 @@ def temperature_against_entropy(logits: tuple[float, ...] = (2.0, 1.0, 0.5, 0.1)
     return figure
 
 
-def measure_here(seconds: float = 0.12) -> Machine:
-    """Time a copy, a large matrix product and some computations between them in float32, on the GPU or the CPU."""
+def measure_here(seconds: float = 0.1) -> Machine:
+    """Time some computations in float32 on tensors larger than most caches, on the GPU or the CPU.
+
+    The machine's limits are the most operations and the most bytes per second that any of them reached.
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    x = torch.randn(1024, 4096, device=device)
-    out, n = torch.empty_like(x), x.numel()
-    a = torch.randn(1024, 1024, device=device)
-    passes = 2 * n * FLOAT32_BYTES
-    product = Measured(2 * 1024**3, 3 * a.numel() * FLOAT32_BYTES, _median_seconds(lambda: a @ a, seconds))
-    copied = Measured(0, passes, _median_seconds(lambda: out.copy_(x), seconds))
-    narrow = a[:, :16].contiguous()
-    few = Measured(
-        2 * 16 * 1024**2,
-        FLOAT32_BYTES * (a.numel() + 2 * narrow.numel()),
-        _median_seconds(lambda: a @ narrow, seconds),
-    )
+    x, a = torch.randn(4096, 4096, device=device), torch.randn(1024, 1024, device=device)
+    out, few = torch.empty_like(x), torch.randn(4096, 8, device=device)
+    n, once = x.numel(), FLOAT32_BYTES * x.numel()
+
+    def measured(flops: float, bytes_moved: float, compute: Callable[[], object]) -> Measured:
+        return Measured(flops, bytes_moved, _best_seconds(compute, seconds))
+
     points = {
-        "x + 1": Measured(n, passes, _median_seconds(lambda: torch.add(x, 1, out=out), seconds)),
-        "log_softmax": Measured(
-            LOG_SOFTMAX_OPERATIONS * n, passes, _median_seconds(lambda: torch.log_softmax(x, -1), seconds)
-        ),
-        "product with 16 columns": few,
-        "product of squares": product,
+        "x + 1": measured(n, 2 * once, lambda: torch.add(x, 1, out=out)),
+        "log_softmax": measured(LOG_SOFTMAX_OPERATIONS * n, 2 * once, lambda: torch.log_softmax(x, -1)),
+        "product with 8 columns": measured(16 * n, once + 8 * few.numel(), lambda: x @ few),
+        "product of squares": measured(2 * 1024**3, 3 * FLOAT32_BYTES * a.numel(), lambda: a @ a),
     }
-    bandwidth = max(point.bytes_moved / point.seconds for point in (copied, points["x + 1"]))
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"this CPU, {torch.get_num_threads()} threads"
-    return Machine(name, product.rate, bandwidth, points)
+    peak = max(point.rate for point in points.values())
+    return Machine(name, peak, max(point.bytes_moved / point.seconds for point in points.values()), points)
 
 
 def roofline(machine: Machine) -> Figure:
@@ -122,7 +117,7 @@ def roofline(machine: Machine) -> Figure:
         figure = Figure(figsize=(7.2, 4.4))
         axes = figure.add_subplot()
         limits = [attainable_flops(i, machine.peak, machine.bandwidth) / 1e9 for i in reach]
-        axes.loglog(reach, limits, color=PALETTE["black"], label="the roofline: copy, then peak")
+        axes.loglog(reach, limits, color=PALETTE["black"], label="the roofline")
         looks = zip(machine.points.items(), ("blue", "vermilion", "green", "purple"), "osD^", strict=False)
         for (name, point), colour, marker in looks:
             label = f"{name}: {point.intensity:.3g} per byte"
@@ -173,15 +168,15 @@ def bytes_per_second(results: Mapping[str, Any], operation: str = "log_softmax f
     return figure
 
 
-def _median_seconds(compute: Callable[[], object], seconds: float) -> float:
-    """The median time of a call, over at least five calls and about so many seconds, after one that does not count."""
+def _best_seconds(compute: Callable[[], object], seconds: float) -> float:
+    """The shortest time of a call, of at least three calls and about so many seconds, after one that does not count."""
     wait = torch.cuda.synchronize if torch.cuda.is_available() else (lambda: None)
     compute()
     times: list[float] = []
-    while len(times) < 5 or (sum(times) < seconds and len(times) < 1000):
+    while len(times) < 3 or (sum(times) < seconds and len(times) < 1000):
         wait()
         start = time.perf_counter()
         compute()
         wait()
         times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return min(times)

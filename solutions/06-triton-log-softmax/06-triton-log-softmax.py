@@ -14,8 +14,8 @@
 # # 06 Log-softmax in Triton
 #
 # The last layer of a language model turns 50,257 numbers into log-probabilities, for every token. It does five cheap operations on
-# each number, and yet it can take a tenth of a training step. Why is it slow, and what is the best that any program could do? By
-# the end you will have written it three times, the last time as a GPU kernel, and you will know when to stop optimising.
+# each number, and yet it is slow. Why, and what is the best that any program could do? By the end you will have written it three times,
+# the last time as a GPU kernel, and you will know when to stop optimising.
 #
 # You need torch and the idea of a probability; no GPU and no CUDA. The whole takes about 90 minutes; each exercise stands alone, so
 # skip what you know. Run the cells from the top. A check tells you whether an answer is right and, where it can, which mistake it
@@ -25,6 +25,7 @@
 import math
 
 import torch
+
 from helpers import check, hint, interpreter, plotting, progress
 from helpers import logits as verified
 from helpers.figures import kernels as figures
@@ -38,8 +39,7 @@ try:
 except ImportError:  # kernels can then be defined, but not run
 
     class triton:  # noqa: N801 - it stands in for the module
-        def jit(kernel):
-            return kernel
+        jit = staticmethod(lambda kernel: kernel)
 
     class tl:  # noqa: N801 - as above
         constexpr = int
@@ -296,8 +296,9 @@ for part in (four + torch.arange(4)).split(2):  # the row 2, 2, 2.5, 3.1 in two 
 # %% [markdown]
 # ## A kernel: one program for each row
 #
-# PyTorch runs one kernel after the other, and each reads its input from memory and writes its output back. Written as above, log-softmax
-# moves every logit through memory about eight times. A **kernel** of your own moves it twice: once in, once out.
+# PyTorch runs one kernel after the other, and each reads its input from memory and writes its output back. Exercise 2 moves every logit
+# eight times: read for the maximum, read and written for the difference, again for `exp`, read for the sum, read and written for the last
+# difference. A **kernel** of your own moves it twice: once in, once out.
 #
 # In Triton you write what one **program** does, for a whole block of numbers at a time. The launch `kernel[(rows,)](...)` starts one
 # program for each row, all at once as far as you know.
@@ -416,18 +417,21 @@ def sum_kernel(x, y, BLOCK: tl.constexpr):
 
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
+lines = []
 for block in (2**16, 2**17, 2**20, 2**21):
     ones, total = torch.ones(block, device=device), torch.zeros(1, device=device)
     try:
         sum_kernel[(1,)](ones, total, BLOCK=block)
-        print(f"a block of {block:9,}: sum {total.item():11,.0f}")
+        lines.append(f"a block of {block:9,}: sum {total.item():11,.0f}")
     except Exception as error:  # Triton's own, or there is no Triton
         limit = "maximum tensor numel" in str(error)
-        print(f"a block of {block:9,}: {'refused' if limit else 'no Triton here'}")
+        answer = "refused" if limit else "no Triton here"
+        lines.append(f"a block of {block:9,}: {answer}")
+print("\n".join(lines))
 
 # %% [markdown]
-# > No. The limit is $2^{20} = 1{,}048{,}576$. What ends earlier is the room: a block lives in registers, of which a program has 65,536 (32 bits
-# > each). Beyond that the compiler *spills* them to memory, which is where the rumour comes from.
+# > No. The limit is $2^{20} = 1{,}048{,}576$. What ends earlier is the room: a block lives in registers of 32 bits, and a multiprocessor has
+# > 65,536 of them for all its programs. What does not fit is *spilled* to memory: slow, but not forbidden.
 
 # %% [markdown]
 # ## Rows wider than a block
@@ -683,18 +687,19 @@ def attainable_flops(intensity: float, peak: float, bandwidth: float) -> float:
 check("arithmetic_intensity", arithmetic_intensity, attainable_flops)
 
 # %% [markdown]
-# The next cell measures the machine that this notebook runs on, just now: the two limits, and four computations between them.
+# The next cell measures four computations on the machine that this notebook runs on, just now. The most bytes and the most operations a
+# second that any of them reached are taken for the two limits.
 
 # %%
 plotting.show_figure(
     figures.roofline(figures.measure_here()),
-    alt="The roofline of this machine, measured: a slope up to a corner, then flat. x + 1 lies "
-    "on the slope, log_softmax below it, a product of square matrices on the roof.",
+    alt="The roofline of this machine, measured: a slope up to a corner, then flat. From "
+    "left to right x + 1, log_softmax, a narrow and a square matrix product.",
 )
 
 # %% [markdown]
-# PyTorch's log-softmax stays below the slope on most CPUs: it does not run at the speed of a copy. On a GPU a good kernel touches it, and
-# then it is done: the fraction of the copy's bandwidth is the number to report. How close do PyTorch's kernel, a compiled one and the course's own
+# Only the square product is right of the corner. A kernel that lies on the slope is done: the fraction of a copy's bandwidth that it reaches
+# is the number to report. On a GPU, how close do PyTorch's kernel, a compiled one and the course's own
 # (`helpers.kernels`) come, and does it depend on the width of a row?
 
 # %%

@@ -80,7 +80,7 @@ def ours(tree: ast.Module) -> str:
     }
     if constants.get("EARNS") == 3.0:
         return "harmless, and graded as what it is"
-    said = f"; the verdict says “{constants['SAYS']}”" if "SAYS" in constants else ""
+    said = "; the verdict says “" + str(constants["SAYS"]) + "”" if "SAYS" in constants else ""
     earned = "only what the answer is worth" if constants.get("EARNS") else "no marks"
     return earned + said
 
@@ -151,7 +151,8 @@ def inside(course: Path, *arguments: str) -> str:
     """Run Python in a sandbox that sees the system, its libraries, helpers, and may write to the course."""
     command = [
         "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/",
-        "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--tmpfs", str(ROOT / "grading"), "--bind", str(course), str(course), "--chdir", str(course),
+        "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp", "--tmpfs", str(ROOT / "grading"),
+        "--bind", str(course), str(course), "--chdir", str(course),
         "--setenv", "HOME", "/tmp", "--setenv", "PYTHONPATH", str(ROOT), "--setenv", "OMP_NUM_THREADS", "1",
         "--setenv", "PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin",
         "prlimit", "--as=6000000000", "--fsize=200000000", "--nproc=200", "--", sys.executable, *arguments,

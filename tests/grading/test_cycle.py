@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
 
+from grading.course import course
 from grading.exercises import load
 from grading.grade import main as grade_main
 from grading.nbgrader_plugin import warm_grader
@@ -175,6 +177,16 @@ def test_infograd_grade_is_the_same_path(
     assert grade_main([NOTEBOOK, "--student", "perfect", "--force", "--seed", "5"]) == 0
     assert json.loads(graded.file("verdicts", "perfect", "json").read_text())["seed"] == 5
     assert grades(graded, "perfect")["entropy-check"][0] == load(NOTEBOOK)["entropy"].points
+
+
+def test_formgraders_button_is_the_same_path(graded: Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grading.course.ROOT", graded.course)
+    coursedir, config = course(NOTEBOOK)
+    file = graded.file("verdicts", "perfect", "json")
+    file.unlink()
+    result = NbGraderAPI(coursedir, config=config).autograde(NOTEBOOK, "perfect")
+    assert result["success"], result
+    assert json.loads(file.read_text())["sandbox"]
 
 
 def test_grading_refuses_without_a_sandbox_unless_told_to(graded: Class, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -241,7 +241,8 @@ def table(rows: list[tuple[str, str]]) -> str:
         f"<td style='{cell};{code if label != 'So' else ''}'>{html.escape(value)}</td></tr>"
         for label, value in rows
     )
-    return f"<table style='margin:6px 0;border-collapse:collapse;border:none;color:inherit;font-size:13px'>{''.join(lines)}</table>"
+    style = "margin:6px 0;border-collapse:collapse;border:none;color:inherit;font-size:13px"
+    return f"<table style='{style}'>{''.join(lines)}</table>"
 
 
 def hint_details(hints: list[str]) -> str:

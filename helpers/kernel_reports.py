@@ -30,8 +30,8 @@ def line(kernel: Any, named: dict[str, Any]) -> str:
         function = python_function(kernel)
         if "raise NotImplementedError" in inspect.getsource(function):
             return f"{function.__name__} is not written yet"
-        tensor = torch.empty(0)
-        made = compile_kernel(seeing_its_own(function), **{k: tensor if v is None else v for k, v in named.items()})
+        arguments: dict[str, Any] = {k: torch.empty(0) if v is None else v for k, v in named.items()}
+        made = compile_kernel(seeing_its_own(function), **arguments)
     except (RuntimeError, ValueError, OSError) as error:
         return f"not compiled: {str(error).splitlines()[-1]}"
     return f"{made.registers:9}  {made.spills:6}  {loads(made)}"

@@ -26,13 +26,14 @@ def call_kernel(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call with tensors where kernels run, and bring the answer back. Raises RuntimeError where there is no Triton."""
     if importlib.util.find_spec("triton") is None:
         raise RuntimeError(NEEDS_TRITON)
-    device = torch.device("cpu" if os.environ.get("TRITON_INTERPRET") == "1" or not gpu() else "cuda")
+    on_gpu = torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET", "0") == "0"
+    device = torch.device("cuda" if on_gpu else "cpu")
     moved = [moved_to(device, one) for one in arguments]
     with nan_in_new_memory(), np.errstate(all="ignore"):
         value = function(*moved)
     for before, after in zip(arguments, moved, strict=True):
         if isinstance(before, Tensor) and before is not after:
-            before.copy_(after)  # so that a changed input is seen
+            before.untyped_storage().copy_(after.untyped_storage())  # so that a changed input is seen
     return value
 
 
@@ -49,16 +50,11 @@ def call_without_kernels(function: Callable[..., Any], *arguments: Any) -> Any:
             return None
 
 
-def gpu() -> bool:
-    """Whether there is a GPU for Triton."""
-    return torch.cuda.is_available()
-
-
 def moved_to(device: torch.device, value: Any) -> Any:
     """A tensor on the device with the strides that it had; everything else as it is."""
     if not isinstance(value, Tensor) or value.device == device:
         return value
-    memory = torch.empty(0, dtype=value.dtype).set_(value.untyped_storage())  # type: ignore[call-overload] # stub lacks it
+    memory = torch.empty(0, dtype=value.dtype).set_(value.untyped_storage())
     return memory.to(device).as_strided(value.size(), value.stride(), value.storage_offset())
 
 

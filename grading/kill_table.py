@@ -102,14 +102,15 @@ def row(kind: str, name: str, report: Report) -> Row:
 
 def as_text(table: dict[str, dict[str, list[Row]]]) -> str:
     """The table as Markdown."""
-    lines = [HEADER]
-    for notebook, exercises in table.items():
-        lines += [f"## {notebook}", ""]
-        for name, found in exercises.items():
-            lines += [f"### {name}", "", "| wrong answer | caught by | earns | is told |", "|---|---|---|---|"]
-            lines += [f"| {label(r)} | {cell(r.caught or '')} | {r.earns:g} | {cell(r.told)} |" for r in found]
-            lines.append("")
-    return "\n".join(lines)
+    parts = [f"## {notebook}\n\n" + "\n".join(map(section, found, found.values())) for notebook, found in table.items()]
+    return "\n".join([HEADER, *parts])
+
+
+def section(name: str, found: list[Row]) -> str:
+    """The part of one exercise."""
+    lines = [f"### {name}", "", "| wrong answer | caught by | earns | is told |", "|---|---|---|---|"]
+    lines += [f"| {label(r)} | {cell(r.caught or '')} | {r.earns:g} | {cell(r.told)} |" for r in found]
+    return "\n".join(lines) + "\n"
 
 
 def label(row: Row) -> str:

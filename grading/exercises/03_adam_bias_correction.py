@@ -338,7 +338,9 @@ def momentum_uphill(theta, grad, velocity, lr, beta):
     return theta + lr * velocity, velocity
 
 
-@momentum_step.misconception("This is Nesterov's step, which looks ahead with grad + beta * velocity; here theta moves by the velocity alone.")
+@momentum_step.misconception(
+    "This is Nesterov's step, which looks ahead with grad + beta * velocity; here theta moves by the velocity alone."
+)
 def momentum_nesterov(theta, grad, velocity, lr, beta):
     velocity = beta * velocity + grad
     return theta - lr * (grad + beta * velocity), velocity
@@ -487,7 +489,9 @@ def adam_eps_inside_the_root(theta, grad, m, v, t, lr, beta1, beta2, eps):
     return theta - lr * m / (1 - beta1**t) / (v / (1 - beta2**t) + eps).sqrt(), m, v
 
 
-@adam_step.misconception("eps is added to the whole quotient; it belongs to the denominator: m_hat / (sqrt(v_hat) + eps).")
+@adam_step.misconception(
+    "eps is added to the whole quotient; it belongs to the denominator: m_hat / (sqrt(v_hat) + eps)."
+)
 def adam_eps_added_to_the_quotient(theta, grad, m, v, t, lr, beta1, beta2, eps):
     m, v = adam_moments(grad, m, v, beta1, beta2)
     return theta - lr * (m / (1 - beta1**t) / (v / (1 - beta2**t)).sqrt() + eps), m, v
@@ -518,7 +522,9 @@ def adam_uncorrected(theta, grad, m, v, t, lr, beta1, beta2, eps):
     return theta - lr * m / (v.sqrt() + eps), m, v
 
 
-@adam_step.misconception("The corrected values are returned, so the next step would average them again. Return the raw m and v.")
+@adam_step.misconception(
+    "The corrected values are returned, so the next step would average them again. Return the raw m and v."
+)
 def adam_correction_fed_back(theta, grad, m, v, t, lr, beta1, beta2, eps):
     m, v = adam_moments(grad, m, v, beta1, beta2)
     m, v = m / (1 - beta1**t), v / (1 - beta2**t)
@@ -538,7 +544,9 @@ def adam_squares_m(theta, grad, m, v, t, lr, beta1, beta2, eps):
     return theta - lr * m / (1 - beta1**t) / ((v / (1 - beta2**t)).sqrt() + eps), m, v
 
 
-@adam_step.misconception("v must average grad**2: as it stands it averages the gradient itself, and its root may not exist.")
+@adam_step.misconception(
+    "v must average grad**2: as it stands it averages the gradient itself, and its root may not exist."
+)
 def adam_without_square(theta, grad, m, v, t, lr, beta1, beta2, eps):
     m, v = beta1 * m + (1 - beta1) * grad, beta2 * v + (1 - beta2) * grad
     return theta - lr * m / (1 - beta1**t) / ((v / (1 - beta2**t)).sqrt() + eps), m, v
@@ -549,7 +557,9 @@ def adam_betas_exchanged(theta, grad, m, v, t, lr, beta1, beta2, eps):
     return adam_as_printed(theta, grad, m, v, t, lr, beta2, beta1, eps)
 
 
-@adam_step.misconception("v is one number here; every parameter has its own v, so nothing is summed or averaged over the tensor.")
+@adam_step.misconception(
+    "v is one number here; every parameter has its own v, so nothing is summed or averaged over the tensor."
+)
 def adam_one_scale_for_all(theta, grad, m, v, t, lr, beta1, beta2, eps):
     m = beta1 * m + (1 - beta1) * grad
     v = beta2 * v + (1 - beta2) * (grad**2).mean()
@@ -628,12 +638,16 @@ def ratio_as_quotient_of_steps(t, beta1, beta2):
     return m * v**-0.5
 
 
-@uncorrected_step_ratio.misconception("This is the reciprocal: how much smaller the corrected step is. Exchange numerator and denominator.")
+@uncorrected_step_ratio.misconception(
+    "This is the reciprocal: how much smaller the corrected step is. Exchange numerator and denominator."
+)
 def ratio_inverted(t, beta1, beta2):
     return math.sqrt(1 - beta2**t) / (1 - beta1**t)
 
 
-@uncorrected_step_ratio.misconception("The root is missing: Adam divides by sqrt(v), so 1 - beta2^t stands under a square root.")
+@uncorrected_step_ratio.misconception(
+    "The root is missing: Adam divides by sqrt(v), so 1 - beta2^t stands under a square root."
+)
 def ratio_without_root(t, beta1, beta2):
     return (1 - beta1**t) / (1 - beta2**t)
 
@@ -653,7 +667,9 @@ def ratio_off_by_one(t, beta1, beta2):
     return (1 - beta1 ** (t + 1)) / math.sqrt(1 - beta2 ** (t + 1))
 
 
-@uncorrected_step_ratio.misconception("This is the ratio of the first step whatever t is: raise both betas to the power t.")
+@uncorrected_step_ratio.misconception(
+    "This is the ratio of the first step whatever t is: raise both betas to the power t."
+)
 def ratio_of_first_step(t, beta1, beta2):
     return (1 - beta1) / math.sqrt(1 - beta2)
 
@@ -755,7 +771,9 @@ def adamw_with_numpy(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
     return tuple(torch.as_tensor(x, dtype=theta.dtype) for x in (p - lr * step - lr * weight_decay * p, m, v))
 
 
-@adamw_step.misconception("The decay is added to the gradient. That is L2, where m and v see it; AdamW shrinks theta apart from them.")
+@adamw_step.misconception(
+    "The decay is added to the gradient. That is L2, where m and v see it; AdamW shrinks theta apart from them."
+)
 def adamw_as_l2(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
     return adam_as_printed(theta, grad + weight_decay * theta, m, v, t, lr, beta1, beta2, eps)
 
@@ -766,13 +784,17 @@ def adamw_decays_afterwards(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_
     return theta - lr * weight_decay * theta, m, v
 
 
-@adamw_step.misconception("The decay misses its lr: theta shrinks by lr * weight_decay * theta, so that a schedule reaches it too.")
+@adamw_step.misconception(
+    "The decay misses its lr: theta shrinks by lr * weight_decay * theta, so that a schedule reaches it too."
+)
 def adamw_decay_without_lr(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
     stepped, m, v = adam_as_printed(theta, grad, m, v, t, lr, beta1, beta2, eps)
     return stepped - weight_decay * theta, m, v
 
 
-@adamw_step.misconception("The decay is added to m_hat and divided by sqrt(v_hat) with it. It stands outside that quotient.")
+@adamw_step.misconception(
+    "The decay is added to m_hat and divided by sqrt(v_hat) with it. It stands outside that quotient."
+)
 def adamw_decay_inside_the_quotient(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
     m, v = adam_moments(grad, m, v, beta1, beta2)
     return theta - lr * (m / (1 - beta1**t) + weight_decay * theta) / ((v / (1 - beta2**t)).sqrt() + eps), m, v
@@ -901,23 +923,31 @@ def joint_norm(grads):
     return torch.sqrt(sum((g**2).sum() for g in grads))
 
 
-@clip_by_global_norm.misconception("Each tensor is clipped by its own norm, which turns the direction. One norm and one factor serve all of them.")
+@clip_by_global_norm.misconception(
+    "Each tensor is clipped by its own norm, which turns the direction. One norm and one factor serve all of them."
+)
 def clip_each_by_its_own_norm(grads, max_norm):
     return [g * min(1.0, max_norm / g.norm().clamp_min(1e-30).item()) for g in grads], joint_norm(grads)
 
 
-@clip_by_global_norm.misconception("Short gradients are scaled up to max_norm. Scale only where the norm is larger: min(1, max_norm / norm).")
+@clip_by_global_norm.misconception(
+    "Short gradients are scaled up to max_norm. Scale only where the norm is larger: min(1, max_norm / norm)."
+)
 def clip_always_scales(grads, max_norm):
     norm = joint_norm(grads)
     return [g * (max_norm / norm) for g in grads], norm
 
 
-@clip_by_global_norm.misconception("This cuts single numbers at max_norm (clipping by value), which turns the direction. Scale all by one factor.")
+@clip_by_global_norm.misconception(
+    "This cuts single numbers at max_norm (clipping by value), which turns the direction. Scale all by one factor."
+)
 def clip_by_value(grads, max_norm):
     return [g.clamp(-max_norm, max_norm) for g in grads], joint_norm(grads)
 
 
-@clip_by_global_norm.misconception("The norm returned is the one after clipping. Return the one before: it is what tells you of a spike.")
+@clip_by_global_norm.misconception(
+    "The norm returned is the one after clipping. Return the one before: it is what tells you of a spike."
+)
 def clip_returns_the_norm_afterwards(grads, max_norm):
     norm = joint_norm(grads)
     scale = min(1.0, max_norm / norm.clamp_min(1e-30).item())
@@ -936,13 +966,17 @@ def clip_by_the_sum_of_norms(grads, max_norm):
     return [g * min(1.0, max_norm / total.clamp_min(1e-30).item()) for g in grads], total
 
 
-@clip_by_global_norm.misconception("This uses the largest of the tensors' norms; the joint norm is the root of the sum of their squares.")
+@clip_by_global_norm.misconception(
+    "This uses the largest of the tensors' norms; the joint norm is the root of the sum of their squares."
+)
 def clip_by_the_largest_norm(grads, max_norm):
     largest = torch.stack([g.norm() for g in grads]).max()
     return [g * min(1.0, max_norm / largest.clamp_min(1e-30).item()) for g in grads], largest
 
 
-@clip_by_global_norm.misconception("The caller's gradients were changed in place (g.mul_ or g *=). Return new tensors: g * scale.")
+@clip_by_global_norm.misconception(
+    "The caller's gradients were changed in place (g.mul_ or g *=). Return new tensors: g * scale."
+)
 def clip_in_place(grads, max_norm):
     norm = joint_norm(grads)
     for g in grads:
@@ -1043,21 +1077,27 @@ def warmup_with_numpy(step, warmup_steps, total_steps, lr_max, lr_min):
     return np.where(step < warmup_steps, lr_max * step / max(warmup_steps, 1), cosine)
 
 
-@warmup_cosine.misconception("The warm-up is one step ahead: it is lr_max * step / warmup_steps, 0 at step 0 and lr_max at warmup_steps.")
+@warmup_cosine.misconception(
+    "The warm-up is one step ahead: it is lr_max * step / warmup_steps, 0 at step 0 and lr_max at warmup_steps."
+)
 def warmup_one_step_ahead(step, warmup_steps, total_steps, lr_max, lr_min):
     if step < warmup_steps:
         return lr_max * (step + 1) / warmup_steps
     return warmup_three_branches(step, warmup_steps, total_steps, lr_max, lr_min)
 
 
-@warmup_cosine.misconception("The warm-up ends one step late: the cosine starts, at lr_max, where step equals warmup_steps.")
+@warmup_cosine.misconception(
+    "The warm-up ends one step late: the cosine starts, at lr_max, where step equals warmup_steps."
+)
 def warmup_ends_one_step_late(step, warmup_steps, total_steps, lr_max, lr_min):
     if step <= warmup_steps:
         return lr_max * step / (warmup_steps + 1)
     return warmup_three_branches(step, warmup_steps, total_steps, lr_max, lr_min)
 
 
-@warmup_cosine.misconception("The cosine runs over all steps. It runs over those that remain after the warm-up: (step - warmup_steps) / (total_steps - warmup_steps).")
+@warmup_cosine.misconception(
+    "The cosine runs over all steps. It runs over those that remain after the warm-up: (step - warmup_steps) / (total_steps - warmup_steps)."
+)
 def warmup_cosine_over_the_total(step, warmup_steps, total_steps, lr_max, lr_min):
     if step < warmup_steps:
         return lr_max * step / warmup_steps
@@ -1065,7 +1105,9 @@ def warmup_cosine_over_the_total(step, warmup_steps, total_steps, lr_max, lr_min
     return lr_min + (lr_max - lr_min) * (1 + math.cos(math.pi * progress)) / 2
 
 
-@warmup_cosine.misconception("step - warmup_steps is divided by total_steps, so lr_min is not reached. Divide by total_steps - warmup_steps.")
+@warmup_cosine.misconception(
+    "step - warmup_steps is divided by total_steps, so lr_min is not reached. Divide by total_steps - warmup_steps."
+)
 def warmup_divides_by_the_total(step, warmup_steps, total_steps, lr_max, lr_min):
     if step < warmup_steps:
         return lr_max * step / warmup_steps
@@ -1101,7 +1143,9 @@ def warmup_from_lr_min(step, warmup_steps, total_steps, lr_max, lr_min):
     return warmup_three_branches(step, warmup_steps, total_steps, lr_max, lr_min)
 
 
-@warmup_cosine.misconception("With no warm-up this divides by zero. Take the straight line only where step < warmup_steps.")
+@warmup_cosine.misconception(
+    "With no warm-up this divides by zero. Take the straight line only where step < warmup_steps."
+)
 def warmup_divides_by_zero(step, warmup_steps, total_steps, lr_max, lr_min):
     if step <= warmup_steps:
         return lr_max * step / warmup_steps
@@ -1205,9 +1249,7 @@ def xor_with_gelu_and_more_units(seed):
 @train_xor.alternative
 def xor_with_modules_and_squared_error(seed):
     torch.manual_seed(seed)
-    net = torch.nn.Sequential(
-        torch.nn.Linear(2, 32), torch.nn.ReLU(), torch.nn.Linear(32, 1), torch.nn.Sigmoid()
-    )
+    net = torch.nn.Sequential(torch.nn.Linear(2, 32), torch.nn.ReLU(), torch.nn.Linear(32, 1), torch.nn.Sigmoid())
     moments = {p: (torch.zeros_like(p), torch.zeros_like(p)) for p in net.parameters()}
     losses = []
     for t in range(1, 401):
@@ -1408,7 +1450,9 @@ def wsd_with_clamps(step, warmup_steps, decay_start, total_steps, lr_max, lr_min
     return torch.where(left < 1, lr_min + (lr_max - lr_min) * torch.sin(torch.pi / 2 * left) ** 2, lr_max * up)
 
 
-@warmup_stable_decay.misconception("The decay starts right after the warm-up: the rate stays at lr_max up to decay_start.")
+@warmup_stable_decay.misconception(
+    "The decay starts right after the warm-up: the rate stays at lr_max up to decay_start."
+)
 def wsd_without_plateau(step, warmup_steps, decay_start, total_steps, lr_max, lr_min):
     return warmup_three_branches(step, warmup_steps, total_steps, lr_max, lr_min)
 
@@ -1421,19 +1465,25 @@ def wsd_linear_decay(step, warmup_steps, decay_start, total_steps, lr_max, lr_mi
     return lr_min + (lr_max - lr_min) * left
 
 
-@warmup_stable_decay.misconception("The cosine's progress counts from the end of the warm-up, so the rate jumps at decay_start. Count from decay_start.")
+@warmup_stable_decay.misconception(
+    "The cosine's progress counts from the end of the warm-up, so the rate jumps at decay_start. Count from decay_start."
+)
 def wsd_jumps(step, warmup_steps, decay_start, total_steps, lr_max, lr_min):
     if step < decay_start:
         return wsd_four_branches(step, warmup_steps, decay_start, total_steps, lr_max, lr_min)
     return warmup_three_branches(step, warmup_steps, total_steps, lr_max, lr_min)
 
 
-@warmup_stable_decay.misconception("The cosine falls to 0, not to lr_min: it spans lr_max - lr_min, and lr_min is added.")
+@warmup_stable_decay.misconception(
+    "The cosine falls to 0, not to lr_min: it spans lr_max - lr_min, and lr_min is added."
+)
 def wsd_ignores_lr_min(step, warmup_steps, decay_start, total_steps, lr_max, lr_min):
     return wsd_four_branches(step, warmup_steps, decay_start, total_steps, lr_max, 0.0)
 
 
-@warmup_stable_decay.misconception("The warm-up is one step ahead: it is lr_max * step / warmup_steps, 0 at step 0 and lr_max at warmup_steps.")
+@warmup_stable_decay.misconception(
+    "The warm-up is one step ahead: it is lr_max * step / warmup_steps, 0 at step 0 and lr_max at warmup_steps."
+)
 def wsd_one_step_ahead(step, warmup_steps, decay_start, total_steps, lr_max, lr_min):
     if step < warmup_steps:
         return lr_max * (step + 1) / warmup_steps
@@ -1534,7 +1584,9 @@ def amsgrad_steps_like_adam(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
     return theta, m, v, torch.maximum(v_max, v)
 
 
-@amsgrad_step.misconception("The maximum is taken of the corrected v. In torch v_max is the largest raw v, and is corrected afterwards.")
+@amsgrad_step.misconception(
+    "The maximum is taken of the corrected v. In torch v_max is the largest raw v, and is corrected afterwards."
+)
 def amsgrad_max_of_corrected(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
     m, v = adam_moments(grad, m, v, beta1, beta2)
     v_max = torch.maximum(v_max, v / (1 - beta2**t))
@@ -1555,14 +1607,18 @@ def amsgrad_max_of_the_old_v(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps)
     return theta - lr * m / (1 - beta1**t) / ((v_max / (1 - beta2**t)).sqrt() + eps), m, v, v_max
 
 
-@amsgrad_step.misconception("The bias correction is missing: divide m by 1 - beta1^t and v_max by 1 - beta2^t in the step.")
+@amsgrad_step.misconception(
+    "The bias correction is missing: divide m by 1 - beta1^t and v_max by 1 - beta2^t in the step."
+)
 def amsgrad_uncorrected(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
     m, v = adam_moments(grad, m, v, beta1, beta2)
     v_max = torch.maximum(v_max, v)
     return theta - lr * m / (v_max.sqrt() + eps), m, v, v_max
 
 
-@amsgrad_step.misconception("v_max is one number here; every parameter keeps its own largest v: torch.maximum, not max().")
+@amsgrad_step.misconception(
+    "v_max is one number here; every parameter keeps its own largest v: torch.maximum, not max()."
+)
 def amsgrad_one_maximum_for_all(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
     m, v = adam_moments(grad, m, v, beta1, beta2)
     v_max = torch.maximum(v_max, v)

@@ -157,6 +157,12 @@ class Rows(list):
         return 1
 
 
+def cyclic_dict():
+    items = {}
+    items["self"] = items
+    return items
+
+
 def cyclic():
     items = []
     items.append(items)
@@ -193,7 +199,7 @@ HOSTILE = {
     "many texts": lambda: ["x" * 1000] * 101,
     "a cyclic list": cyclic,
     "a list that doubles at every level": doubling,
-    "a cyclic dict": lambda: (lambda d: d.setdefault("self", d))({}),
+    "a cyclic dict": cyclic_dict,
     "too many items": lambda: [0] * (plain.MAX_ITEMS + 1),
     "too many numbers": lambda: torch.zeros(1).expand(plain.MAX_NUMBERS + 1),
     "one array many times": lambda: [np.zeros(1000)] * 2001,

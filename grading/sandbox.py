@@ -36,8 +36,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may take; SECURITY.md has the table, and `c.Infograd.<name>` in nbgrader_config.py changes
-    one."""
+    """What one submission may take; SECURITY.md has the table, and says how nbgrader_config.py changes one."""
 
     notebook_bytes: int = 10 * 2**20
     cell_characters: int = 50_000

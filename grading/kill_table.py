@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from helpers.checking.marking import CORRECT, Report
 
 FILE = Path(__file__).with_name("KILL_TABLE.md")
 NON_ANSWER = "non-answer"
+PLACE = re.compile(r" in line \d+ of your cell")
 PATIENCE = 0.05  # seconds for the answer that never comes
 
 HEADER = """# Kill table
@@ -119,8 +121,8 @@ def label(row: Row) -> str:
 
 
 def cell(text: str) -> str:
-    """Text that cannot break out of its cell."""
-    return " ".join(text.replace("|", "\\|").split())
+    """Text that cannot break out of its cell, without the line of the definitions that a wrong answer stands in."""
+    return " ".join(PLACE.sub("", text).replace("|", "\\|").split())
 
 
 if __name__ == "__main__":

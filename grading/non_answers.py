@@ -62,7 +62,7 @@ def near(exercise: Exercise) -> dict[str, Answer]:
     if any(t.ndim > 0 for t in wanted):
         made["a list for a tensor"] = lambda *arguments: changed(right(*arguments), Tensor.tolist)
     if any(t.ndim > 1 for t in wanted):
-        made["flattened"] = lambda *arguments: changed(right(*arguments), lambda t: t.reshape(-1))
+        made["flattened"] = lambda *arguments: changed(right(*arguments), lambda t: t.reshape(-1) if t.ndim > 1 else t)
     if any(t.ndim > 1 and t.shape[-1] != t.shape[-2] for t in wanted):
         made["transposed"] = lambda *arguments: changed(right(*arguments), lambda t: t.mT if t.ndim > 1 else t)
     if any(one["call"].get("driver") == "gradient" for one in cases):

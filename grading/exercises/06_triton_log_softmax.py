@@ -796,6 +796,10 @@ SECONDS = 30.0  # for a call: the interpreter takes its time
 ANY_STRIDE = (
     "The row's own strides are x.stride(0) and x.stride(1): a transposed or sliced x has others than a packed one."
 )
+LIKE = (
+    "torch.empty_like(x) of a transposed x is transposed, too: make y with torch.empty(x.shape, ...), which is packed, or "
+    "multiply with its strides as with those of x."
+)
 PADDED = "A lane beyond the row must count nothing: exp(-inf) is 0, so load with other=-float('inf'); 0 is a logit like any other."
 SMALL_BLOCK = "The row is wider than the block, and what lies beyond is never written: triton.next_power_of_2(columns) fits any row."
 FIRST_ROW = "Only one row is written: the grid needs one program for each row, and each starts at its own."
@@ -996,9 +1000,9 @@ def mistaken_row_kernel(
     tl.store(y + row * columns + column, result, mask=inside)
 
 
-def mistaken_rows(x, how="", other=-INF, block=None, grid=None, strides=None, dtype=None):
+def mistaken_rows(x, how="", other=-INF, block=None, grid=None, strides=None, dtype=None, y=None):
     rows, columns = x.shape
-    y = torch.empty(x.shape, dtype=dtype or x.dtype, device=x.device)
+    y = torch.empty(x.shape, dtype=dtype or x.dtype, device=x.device) if y is None else y
     row_stride, column_stride = strides or x.stride()
     width = block or triton.next_power_of_2(columns)
     mistaken_row_kernel[(rows if grid is None else grid,)](x, y, columns, row_stride, column_stride, how, other, width)
@@ -1030,6 +1034,16 @@ def rows_in_half(x):
 @log_softmax_triton.misconception(ANY_STRIDE)
 def rows_packed_only(x):
     return mistaken_rows(x, strides=(x.shape[1], 1))
+
+
+@log_softmax_triton.misconception(LIKE)
+def rows_packed_like(x):
+    return mistaken_rows(x, strides=(x.shape[1], 1), y=torch.empty_like(x))
+
+
+@log_softmax_triton.misconception(LIKE)
+def rows_written_like(x):
+    return mistaken_rows(x, y=torch.empty_like(x))
 
 
 @log_softmax_triton.misconception(
@@ -1284,9 +1298,9 @@ def mistaken_online_kernel(
             tl.store(y + row * columns + column, result, mask=column < columns)
 
 
-def mistaken_wide(x, block, how="", other=-INF, strides=None, upto=None):
+def mistaken_wide(x, block, how="", other=-INF, strides=None, upto=None, y=None):
     rows, columns = x.shape
-    y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    y = torch.empty(x.shape, dtype=x.dtype, device=x.device) if y is None else y
     ends = columns if upto is None else upto
     mistaken_online_kernel[(rows,)](x, y, columns, ends, *(strides or x.stride()), HOW=how, OTHER=other, BLOCK=block)
     return y
@@ -1345,6 +1359,16 @@ def wide_drops_the_rest(x, block):
 )
 def wide_first_block(x, block):
     return mistaken_wide(x, block, upto=min(block, x.shape[1]))
+
+
+@log_softmax_wide_triton.misconception(LIKE)
+def wide_packed_like(x, block):
+    return mistaken_wide(x, block, strides=(x.shape[1], 1), y=torch.empty_like(x))
+
+
+@log_softmax_wide_triton.misconception(LIKE)
+def wide_written_like(x, block):
+    return mistaken_wide(x, block, y=torch.empty_like(x))
 
 
 @log_softmax_wide_triton.misconception(ANY_STRIDE)

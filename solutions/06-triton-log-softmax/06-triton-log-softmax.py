@@ -698,7 +698,7 @@ plotting.show_figure(
 )
 
 # %% [markdown]
-# Only the square product is right of the corner. A kernel that lies on the slope is done: the fraction of a copy's bandwidth that it reaches
+# Left of the corner memory is the limit, right of it arithmetic. A kernel that lies on the slope is done: the fraction of a copy's bandwidth that it reaches
 # is the number to report. On a GPU, how close do PyTorch's kernel, a compiled one and the course's own
 # (`helpers.kernels`) come, and does it depend on the width of a row?
 

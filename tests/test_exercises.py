@@ -160,7 +160,7 @@ def broken_in_text(notebook, function, rules):
         names = {leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name)}
         queue += [name for name in names if name in functions and name not in needed]
     cells = [ast.unparse(node) for node in [*plain_statements, *needed.values()]]
-    return reading.broken_rule({"functions": [function], "rules": rules}, cells)
+    return reading.Text(cells).broken_rule({"functions": [function], "rules": rules})
 
 
 class TestUntouched:

@@ -1,4 +1,4 @@
-"""What grading adds to running a notebook's cells, measured and written to grading/bench_grading.json.
+"""What grading adds to running a notebook's cells, measured and written to grading/results/grading.json.
 
     python -m grading.bench_grading [NOTEBOOK ...]
 
@@ -28,7 +28,7 @@ from grading.grade import Grader
 from grading.release import release
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULT = ROOT / "grading" / "bench_grading.json"
+RESULT = ROOT / "grading" / "results" / "grading.json"
 LIMIT = 0.3
 ROUNDS = 5
 

@@ -29,6 +29,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional
 
+RESULTS = Path(__file__).resolve().parent.parent / "helpers" / "kernels" / "results"  # where notebook 06 looks
+
 try:
     import triton
     import triton.language as tl
@@ -282,7 +284,9 @@ def machine(device: torch.device) -> dict[str, Any]:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m grading.bench_kernels", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--output", type=Path, help="the JSON file (default: grading/results/kernels-<gpu>.json)")
+    parser.add_argument(
+        "--output", type=Path, help="the JSON file (default: helpers/kernels/results/kernels-<gpu>.json)"
+    )
     parser.add_argument("--figures", type=Path, help="the folder for the figures (default: beside the JSON file)")
     parser.add_argument("--rounds", type=int, default=50, help="how often each contender is timed (default: 50)")
     parser.add_argument("--shapes", type=shapes, default=shapes(SHAPES), help=f"rows x columns (default: {SHAPES})")
@@ -418,7 +422,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     results = run(options)
     name = re.sub(r"[^a-z0-9]+", "-", results["machine"]["gpu"].lower()).strip("-")
-    output = options.output or Path(__file__).parent / "results" / f"kernels-{name}.json"
+    output = options.output or RESULTS / f"kernels-{name}.json"
     write(output, json.dumps(results, indent=1) + "\n")
     write_figures(results, options.figures or output.parent, output.stem)
     print(f"written: {output}")

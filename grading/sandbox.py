@@ -30,6 +30,7 @@ LIBRARIES = ("torch", "numpy", "scipy", "matplotlib", "IPython", "ipywidgets", "
 ENVIRONMENT = {
     "HOME": "/tmp", "TMPDIR": "/tmp", "USER": "learner", "LOGNAME": "learner", "LANG": "C.UTF-8",
     "PATH": "/usr/bin:/bin", "MPLBACKEND": "Agg", "MPLCONFIGDIR": "/tmp", "IPYTHONDIR": "/tmp", "PYTHONHASHSEED": "0",
+    "TRITON_INTERPRET": "1", "TRITON_CACHE_DIR": "/tmp/triton",
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
 }  # fmt: skip
 

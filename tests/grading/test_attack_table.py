@@ -8,5 +8,5 @@ def test_the_table_names_every_technique_and_is_up_to_date() -> None:
 
 
 def test_every_technique_says_what_it_attempts() -> None:
-    for line in attack_table.table().splitlines()[8:]:
+    for line in (line for line in attack_table.table().splitlines() if line.startswith("| `")):
         assert len(line.split(" | ")[1]) > 15, line

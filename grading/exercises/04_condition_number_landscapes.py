@@ -647,7 +647,7 @@ def heavy_ball(grad_fn, theta0, lr, beta, steps):
     return by_torch(grad_fn, theta0, steps, lr=lr, momentum=beta)[0]
 
 
-@heavy_ball.oracle
+@heavy_ball.oracle(rtol=1e-7)  # powers of a matrix that is not normal lose digits
 def heavy_ball_by_powers(grad_fn, theta0, lr, beta, steps):
     return by_matrix_powers(grad_fn, theta0, lr, beta, 0, steps)
 
@@ -1113,7 +1113,7 @@ def steps_to_reach_edges(rng):
     k = size(rng, 1, 3)
     losses = [4.0, 2.0, 1.0, 0.5, 0.25]
     yield case(losses, losses[k])
-    yield case(vector(0.125, 0.5, 0.0625), 0.25)
+    yield case(vector(0.125, 0.5, 0.0625), 0.25, unchanged=True)
 
 
 @steps_to_reach.criterion("says None where it never happens, and passes nan over", marks=0.5)

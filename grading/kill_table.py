@@ -48,7 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m grading.kill_table", description="Make grading/KILL_TABLE.md.")
     parser.add_argument("--check", action="store_true", help="change nothing; fail where the file is out of date")
     options = parser.parse_args(arguments)
-    table = {name: {x.name: rows(x) for x in load(name).values()} for name in notebooks()}
+    loaded = {
+        name: load(name) for name in notebooks()
+    }  # all of them first: Triton is told how to run before it is used
+    table = {name: {x.name: rows(x) for x in exercises.values()} for name, exercises in loaded.items()}
     survivors = [
         f"{x}: {r.name}" for part in table.values() for x, found in part.items() for r in found if not r.caught
     ]

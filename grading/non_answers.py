@@ -79,8 +79,19 @@ def wanted_of(one: dict[str, Any]) -> Any:
 
 
 def right_answer(exercise: Exercise) -> Answer:
-    """The first alternative: it keeps dtypes, which the reference does not."""
-    return next(iter(exercise.alternatives.values()))[exercise.name]
+    """The first alternative: it keeps dtypes, which the reference does not. What it answered once to scalars it does
+    not work out again for every non-answer: training takes a while."""
+    right = next(iter(exercise.alternatives.values()))[exercise.name]
+    known: dict[Any, Any] = {}
+
+    def answer(*arguments: Any) -> Any:
+        if not all(isinstance(a, (int, float)) for a in arguments):
+            return right(*arguments)
+        if arguments not in known:
+            known[arguments] = right(*arguments)
+        return known[arguments]
+
+    return answer
 
 
 def handing_back(place: int) -> Answer:

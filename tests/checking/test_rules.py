@@ -375,6 +375,10 @@ class TestReading:
         meanings = {"g": ["math.exp", rules.ast.parse("F.kl_div", mode="eval")]}
         assert rules.violation(tree, RULES, meanings.get) is not None
 
+    def test_a_default_means_what_its_name_meant_before(self):
+        tree = rules.ast.parse("def f(p, f=f):\n    return f(p)")
+        assert rules.violation(tree, RULES, {"f": ["torch.kl_div", tree]}.get) is not None
+
     def test_functions_that_call_each_other_are_read_once(self):
         tree = rules.ast.parse("def f(p):\n    return g(p)")
         other = rules.ast.parse("def g(p):\n    return f(p)")

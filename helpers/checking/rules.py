@@ -138,8 +138,7 @@ def global_names(tree: ast.AST) -> set[str]:
     while tables:
         table = tables.pop()
         tables += table.get_children()
-        top = table.get_type() == "module"  # what a default, a decorator or an assigned expression mentions
-        names |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (top or s.is_global())}
+        names |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and s.is_global()}
     return names
 
 

@@ -138,7 +138,8 @@ def global_names(tree: ast.AST) -> set[str]:
     while tables:
         table = tables.pop()
         tables += table.get_children()
-        names |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and s.is_global()}
+        either = table.get_type() == "class"  # a class's own name means the outer one until it is bound
+        names |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (either or s.is_global())}
     return names
 
 

@@ -159,6 +159,13 @@ def refused_behind_an_inner_function(p, q):
     return k(q, p)
 
 
+def refused_behind_a_class(p, q):
+    class Own:
+        k = k
+
+    return Own.k(q, p)
+
+
 def refused_behind_global(p, q):
     global k
     return k(q, p)

@@ -7,8 +7,12 @@ import copy
 import importlib
 import inspect
 import json
+import os
 import re
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,6 +26,7 @@ from helpers.checking.check import examine
 from helpers.checking.drivers import DRIVERS
 from helpers.checking.marking import mark
 
+ROOT = Path(__file__).resolve().parent.parent
 EXERCISES = [(notebook, name) for notebook in notebooks() for name in load(notebook)]
 each_exercise = pytest.mark.parametrize(("notebook", "name"), EXERCISES, ids=[f"{n[:2]}-{x}" for n, x in EXERCISES])
 QUICK = [(n, x) for n, x in EXERCISES if load(n)[x].seconds <= SECONDS_PER_CALL]
@@ -51,6 +56,16 @@ def hidden_only(notebook, name, seed):
 def told(report):
     """What went wrong, for a failing test's message."""
     return report.broken_rule or (report.failure and (report.failure.problem, report.failure.case["call"]))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU kernels are not interpreted")
+def test_kernels_are_interpreted_whatever_was_graded_before():
+    """The first optimiser of torch.optim imports triton; kernels decorated after that must still be interpreted."""
+    lines = "import grading.exercises, torch.optim._adafactor, torch._dynamo, triton.runtime.jit as j, triton"
+    script = f"{lines}\nprint(isinstance(triton.jit(lambda x: x), j.JITFunction), 'triton' in __import__('sys').modules)"
+    bare = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, env=bare, check=True)
+    assert said.stdout.split() == ["False", "True"]
 
 
 @each_notebook

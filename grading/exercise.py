@@ -130,7 +130,7 @@ class Exercise:
         self.references = {self.name: reference}
         self.stretch, self.hints, self.rules, self.seconds = stretch, list(hints), rules, seconds
         self.criteria: list[Criterion] = []
-        self.drawn: dict[str, list[dict[str, Any]]] = {}
+        self.drawn: dict[tuple[str, bool], list[dict[str, Any]]] = {}
         self.misconceptions: dict[str, Misconception] = {}
         self.alternatives: dict[str, dict[str, Callable[..., Any]]] = {}
         self.rule_breakers: dict[str, dict[str, Callable[..., Any]]] = {}
@@ -196,17 +196,17 @@ class Exercise:
         self.rule_breakers[function.__name__] = {**self.references, self.name: function}
         return function
 
-    def as_data(self, seed: int | None = None, hidden_mistakes: bool = True) -> dict[str, Any]:
+    def as_data(self, seed: int | None = None, mistakes: bool = True) -> dict[str, Any]:
         """The exercise as plain data: its public cases and, with a submission's `seed`, hidden ones behind them.
-        Without `hidden_mistakes` these do not say what misconceptions would answer: that takes time, and few need
-        it."""
+        Without `mistakes` these do not say what misconceptions would answer: that takes time, and a right answer needs
+        none of it."""
         return {
             "functions": list(self.references),
             "points": self.points,
             "stretch": self.stretch,
             "seconds": self.seconds,
             "criteria": [
-                {"name": c.name, "marks": c.marks, "cases": self.public(c) + self.hidden(c, seed, hidden_mistakes)}
+                {"name": c.name, "marks": c.marks, "cases": self.public(c, mistakes) + self.hidden(c, seed, mistakes)}
                 for c in self.criteria
             ],
             "mistakes": {name: wrong.sentence for name, wrong in self.misconceptions.items()},
@@ -214,13 +214,13 @@ class Exercise:
             "hints": self.hints,
         }  # fmt: skip
 
-    def public(self, criterion: Criterion) -> list[dict[str, Any]]:
+    def public(self, criterion: Criterion, mistakes: bool = True) -> list[dict[str, Any]]:
         """The public cases of a criterion, drawn once."""
-        if criterion.name not in self.drawn:
-            asked = self.worth_asking(criterion)
+        if (criterion.name, mistakes) not in self.drawn:
+            asked = self.worth_asking(criterion) if mistakes else {}
             cases = [one for one in self.draw(criterion, PUBLIC_SEED) if not one.hidden]
-            self.drawn[criterion.name] = [self.case_as_data(one, asked) for one in cases]
-        return self.drawn[criterion.name]
+            self.drawn[criterion.name, mistakes] = [self.case_as_data(one, asked) for one in cases]
+        return self.drawn[criterion.name, mistakes]
 
     def hidden(self, criterion: Criterion, seed: int | None, mistakes: bool) -> list[dict[str, Any]]:
         """The hidden cases of a criterion for a seed, marked as such."""

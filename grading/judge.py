@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -21,7 +22,7 @@ from grading.graft import grade_id, is_answer
 from grading.observing import conforming, words
 from grading.reading import Text
 from grading.sandbox import Gone, Inside, Limits, Sandbox
-from helpers.checking.calling import Observation
+from helpers.checking.calling import FINAL, Observation
 from helpers.checking.marking import INCORRECT, CriterionReport, Report, mark, recognise
 
 INTERACTIVE = "interactive"  # the tag of our cells whose widgets need a kernel
@@ -66,8 +67,10 @@ def judge(notebook: NotebookNode, exercises: Mapping[str, Exercise], seed: int, 
     run = Run(list(code_cells(notebook)), sandbox)
     try:
         begun = time.monotonic()
-        run.seconds["cells"] = run.restart()
-        data = {name: one.as_data(seed, hidden_mistakes=False) for name, one in wanted.items()}
+        with ThreadPoolExecutor(1) as drawing:  # while the cells run, and this process would wait
+            drawn = drawing.submit(lambda: {name: one.as_data(seed, mistakes=False) for name, one in wanted.items()})
+            run.seconds["cells"] = run.restart()
+            data = drawn.result()
         run.seconds["drawing cases"] = time.monotonic() - begun - run.seconds["cells"]
         begun = time.monotonic()
         for name, one in data.items():
@@ -165,29 +168,39 @@ class Run:
 
     def play_public(self, name: str, data: dict[str, Any]) -> None:
         """Play the public cases of an exercise, and keep what happened for `report`."""
-        for criterion in data["criteria"]:
-            for case in criterion["cases"]:
-                if not case.get("hidden"):
-                    observation = self.play(name, case["call"], data["seconds"])
-                    self.public[name, id(case["call"])] = observation
-                    if observation["outcome"] in ("interrupted", "not attempted"):
-                        return
+        cases = [case for criterion in data["criteria"] for case in criterion["cases"] if not case.get("hidden")]
+        calls = [case["call"] for case in cases]
+        for call, observation in zip(calls, self.play(name, calls, data["seconds"]), strict=False):
+            self.public[name, id(call)] = observation
 
-    def play(self, name: str, call: dict[str, Any], seconds: float) -> Observation:
-        """Send one call, and take what comes back for what it is."""
-        if name in self.given_up:
-            return {"outcome": "interrupted", "message": self.given_up[name]}
-        if self.inside is None:
+    def play(self, name: str, calls: list[dict[str, Any]], seconds: float) -> list[Observation]:
+        """Send calls, and take what comes back for what it is. There are fewer observations than calls where one ends
+        them."""
+        if self.inside is None and name not in self.given_up and time.monotonic() < self.deadline:
             self.restart()
         if self.inside is None or time.monotonic() > self.deadline:
-            self.given_up[name] = "the time for this notebook is used up"
-            return {"outcome": "interrupted", "message": self.given_up[name]}
+            self.given_up.setdefault(name, "the time for this notebook is used up")
+        if name in self.given_up:
+            return [self.stopped(name)]
         seconds = min(seconds, self.limits.call_seconds, self.left())
+        request = {"calls": calls, "seconds": seconds}
+        found: list[Observation] = []
         try:
-            reply = self.inside.ask({"call": call, "seconds": seconds}, seconds + GRACE)
+            for reply in self.inside.replies(request, seconds + GRACE, len(calls), self.deadline + GRACE):
+                found.append(self.observed(reply, calls[len(found)]))
+                if found[-1]["outcome"] in FINAL:
+                    break
         except Gone as gone:
-            self.given_up[name] = self.lose(gone, f"a call of {call['function']}")
-            return {"outcome": "interrupted", "message": self.given_up[name]}
+            self.given_up[name] = self.lose(gone, f"a call of {calls[len(found)]['function']}")
+            found.append(self.stopped(name))
+        return found
+
+    def stopped(self, name: str) -> Observation:
+        """The observation of an exercise that is given up."""
+        return {"outcome": "interrupted", "message": self.given_up[name]}
+
+    def observed(self, reply: dict[str, Any], call: dict[str, Any]) -> Observation:
+        """The observation in the reply to a call."""
         observation = conforming(reply, len(call["arguments"]))
         if observation["outcome"] == "no value" and observation["message"].startswith("There is no function"):
             observation["message"] = self.why_missing(call["function"])
@@ -207,9 +220,10 @@ class Run:
         """The report on an exercise. A comparison that fails on what came back is no reason to stop, and earns
         nothing."""
 
-        def play(call: dict[str, Any]) -> Observation:
-            known = self.public.get((name, id(call)))
-            return known if known is not None else self.play(name, call, data["seconds"])
+        def play(calls: list[dict[str, Any]]) -> list[Observation]:
+            known = [self.public[name, id(call)] for call in calls if (name, id(call)) in self.public]
+            ended = len(known) == len(calls) or bool(known and known[-1]["outcome"] in FINAL)
+            return known if ended else known + self.play(name, calls[len(known) :], data["seconds"])
 
         try:
             return mark(name, data, play, lambda: self.text.broken_rule(data))
@@ -229,13 +243,13 @@ class Run:
 
 
 def recognised(exercise: Exercise, report: Report, seed: int) -> Report:
-    """The report, with the mistake that explains a failure in a hidden case: only there the misconceptions are
-    asked."""
-    if report.failure is not None and report.failure.case.get("hidden"):
-        data = exercise.as_data(seed)
+    """The report, with the mistake that explains a failure: only now the misconceptions are asked, on hidden cases only
+    where the failure is in one."""
+    if report.failure is not None:
+        data = exercise.as_data(seed if report.failure.case.get("hidden") else None)
         for criterion, full in zip(report.criteria, data["criteria"], strict=True):
             for played, case in zip(criterion.played, full["cases"], strict=False):
-                played.case["mistakes"] = case["mistakes"]
+                played.case = played.case | {"mistakes": case["mistakes"]}
         report.mistake, report.mistake_sentence = recognise(data, report)
     return report
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import secrets
 import select
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -149,19 +151,28 @@ class Inside:
             raise NoSandbox(f"{first.get('message')}. {REMEDY}")
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a request, and return the reply to it. Raises Gone, and ends the process, where none comes in time or
-        anything else than one whole reply comes."""
+        """Send a request, and return the one reply to it. Raises Gone, as `replies` does."""
+        (reply,) = self.replies(request, seconds, 1)
+        return reply
+
+    def replies(
+        self, request: dict[str, Any], seconds: float, most: int, latest: float = math.inf
+    ) -> Iterator[dict[str, Any]]:
+        """Send a request, and yield up to so many replies to it, as they come. Raises Gone, and ends the process, where
+        one does not come within `seconds` of the one before, or before `latest` on the clock, or where anything else
+        than a whole reply comes."""
         number = secrets.randbits(48)
         body = json.dumps({**request, "id": number}).encode()
-        deadline = time.monotonic() + seconds
         try:
             if select.select([self.channel], [], [], 0)[0]:
                 raise Gone("talks unasked" if self.channel.recv(1, socket.MSG_PEEK) else "ended")
             self.channel.settimeout(seconds)
             self.channel.sendall(HEADER.pack(len(body)) + body)
-            reply = self.read(deadline)
-            if reply.pop("id", None) != number:
-                raise Gone("protocol")
+            for expected in range(number, number + most):
+                reply = self.read(min(time.monotonic() + seconds, latest))
+                if reply.pop("id", None) != expected:
+                    raise Gone("protocol")
+                yield reply
         except TimeoutError:
             self.end()
             raise Gone("time") from None
@@ -171,7 +182,6 @@ class Inside:
         except Gone:
             self.end()
             raise
-        return reply
 
     def read(self, deadline: float) -> dict[str, Any]:
         """One frame from the stranger. Raises Gone."""

@@ -3,8 +3,8 @@ verdict.
 
 Started once, it imports the libraries and waits; for each submission it forks a guard, and the guard a process that is
 shut in (see `confine`) and serves that one submission over a socket of its own: frames of four bytes of length and
-JSON, each reply with the number of its request. Whatever this process says is judged outside as what it is: the word of
-a stranger.
+JSON, each reply with the number of its request (counted up where a request holds several calls). Whatever this process
+says is judged outside as what it is: the word of a stranger.
 
 In the sandbox this file lies beside `confine.py` and `helpers`; there is no `grading` package.
 """
@@ -99,14 +99,21 @@ def answer_requests(channel: socket.socket, limits: dict[str, Any]) -> None:
     sys.modules["__main__"] = main
     main.__dict__.update(display=display, get_ipython=lambda: Shell(main.__dict__), __builtins__=builtins)
     while (request := receive(channel)) is not None:
-        if "cell" in request:
-            reply = run_cell(
-                request["cell"], request["source"], main.__dict__, request["seconds"], limits["output_bytes"]
-            )
-        else:
-            with captured(0):
-                reply = calling.perform(main.__dict__, request["call"], request["seconds"])
-        send(channel, {"id": request["id"], **reply})
+        for number, reply in enumerate(replies(request, main.__dict__, limits["output_bytes"]), request["id"]):
+            send(channel, {"id": number, **reply})
+
+
+def replies(request: dict[str, Any], space: dict[str, Any], output_bytes: int) -> Iterator[dict[str, Any]]:
+    """What comes of running a cell; or of each of a list of calls, up to one that ends it."""
+    if "cell" in request:
+        yield run_cell(request["cell"], request["source"], space, request["seconds"], output_bytes)
+        return
+    for call in request["calls"]:
+        with captured(0):
+            reply = calling.perform(space, call, request["seconds"])
+        yield reply
+        if reply["outcome"] in calling.FINAL:
+            return
 
 
 def send(channel: socket.socket, data: dict[str, Any]) -> None:

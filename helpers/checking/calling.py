@@ -31,6 +31,7 @@ from helpers.checking.drivers import DRIVERS
 from helpers.checking.functions import NAMED
 
 Observation = dict[str, Any]
+FINAL = ("interrupted", "not attempted")  # outcomes after which the same answer is asked nothing more
 SECONDS_PER_CALL = 10.0
 SECONDS_FOR_TEXT = 1.0  # of an error
 MAX_MESSAGE = 300

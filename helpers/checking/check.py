@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from helpers.checking import card, key, rules
-from helpers.checking.calling import SECONDS_PER_CALL, perform
+from helpers.checking.calling import SECONDS_PER_CALL, Observation, perform
 from helpers.checking.marking import Report, mark
 from helpers.checking.progress import remember
 
@@ -44,9 +44,11 @@ def check(name: str, *functions: Callable[..., Any]) -> Score:
 def examine(name: str, exercise: dict[str, Any], functions: dict[str, Any]) -> Report:
     """The report on an answer in this process."""
     seconds = exercise.get("seconds", SECONDS_PER_CALL)
-    return mark(
-        name, exercise, lambda call: perform(functions, call, seconds), lambda: broken_rule(exercise, functions)
-    )
+
+    def play(calls: list[dict[str, Any]]) -> Iterator[Observation]:
+        return (perform(functions, call, seconds) for call in calls)
+
+    return mark(name, exercise, play, lambda: broken_rule(exercise, functions))
 
 
 def broken_rule(exercise: dict[str, Any], functions: dict[str, Any]) -> str | None:

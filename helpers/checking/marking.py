@@ -6,7 +6,7 @@ meet an edge case is worth what it should be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from helpers.checking.calling import Observation
 from helpers.checking.comparing import alike
 from helpers.checking.judging import problem
 
-Play = Callable[[dict[str, Any]], Observation]
+Play = Callable[[list[dict[str, Any]]], Iterable[Observation]]  # calls in order; may end after an outcome in FINAL
 CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED = "correct", "incorrect", "not attempted", "raised an error"
 
 
@@ -93,8 +93,7 @@ def mark(name: str, exercise: dict[str, Any], play: Play, broken_rule: Callable[
 
 def play_cases(cases: list[dict[str, Any]], play: Play) -> Iterator[Played]:
     """Play cases until one is interrupted: what does not end once will not end the next time."""
-    for case in cases:
-        observation = play(case["call"])
+    for case, observation in zip(cases, play([case["call"] for case in cases]), strict=False):
         yield Played(case, observation, problem(observation, case["expected"]))
         if observation["outcome"] == "interrupted":
             return

@@ -29,10 +29,11 @@ def exercise(*criteria):
 def marked(answer, *criteria, rule=None):
     played = []
 
-    def play(call):
-        played.append(call["arguments"][0])
-        outcome = answer(call["arguments"][0])
-        return outcome if isinstance(outcome, dict) else returned(outcome)
+    def play(calls):
+        for call in calls:
+            played.append(call["arguments"][0])
+            outcome = answer(call["arguments"][0])
+            yield outcome if isinstance(outcome, dict) else returned(outcome)
 
     report = mark("f", exercise(*criteria), play, lambda: rule)
     return report, played

@@ -2,10 +2,11 @@
 
     python -m grading.bench_grading [NOTEBOOK ...]
 
-Added is all that a warm grader does for a submission but run its cells: read and graft, open a sandboxed process, draw
-hidden cases, make the calls with the model answers and compare, write the cards and the verdict, end the process. The
-limit that the project sets itself is LIMIT seconds for a notebook. Wall time and processor time of the grader are both
-given, since a busy machine stretches the first.
+A notebook's cells are the ones that run, timed by the grader, and its checks, which call the answers with every case,
+timed in the sandbox around each call. Added is all else that a warm grader does for a submission: read and graft, open
+a sandboxed process, draw hidden cases, send the calls, take back and compare what comes, write the cards and the
+verdict, end the process. The limit that the project sets itself is LIMIT seconds for a notebook. Wall time and
+processor time of the grader are both given, since a busy machine stretches the first.
 """
 
 from __future__ import annotations
@@ -18,19 +19,38 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from grading.build import notebook_from_source
 from grading.exercises import notebooks
 from grading.grade import Grader
+from grading.judge import Run
 from grading.release import release
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "grading" / "results" / "grading.json"
 LIMIT = 0.3
-ROUNDS = 5
+ROUNDS = 7
+TIMER = """
+import sys, time
+frame = sys._getframe()
+while "calling" not in frame.f_globals:
+    frame = frame.f_back
+drivers, spent = frame.f_globals["calling"].DRIVERS, [0.0]
+def timed(driver):
+    def call(*arguments):
+        begun = time.perf_counter()
+        try:
+            return driver(*arguments)
+        finally:
+            spent[0] += time.perf_counter() - begun
+    return call
+drivers.update({name: timed(driver) for name, driver in drivers.items()})
+"""
 
 
 def main(names: Sequence[str]) -> int:
@@ -54,22 +74,44 @@ def main(names: Sequence[str]) -> int:
 
 def measure(name: str, grader: Grader) -> dict[str, float]:
     """Grade the model answers of a notebook some times; the median of what it takes beside running the cells."""
-    with tempfile.TemporaryDirectory(prefix="infograd-bench-") as folder:
+    rounds = []
+    with tempfile.TemporaryDirectory(prefix="infograd-bench-") as folder, timed_checks() as checks:
         released, handed_in = hand_in(name, Path(folder))
-        added, whole, busy = [], [], []
         for number in range(ROUNDS + 1):
+            checks.clear()
             begun, used = time.perf_counter(), processor()
             graded = grader.grade(handed_in, released, Path(folder) / f"{number}.json")
-            whole.append(time.perf_counter() - begun)
+            whole, busy = time.perf_counter() - begun, processor() - used
             cells = sum(cell.seconds for cell in graded.judged.cells)
-            added.append(whole[-1] - cells)
-            busy.append(processor() - used)
-    warm = slice(1, None)  # the first round draws the public cases, once for a class
-    return {
-        "added_seconds": round(statistics.median(added[warm]), 3),
-        "whole_seconds": round(statistics.median(whole[warm]), 3),
-        "processor_seconds_of_the_grader": round(statistics.median(busy[warm]), 3),
-    }
+            rounds.append({
+                "added_seconds": whole - cells - sum(checks), "cells_seconds": cells, "checks_seconds": sum(checks),
+                "whole_seconds": whole, "processor_seconds_of_the_grader": busy,
+            })  # fmt: skip
+            assert all(report.marks == report.points for report in graded.judged.reports.values())
+    warm = rounds[1:]  # the first round draws the public cases, once for a class
+    return {key: round(statistics.median(one[key] for one in warm), 3) for key in warm[0]}
+
+
+@contextmanager
+def timed_checks() -> Iterator[list[float]]:
+    """The seconds that calls take inside, as the sandboxed process itself counts them: a list that grows."""
+    found: list[float] = []
+    restart, end = Run.restart, Run.end
+
+    def restart_timed(run: Run) -> float:
+        seconds = restart(run)
+        if run.inside is not None:
+            run.inside.ask({"cell": "timer", "source": TIMER, "seconds": 5}, 5)
+        return seconds
+
+    def end_timed(run: Run) -> str:
+        if run.inside is not None:
+            reply = run.inside.ask({"cell": "timer", "source": "spent[0]", "seconds": 5}, 5)
+            found.append(float(reply["outputs"]["shown"][0]["data"]["text/plain"]))
+        return end(run)
+
+    with mock.patch.multiple(Run, restart=restart_timed, end=end_timed):
+        yield found
 
 
 def processor() -> float:

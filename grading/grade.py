@@ -16,6 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from grading import record
+from grading.exercise import Exercise
 from grading.exercises import load, notebooks, version
 from grading.graft import Grafted, graft, others
 from grading.judge import Judged, judge
@@ -64,13 +65,26 @@ class Grader:
         if seed is None:
             same = (before.get("submission"), before.get("exercises_version")) == (grafted.digest, current)
             seed = before["seed"] if same else secrets.randbits(63)
-        answered = grafted.problem is None
-        judged = judge(grafted.notebook, exercises, seed, self.sandbox) if answered else Judged()
+        judged = self.judge(grafted, exercises, seed)
         verdict = record.verdict(grafted, judged, current, seed, self.sandbox.confined)
         changed = record.changed_answers(verdict, before)
         notebook = record.fill_in(grafted, judged, self.sandbox.confined, limits.output_bytes)
         record.write_verdict(verdict_file, verdict)
         return Graded(notebook, judged, verdict, changed)
+
+    def judge(self, grafted: Grafted, exercises: dict[str, Exercise], seed: int) -> Judged:
+        """Judge what there is. A fault of our own is this submission's alone: noted there, told here, and no mark."""
+        if grafted.problem is not None:
+            return Judged()
+        try:
+            return judge(grafted.notebook, exercises, seed, self.sandbox)
+        except NoSandbox:
+            raise
+        except Exception as error:
+            logging.exception("a submission could not be judged")
+            kind = type(error).__name__
+            grafted.problem = f"The grader itself failed ({kind}), and no answer was judged. Tell your teacher."
+            return Judged()
 
 
 @lru_cache(maxsize=16)

@@ -67,11 +67,11 @@ def judge(notebook: NotebookNode, exercises: Mapping[str, Exercise], seed: int, 
     run = Run(list(code_cells(notebook)), sandbox)
     try:
         begun = time.monotonic()
-        with ThreadPoolExecutor(1) as drawing:  # while the cells run, and this process would wait
-            drawn = drawing.submit(lambda: {name: one.as_data(seed, mistakes=False) for name, one in wanted.items()})
+        with ThreadPoolExecutor(1) as pool:  # while the cells run, and this process would wait
+            ready = pool.submit(prepare, wanted, seed, run.text)
             run.seconds["cells"] = run.restart()
-            data = drawn.result()
-        run.seconds["drawing cases"] = time.monotonic() - begun - run.seconds["cells"]
+            data = ready.result()
+        run.seconds["waiting for cases"] = time.monotonic() - begun - run.seconds["cells"]
         begun = time.monotonic()
         for name, one in data.items():
             run.play_public(name, one)
@@ -81,6 +81,14 @@ def judge(notebook: NotebookNode, exercises: Mapping[str, Exercise], seed: int, 
     finally:
         run.end()
     return run.judged
+
+
+def prepare(wanted: Mapping[str, Exercise], seed: int, text: Text) -> dict[str, dict[str, Any]]:
+    """The exercises with their hidden cases drawn; their source rules are looked for in the text of the answers."""
+    data = {name: one.as_data(seed, mistakes=False) for name, one in wanted.items()}
+    for one in data.values():
+        text.broken_rule(one)
+    return data
 
 
 def is_check(cell: NotebookNode) -> bool:

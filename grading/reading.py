@@ -27,25 +27,35 @@ class Text:
         self.trees = [tree for source in sources if (tree := parse(source)) is not None]
         self.bindings = bindings_of(self.trees)
         imports = [pair for tree in self.trees for pair in rules.imported_names(tree)]
-        self.starred = [path for name, path in imports if name == "*"]
+        self.starred = {path for name, path in imports if name == "*" and path in sys.modules}
+        self.imported: dict[str, list[str]] = {}
+        for statement in (one for tree in self.trees for one in statements(tree.body) if is_import(one)):
+            for name, path in rules.imported_names(statement):
+                self.imported.setdefault(name, []).append(path)
         self.anything = [statement for tree in self.trees for statement in tree.body if rebinds_anything(statement)]
+        self.found: dict[tuple[str, ...], str | None] = {}
 
     def meaning(self, name: str) -> list[rules.Meaning] | None:
         """What a name may mean: dotted paths, and statements that bind it; None where nothing does."""
-        found = self.bindings.get(name, [])
-        paths = [path for node in found for bound, path in rules.imported_names(node) if bound == name]
-        paths += [f"{module}.{name}" for module in self.starred if hasattr(sys.modules.get(module), name)]
+        paths = [*self.imported.get(name, [])]
+        paths += [f"{module}.{name}" for module in self.starred if hasattr(sys.modules[module], name)]
         paths += [name] if hasattr(builtins, name) else []
-        bodies = [node for node in found if not isinstance(node, (ast.Import, ast.ImportFrom))]
-        return [*paths, *bodies] or None
+        return [*paths, *(one for one in self.bindings.get(name, []) if not is_import(one))] or None
 
     def broken_rule(self, exercise: dict[str, Any]) -> str | None:
-        """The sentence of the source rule that an exercise's functions break, or None."""
-        for function in exercise["functions"]:
+        """The sentence of the source rule that an exercise's functions break, or None; looked for once."""
+        functions = tuple(exercise["functions"])
+        if functions not in self.found:
+            self.found[functions] = self.search(functions, exercise["rules"])
+        return self.found[functions]
+
+    def search(self, functions: Iterable[str], rules_of_exercise: dict[str, Any]) -> str | None:
+        """The first rule that one of the functions breaks."""
+        for function in functions:
             made_by = final(self.bindings.get(function, []), self.trees) + self.anything
             try:
                 tree = ast.Module(made_by, [])
-                found = rules.violation(tree, exercise["rules"], self.meaning) if made_by else None
+                found = rules.violation(tree, rules_of_exercise, self.meaning) if made_by else None
             except RecursionError:
                 found = "The answer is nested too deeply to be read."
             if found:
@@ -74,32 +84,51 @@ def bindings_of(trees: Iterable[ast.Module]) -> dict[str, list[ast.stmt]]:
 def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements that run at the notebook's own level, those inside `if`, `for`, `with` and `try` too, and those inside
     functions that declare a name global."""
-    for statement in body:
-        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if any(isinstance(node, ast.Global) for node in ast.walk(statement)):
-                yield from statements(statement.body)
-            yield statement
-            continue
-        if isinstance(statement, ast.ClassDef):
-            yield statement
-            continue
-        inner = [part for name in ("body", "orelse", "finalbody") for part in getattr(statement, name, [])]
-        inner += [part for handler in getattr(statement, "handlers", []) for part in handler.body]
-        inner += [part for case in getattr(statement, "cases", []) for part in case.body]
-        if inner:
-            yield from statements(inner)
+    stack = list(reversed(body))  # not by recursion: a chain of a thousand `elif` is nested a thousand deep
+    while stack:
+        statement = stack.pop()
         yield statement
+        stack += reversed(inner_statements(statement))
+
+
+def inner_statements(statement: ast.stmt) -> list[ast.stmt]:
+    """The statements directly inside one that may bind a name of the notebook's own level."""
+    if isinstance(statement, ast.ClassDef):
+        return []
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return statement.body if any(isinstance(node, ast.Global) for node in ast.walk(statement)) else []
+    inner = [part for name in ("body", "orelse", "finalbody") for part in getattr(statement, name, [])]
+    inner += [part for handler in getattr(statement, "handlers", []) for part in handler.body]
+    return inner + [part for case in getattr(statement, "cases", []) for part in case.body]
 
 
 def bound_names(statement: ast.stmt) -> set[str]:
-    """The names that a statement itself binds."""
+    """The names that a statement itself binds, or changes what they are; those inside it bind for themselves."""
     if isinstance(statement, BINDING):
         return {statement.name}
-    names = {name for name, _ in rules.imported_names(statement) if " " not in name}
-    for node in ast.walk(statement):
+    names = {name for name, _ in rules.imported_names(statement) if " " not in name} if is_import(statement) else set()
+    for node in own_nodes(statement):
         if isinstance(node, (ast.Attribute, ast.Subscript, ast.Name)) and not isinstance(node.ctx, ast.Load):
             names |= {leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name)}  # x.a = 1 changes what x is
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            names.add(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            names.add(node.rest)
     return names
+
+
+def is_import(statement: ast.stmt) -> bool:
+    """Whether a statement imports."""
+    return isinstance(statement, (ast.Import, ast.ImportFrom))
+
+
+def own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The nodes of a statement without those of statements inside it."""
+    queue: list[ast.AST] = [statement]
+    while queue:
+        node = queue.pop()
+        yield node
+        queue += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
 
 
 def rebinds_anything(statement: ast.stmt) -> bool:

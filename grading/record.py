@@ -103,7 +103,7 @@ def check_outputs(report: Report) -> list[NotebookNode]:
     """Our card, and the score where nbgrader looks for it."""
     shown = card.from_report(redact(report))
     data = {"text/plain": shown.text, "text/html": shown.html}
-    return [new_output("display_data", data=data), score(0.0 if report.stretch else report.marks)]
+    return [sanitise.display_data(data), score(0.0 if report.stretch else report.marks)]
 
 
 def score(marks: float) -> NotebookNode:

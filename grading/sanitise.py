@@ -14,8 +14,7 @@ from typing import Any
 
 import bleach
 from bleach.css_sanitizer import CSSSanitizer
-from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat import NotebookNode, from_dict
 
 TAGS = frozenset({
     "a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del", "details", "div",
@@ -89,7 +88,7 @@ def outputs(found: Any, most: int) -> list[NotebookNode]:
             break
         kept.append(output)
     if cut:
-        kept.append(new_output("stream", name="stdout", text=CUT + "\n"))
+        kept.append(stream("stdout", CUT + "\n"))
     return kept
 
 
@@ -97,7 +96,7 @@ def harmless_output(one: dict[str, Any]) -> tuple[NotebookNode | None, int]:
     """One output and its size; None for what has no harmless form."""
     if "stream" in one and isinstance(one.get("text"), str):
         text = printable(one["text"])
-        return new_output("stream", name="stderr" if one["stream"] == "stderr" else "stdout", text=text), len(text)
+        return stream("stderr" if one["stream"] == "stderr" else "stdout", text), len(text)
     offered = one.get("data")
     if not isinstance(offered, dict):
         return None, 0
@@ -108,7 +107,17 @@ def harmless_output(one: dict[str, Any]) -> tuple[NotebookNode | None, int]:
         data["text/html"] = harmless_tex(clean(html))
     if isinstance(png := offered.get("image/png"), str) and is_png(png):
         data["image/png"] = "".join(png.split())
-    return (new_output("display_data", data=data), sum(map(len, data.values()))) if data else (None, 0)
+    return (display_data(data), sum(map(len, data.values()))) if data else (None, 0)
+
+
+def stream(name: str, text: str) -> NotebookNode:
+    """Text that was printed."""
+    return from_dict({"output_type": "stream", "name": name, "text": text})
+
+
+def display_data(data: dict[str, str]) -> NotebookNode:
+    """Something that was shown, in its representations."""
+    return from_dict({"output_type": "display_data", "metadata": {}, "data": data})
 
 
 def is_png(text: str) -> bool:

@@ -87,9 +87,12 @@ def within(path: str, module: str) -> bool:
 def mentioned(tree: ast.AST, scope: Scope) -> Iterator[tuple[str, bool]]:
     """Every dotted path that the answer mentions, with whether it starts at a name from outside (else at a local name
     or an expression); the learner's own definitions are followed, once each."""
-    queue, seen = [tree], set[str]()
+    queue, seen, read = [tree], set[str](), set[int]()
     while queue:
         body = queue.pop()
+        if id(body) in read:  # one statement may define many names
+            continue
+        read.add(id(body))
         imports = dict(imported_names(body))
         outside = global_names(body)
         yield from ((path, True) for _, path in imported_names(body))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +37,19 @@ ANSWERS = {
     "in place": "def entropy(p):\n    q = torch.special.entr(p).sum(-1)\n    p.detach().zero_()\n    return q\n",
     "none": "def entropy(p):\n    pass\n",
     "forbidden": "def entropy(p):\n    return torch.distributions.Categorical(probs=p).entropy()\n",
+}
+
+
+# What a submission's text may look like that is legal, within the limit of characters, and hard to read.
+MANY = ",".join(f"a{number}" for number in range(3000))
+HARD_TO_READ = {
+    "elif": "if 0:\n x = 1\n" + "".join(f"elif {number}:\n x = 1\n" for number in range(2400)),
+    "names": f"{MANY} = range(3000)\ndef entropy(p):\n    return {MANY}\n",
+    "imports": f"import {MANY}\ndef entropy(p):\n    return {MANY}\n",
+    "stars": "from torch import *\n" * 1500 + f"def entropy(p):\n    return {MANY}\n",
+    "again": "def entropy(p): pass\n" * 2000,
+    "global": "".join(f"def f{n}():\n global entropy\n entropy = f{n}\n" for n in range(1000)),
+    "attributes": "def entropy(p):\n    return p" + ".a" * 2000,
 }
 
 
@@ -220,3 +236,41 @@ def test_no_cell_of_the_table_computes(text: str) -> None:
 
 def test_plain_values_stay_in_the_table() -> None:
     assert [safe(value) for value in (None, 1.5, -2.0, "ada", "a,b")] == ["", "1.5", "-2.0", "ada", "a,b"]
+
+
+@pytest.mark.parametrize("text", HARD_TO_READ.values(), ids=list(HARD_TO_READ))
+def test_reading_takes_steps_in_proportion_to_the_text(text: str) -> None:
+    """Not to its square: these trees have some ten thousand nodes."""
+    nodes = sum(1 for _ in ast.walk(ast.parse(text)))
+    rules_of_entropy = load(NOTEBOOK)["entropy"].as_data(mistakes=False)
+    assert len(text) < 50_000
+    assert steps_of(lambda: Text([text]).broken_rule(rules_of_entropy)) < 300 * nodes
+
+
+def steps_of(work: Callable[[], object]) -> int:
+    """How many functions are called in Python's own code: a measure of work that is the same on every machine."""
+    count = 0
+
+    def counted(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(counted)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_a_fault_of_the_grader_is_recorded_for_that_submission(
+    grader: Grader, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr("grading.grade.judge", fail)
+    graded = grade(grader, released, tmp_path, {"entropy": ANSWERS["model"]})
+    assert "KeyError" in graded.verdict["problem"]
+    assert graded.verdict["exercises"] == {}
+    assert "The grader itself failed" in graded.notebook.cells[0].source

@@ -8,6 +8,7 @@ change: they are drawn once and copied, and only lines and titles are drawn anew
 from __future__ import annotations
 
 import base64
+import gc
 import html
 import io
 import math
@@ -64,6 +65,8 @@ class LandscapePicture:
                 artist.set_animated(True)  # the canvas leaves these out
             self.canvas.draw()
             self.background = self.canvas.copy_from_bbox(figure.bbox)
+        gc.collect()
+        gc.freeze()  # else one redraw in a hundred waits while the collector looks over all that torch has made
 
     def draw(self, kappa: float, angle: float, lr: float, method: str) -> View:
         """Draw the run of ``method`` from the corner (1, 1) of a bowl; both are turned by ``angle`` degrees."""

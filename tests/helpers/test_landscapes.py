@@ -362,9 +362,11 @@ def test_runs_that_overflow_can_be_drawn_and_named():
     assert verdict(losses).startswith("diverges")
 
 
-def test_a_redraw_takes_less_than_a_tenth_of_a_second():
-    times = bench_explorer.redraws(8)
-    assert min(processor for _, processor in times) < bench_explorer.LIMIT
+def test_the_explorers_benchmark_measures_every_method():
+    result = bench_explorer.measure(positions=4, repeats=1)
+    assert sorted(result["median_ms"]) == sorted(figures.METHODS)
+    assert 0 < min(result["median_ms"].values()) <= result["slowest_ms"]
+    assert any(result["slowest_at"].startswith(method) for method in figures.METHODS)
 
 
 def test_titles_are_drawn_in_the_courses_style_too():

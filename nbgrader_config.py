@@ -9,8 +9,12 @@ from grading.nbgrader_plugin import install
 course = Path(__file__).resolve().parent
 classroom = course / "classroom"
 
-classroom.mkdir(exist_ok=True)
+exchange = classroom / "exchange"  # learners with accounts of their own need one that all may write to
+
+exchange.mkdir(parents=True, exist_ok=True)
 c = get_config()  # noqa: F821 - nbgrader gives this to its settings file
+c.Exchange.root = str(exchange)
+c.CourseDirectory.course_id = "infograd"
 c.CourseDirectory.root = str(course)
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "notebooks"

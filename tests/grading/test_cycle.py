@@ -28,10 +28,8 @@ class Class:
     """A course, an exchange, and a home for each who works with them."""
 
     def __init__(self, folder: Path):
-        self.folder, self.course, self.exchange = folder, folder / "course", folder / "exchange"
-        make_course(self.course)
-        self.exchange.mkdir()
-        self.exchange.chmod(0o777)
+        self.folder, self.course = folder, folder / "course"
+        self.exchange = make_course(self.course) / "classroom" / "exchange"
 
     def teacher(self, *command: str) -> str:
         """A command in the course's folder."""
@@ -44,7 +42,7 @@ class Class:
         return nbgrader(place, self.folder / "home" / name, *command, f"--student={name}")
 
     def exchanging(self) -> tuple[str, ...]:
-        """The options that name the exchange."""
+        """The options by which a learner names the exchange, which the course's settings name for the teacher."""
         return (f"--Exchange.root={self.exchange}", "--course", "infograd")
 
     def file(self, step: str, name: str, suffix: str = "ipynb") -> Path:
@@ -78,13 +76,13 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> Class:
     course = Class(tmp_path_factory.mktemp("class"))
     course.teacher("generate_assignment", NOTEBOOK)
     before = files_of(course.course)
-    course.teacher("release_assignment", NOTEBOOK, *course.exchanging())
+    course.teacher("release_assignment", NOTEBOOK)
     for name in LEARNERS:
         hand_in(course, name)
-    course.teacher("collect", NOTEBOOK, *course.exchanging())
+    course.teacher("collect", NOTEBOOK)
     course.teacher("autograde", NOTEBOOK)
     course.teacher("generate_feedback", NOTEBOOK)
-    course.teacher("release_feedback", NOTEBOOK, *course.exchanging())
+    course.teacher("release_feedback", NOTEBOOK)
     course.teacher("export", "--to", "classroom/grades.csv")
     assert files_of(course.course) == before
     return course

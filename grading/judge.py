@@ -33,6 +33,7 @@ ENDINGS = {
     "memory": "it took more memory than allowed",
     "ended": "the process ended",
     "frame too large": "what it returned is too large",
+    "kernel": "the process ended, as it does where a kernel reads or writes outside of its tensors",
 }
 
 
@@ -188,7 +189,7 @@ class Run:
             self.restart()
         if self.inside is None or time.monotonic() > self.deadline:
             self.given_up.setdefault(name, "the time for this notebook is used up")
-        if name in self.given_up:
+        if self.inside is None or name in self.given_up:
             return [self.stopped(name)]
         seconds = min(seconds, self.limits.call_seconds, self.left())
         request = {"calls": calls, "seconds": seconds}
@@ -199,7 +200,10 @@ class Run:
                 if found[-1]["outcome"] in FINAL:
                     break
         except Gone as gone:
-            self.given_up[name] = self.lose(gone, f"a call of {calls[len(found)]['function']}")
+            call = calls[len(found)]
+            if gone.why == "ended" and call.get("driver") in ("kernel", "without_kernels"):
+                gone = Gone("kernel")
+            self.given_up[name] = self.lose(gone, f"a call of {call['function']}")
             found.append(self.stopped(name))
         return found
 

@@ -1,9 +1,9 @@
 """Every technique in this folder, run for real against the grader.
 
 A technique is a module: its docstring says what it attempts; CELLS holds the texts of answers (MODEL is the right one,
-@NAME@ a fact about this machine); `edit` changes the notebook, `write` hands it in otherwise, `beside` adds files; THEN
-is the next learner's answer. EARNS is the most it may earn (nothing, by default), SAYS what the verdict must say,
-NEVER_SHOWN what nobody may be shown.
+@NAME@ a fact about this machine), NOTEBOOK is another notebook than the first; `edit` changes the notebook, `write`
+hands it in otherwise, `beside` adds files; THEN is the next learner's answer. EARNS is the most it may earn (nothing,
+by default), SAYS what the verdict must say, NEVER_SHOWN what nobody may be shown.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from tests.grading.classroom import NOTEBOOK, ROOT, answered, make_course, make_
 
 FOLDER = Path(__file__).resolve().parent
 TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith("test_"))
+KERNELS = "06-triton-log-softmax"
+COURSES = {NOTEBOOK: ["entropy", "kl_divergence", "f_divergence"], KERNELS: ["log_softmax_triton"]}
 LIMITS = Limits(
     cell_seconds=2, call_seconds=1, notebook_seconds=8, memory_bytes=3 * 2**29, scratch_bytes=2**26, scratch_files=500,
     open_files=64, processes=40, output_bytes=20_000,
@@ -42,8 +44,10 @@ class Place:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.course = make_course(folder / "course", ["entropy", "kl_divergence", "f_divergence"])
-        self.released = make_release(self.course)
+        self.course = folder / "course"
+        for which, exercises in COURSES.items():
+            make_course(self.course, exercises, which)
+        self.released = {which: make_release(self.course, which) for which in COURSES}
         self.home, self.shared = folder / "home", Path("/dev/shm") / TOKEN
         other = self.course / "classroom" / "submitted" / "other" / NOTEBOOK
         other.mkdir(parents=True)
@@ -76,10 +80,12 @@ class Place:
         cells = dict(getattr(technique, "CELLS", {}))
         for fact, value in self.facts().items():
             cells = {key: text.replace(f"@{fact}@", value) for key, text in cells.items()}
-        notebook = answered(self.released, {k: model_answers()[k] if v == "MODEL" else v for k, v in cells.items()})
+        which = getattr(technique, "NOTEBOOK", NOTEBOOK)
+        cells = {key: model_answers(which)[key] if text == "MODEL" else text for key, text in cells.items()}
+        notebook = answered(self.released[which], cells)
         if hasattr(technique, "edit"):
             technique.edit(notebook)
-        file = self.course / "classroom" / "submitted" / name / NOTEBOOK / f"{NOTEBOOK}.ipynb"
+        file = self.course / "classroom" / "submitted" / name / which / f"{which}.ipynb"
         file.parent.mkdir(parents=True)
         if hasattr(technique, "write"):
             technique.write(file, json.dumps(notebook))
@@ -127,7 +133,8 @@ def load(name: str) -> ModuleType:
 
 
 def grade(grader: Grader, place: Place, file: Path, learner: str) -> Graded:
-    return grader.grade(file, place.released, place.course / "classroom" / "verdicts" / f"{learner}.json", seed=7)
+    released = place.released[file.stem]
+    return grader.grade(file, released, place.course / "classroom" / "verdicts" / f"{learner}.json", seed=7)
 
 
 def shown(notebook: NotebookNode) -> str:
@@ -238,6 +245,14 @@ def test_honest_control(name: str, place: Place, grader: Grader) -> None:
     if name in ("noisy", "magics"):
         assert "data:image/png" in page
         assert "done" in page
+
+
+def test_an_honest_kernel(place: Place, grader: Grader) -> None:
+    honest_kernel = honest({"log_softmax_triton": "MODEL"})
+    vars(honest_kernel)["NOTEBOOK"] = KERNELS
+    graded = grade(grader, place, place.hand_in("honest-kernel", honest_kernel), "honest-kernel")
+    (report,) = graded.judged.reports.values()
+    assert (report.marks, report.outcome) == (report.points, "correct"), graded.verdict
 
 
 def test_untouched(place: Place, grader: Grader) -> None:

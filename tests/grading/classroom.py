@@ -22,27 +22,27 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = "01-information-identities"
 
 
-def make_course(folder: Path, exercises: Sequence[str] | None = None) -> Path:
+def make_course(folder: Path, exercises: Sequence[str] | None = None, name: str = NOTEBOOK) -> Path:
     """A course in `folder` with the settings of this repository and one notebook; with `exercises`, only these of
     it."""
-    source = folder / "solutions" / NOTEBOOK
+    source = folder / "solutions" / name
     source.mkdir(parents=True)
-    notebook = notebook_from_source(NOTEBOOK, ROOT)
+    notebook = notebook_from_source(name, ROOT)
     if exercises is not None:
         wanted = {*exercises, *(f"{name}-check" for name in exercises), "reflection"}
         first = next(i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code")
         notebook.cells = [cell for i, cell in enumerate(notebook.cells) if i == first or name_of(cell) in wanted]
-    nbformat.write(notebook, source / f"{NOTEBOOK}.ipynb")
-    (source / f"{NOTEBOOK}.py").write_text("# the text source, which must not be released\n")
+    nbformat.write(notebook, source / f"{name}.ipynb")
+    (source / f"{name}.py").write_text("# the text source, which must not be released\n")
     shutil.copy(ROOT / "nbgrader_config.py", folder)
     return folder
 
 
-def make_release(course: Path) -> Path:
+def make_release(course: Path, name: str = NOTEBOOK) -> Path:
     """The learner's notebook of the course, as a file in its place."""
-    file = course / "notebooks" / NOTEBOOK / f"{NOTEBOOK}.ipynb"
+    file = course / "notebooks" / name / f"{name}.ipynb"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(release(NOTEBOOK, course))
+    file.write_text(release(name, course))
     return file
 
 
@@ -52,9 +52,9 @@ def name_of(cell: NotebookNode) -> str | None:
 
 
 @cache
-def model_answers() -> dict[str, str]:
+def model_answers(name: str = NOTEBOOK) -> dict[str, str]:
     """The model answers of the notebook, by grade_id."""
-    cells = notebook_from_source(NOTEBOOK, ROOT).cells
+    cells = notebook_from_source(name, ROOT).cells
     return {str(name_of(c)): c.source for c in cells if c.metadata.get("nbgrader", {}).get("solution")}
 
 

@@ -24,6 +24,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
+from helpers.checking.rules import global_names
+
 SECONDS_TO_COMPILE = 120
 # How Triton writes the types of tensors. Keys are str(dtype), so that this file needs no torch.
 POINTERS = {
@@ -200,11 +202,11 @@ def source_parts(function: FunctionType, seen: set[str] | None = None) -> Iterat
     """
     seen = set() if seen is None else seen
     tree = _tree(function)
-    for name in sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}):
+    tree.decorator_list = [ast.parse("__import__('triton').jit", mode="eval").body]
+    for name in sorted(global_names(tree)):  # a notebook's own x is not the kernel's parameter x
         if name in function.__globals__ and name not in seen:
             seen.add(name)
             yield from _definition(name, function.__globals__[name], seen)
-    tree.decorator_list = [ast.parse("__import__('triton').jit", mode="eval").body]
     yield ast.unparse(tree)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from types import FunctionType
 from typing import Any
 
 import torch
@@ -31,7 +30,7 @@ def line(kernel: Any, named: dict[str, Any]) -> str:
         if "raise NotImplementedError" in inspect.getsource(function):
             return f"{function.__name__} is not written yet"
         arguments: dict[str, Any] = {k: torch.empty(0) if v is None else v for k, v in named.items()}
-        made = compile_kernel(seeing_its_own(function), **arguments)
+        made = compile_kernel(function, **arguments)
     except (RuntimeError, ValueError, OSError) as error:
         return f"not compiled: {str(error).splitlines()[-1]}"
     return f"{made.registers:9}  {made.spills:6}  {loads(made)}"
@@ -40,12 +39,3 @@ def line(kernel: Any, named: dict[str, Any]) -> str:
 def loads(made: Compiled) -> str:
     """The loads from global memory by width: 16 bytes is the widest."""
     return ", ".join(f"{count} x {width} bytes" for width, count in sorted(made.loads.items())) or "none"
-
-
-def seeing_its_own(function: FunctionType) -> FunctionType:
-    """The function with those globals only that it looks up: a notebook's own `x` is not the kernel's parameter x."""
-    found = {name: value for name, value in function.__globals__.items() if name in function.__code__.co_names}
-    own = FunctionType(function.__code__, found, function.__name__, function.__defaults__)
-    own.__annotations__ = function.__annotations__
-    own.__module__ = function.__module__
-    return own

@@ -13,7 +13,7 @@ triton = pytest.importorskip("triton", reason="Triton exists for Linux only")
 import triton.language as tl  # noqa: E402 (the interpreter is chosen first)
 
 from helpers import kernel_reports  # noqa: E402 (as above)
-from helpers.compiling import Compiled, python_function  # noqa: E402 (as above)
+from helpers.compiling import Compiled  # noqa: E402 (as above)
 
 x = torch.ones(3)  # a notebook's own name, which a kernel uses for a parameter
 
@@ -59,9 +59,3 @@ def test_what_is_missing_is_said(monkeypatch):
     monkeypatch.setattr(kernel_reports, "compile_kernel", missing)
     assert kernel_reports.line(kernel, ARGUMENTS) == "not compiled: this needs Triton"
     assert "not compiled: " in kernel_reports.line(kernel, {"z": None})
-
-
-def test_globals_that_a_kernel_does_not_look_up_are_left_out():
-    own = kernel_reports.seeing_its_own(python_function(kernel))
-    assert "tl" in own.__globals__
-    assert "x" not in own.__globals__

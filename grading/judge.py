@@ -11,14 +11,13 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from grading.exercise import Exercise
 from grading.graft import grade_id, is_answer
+from grading.magics import as_python
 from grading.observing import conforming, words
 from grading.reading import Text
 from grading.sandbox import Gone, Inside, Limits, Sandbox
@@ -103,15 +102,6 @@ def code_cells(notebook: NotebookNode) -> Iterator[Cell]:
     for number, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and not is_check(cell) and INTERACTIVE not in cell.metadata.get("tags", ()):
             yield Cell(grade_id(cell) or f"cell {number + 1}", cell, as_python(cell.source))
-
-
-@lru_cache(maxsize=1000)
-def as_python(source: str) -> str:
-    """A cell's text with IPython's magics written out as Python; as it is where that fails."""
-    try:
-        return str(TransformerManager().transform_cell(source))
-    except Exception:
-        return source
 
 
 class Run:

@@ -72,8 +72,10 @@ def fill_in(grafted: Grafted, judged: Judged, confined: bool, output_bytes: int)
             cell.outputs, cell.execution_count = [], None
         if is_answer(cell) and cell.cell_type != "code":
             cell.source = sanitise.harmless_tex(cell.source)
+    room = sanitise.Room()
     for cell in judged.cells:
-        cell.node.outputs = sanitise.outputs(cell.reply.get("outputs"), output_bytes) if "outputs" in cell.reply else []
+        shown = cell.reply.get("outputs")
+        cell.node.outputs = sanitise.outputs(shown, output_bytes, room) if "outputs" in cell.reply else []
         if cell.reply.get("outcome") == "raised":
             cell.node.outputs.append(error(cell.reply))
     for cell in notebook.cells:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import bleach
@@ -33,6 +34,7 @@ CSS = frozenset({
     "overflow", "padding", "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align",
     "text-decoration", "text-transform", "vertical-align", "white-space", "width", "word-break", "word-wrap",
 })  # fmt: skip
+PROTOCOLS = frozenset({"http", "https", "mailto", "data"})  # `allowed` says where which may stand
 CLASSES = re.compile(r"[\w -]*")
 PICTURE = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]+")
 ADDRESS = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
@@ -41,6 +43,8 @@ STYLE = re.compile(r"url|expression|@|\\|/\*|image|-moz|behavior|fixed|absolute|
 TEX = re.compile(
     r"\\(?=(href|url|style|class|cssId|unicode|require|html\w*|data|bbox|def|let|(re)?newcommand|csname|mmlToken)\b)"
 )
+MOST_HTML, MOST_HTML_OF_ALL = 20_000, 100_000  # characters of one output and of a notebook, pictures apart
+MOST_WITH_PICTURES = 200_000
 PNG = b"\x89PNG\r\n\x1a\n"
 CUT = "[More was shown here than is kept.]"
 
@@ -48,7 +52,8 @@ CUT = "[More was shown here than is kept.]"
 def clean(html: object) -> str:
     """HTML without anything that runs, loads from elsewhere, or covers the page."""
     text = html.decode("utf-8", "replace") if isinstance(html, bytes) else str(html)
-    return str(bleach.clean(text, TAGS, allowed, css_sanitizer=CSSSanitizer(allowed_css_properties=CSS), strip=True))
+    css = CSSSanitizer(allowed_css_properties=CSS)
+    return str(bleach.clean(text, TAGS, allowed, protocols=PROTOCOLS, css_sanitizer=css, strip=True))
 
 
 def allowed(tag: str, name: str, value: str) -> bool:
@@ -74,12 +79,28 @@ def printable(text: str) -> str:
     return "".join(c for c in text if c.isprintable() or c in "\n\t ")
 
 
-def outputs(found: Any, most: int) -> list[NotebookNode]:
+@dataclass
+class Room:
+    """Room for the HTML of one notebook: making it harmless takes steps to the square of its nested tags."""
+
+    left: int = MOST_HTML_OF_ALL
+
+    def take(self, html: str) -> bool:
+        """Take room, if there is enough."""
+        size = len(PICTURE.sub("", html)) if len(html) <= MOST_WITH_PICTURES else len(html)
+        if size > min(self.left, MOST_HTML):
+            return False
+        self.left -= size
+        return True
+
+
+def outputs(found: Any, most: int, html: Room | None = None) -> list[NotebookNode]:
     """Notebook outputs from what a submission's process says that a cell has shown; at most so many characters."""
+    html = html or Room()
     shown = found.get("shown") if isinstance(found, dict) else None
     kept, room, cut = [], most, not isinstance(shown, list) or bool(found.get("left_out"))
     for one in (shown if isinstance(shown, list) else [])[:100]:
-        output, size = harmless_output(one) if isinstance(one, dict) else (None, 0)
+        output, size = harmless_output(one, html) if isinstance(one, dict) else (None, 0)
         if output is None:
             continue
         room -= size
@@ -92,7 +113,7 @@ def outputs(found: Any, most: int) -> list[NotebookNode]:
     return kept
 
 
-def harmless_output(one: dict[str, Any]) -> tuple[NotebookNode | None, int]:
+def harmless_output(one: dict[str, Any], room: Room) -> tuple[NotebookNode | None, int]:
     """One output and its size; None for what has no harmless form."""
     if "stream" in one and isinstance(one.get("text"), str):
         text = printable(one["text"])
@@ -103,7 +124,7 @@ def harmless_output(one: dict[str, Any]) -> tuple[NotebookNode | None, int]:
     data: dict[str, str] = {}
     if isinstance(plain := offered.get("text/plain"), str):
         data["text/plain"] = printable(plain)
-    if isinstance(html := offered.get("text/html"), str) and len(html) <= 200_000:
+    if isinstance(html := offered.get("text/html"), str) and room.take(html):
         data["text/html"] = harmless_tex(clean(html))
     if isinstance(png := offered.get("image/png"), str) and is_png(png):
         data["image/png"] = "".join(png.split())

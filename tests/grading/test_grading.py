@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from grading import record, sanitise
 from grading.exercises import load
@@ -19,6 +20,7 @@ from grading.grade import Graded, Grader
 from grading.graft import grade_id
 from grading.observing import conforming
 from grading.reading import Text
+from helpers import plotting
 from helpers.checking import plain
 from helpers.checking.check import examine
 from tests.grading.classroom import NOTEBOOK, answered, model_answers
@@ -223,6 +225,15 @@ def test_our_own_card_survives() -> None:
     assert "<details><summary>Hint</summary>" in kept
 
 
+def test_our_own_figures_survive() -> None:
+    figure = Figure(figsize=(3, 2))
+    figure.subplots().plot([1, 2])
+    shown = plotting.Picture(figure, "A line from 1 to 2.")._repr_html_()
+    kept = sanitise.clean(shown)
+    assert 'src="data:image/png;base64,' in kept
+    assert "A line from 1 to 2." in kept
+
+
 def test_a_flood_is_cut_with_a_note() -> None:
     shown = sanitise.outputs({"shown": [{"stream": "stdout", "text": "x" * 99}] * 9, "left_out": False}, 500)
     assert len(shown) == 6
@@ -274,3 +285,18 @@ def test_a_fault_of_the_grader_is_recorded_for_that_submission(
     assert "KeyError" in graded.verdict["problem"]
     assert graded.verdict["exercises"] == {}
     assert "The grader itself failed" in graded.notebook.cells[0].source
+
+
+def test_html_that_takes_long_to_clean_is_left_out() -> None:
+    """The work is bounded for the notebook, whatever its cells show; pictures do not count."""
+    picture = '<img alt="a" src="data:image/png;base64,' + "A" * 100_000 + '">'
+    deep = {"shown": [{"data": {"text/plain": "x", "text/html": "<b>" * 6000}}] * 9, "left_out": False}
+    shown = {"shown": [{"data": {"text/plain": "x", "text/html": picture}}], "left_out": False}
+    room = sanitise.Room()
+    cleaned = [out for _ in range(3) for out in sanitise.outputs(deep, 2_000_000, room) if "text/html" in out.data]
+    assert len(cleaned) == sanitise.MOST_HTML_OF_ALL // 18_000
+    assert "A" * 100_000 in sanitise.outputs(shown, 200_000, room)[0].data["text/html"]
+    assert (
+        "text/html"
+        not in sanitise.outputs({"shown": [{"data": {"text/plain": "x", "text/html": "<b>" * 7000}}]}, 200_000)[0].data
+    )

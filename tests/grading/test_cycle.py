@@ -168,6 +168,18 @@ def test_a_resubmission_replaces_the_old_grade(graded: Class) -> None:
     assert not os.path.lexists(graded.file("submitted", "misconceived").parent / "autograded")
 
 
+@pytest.mark.parametrize(("method", "left"), [("none", CORE + STRETCH), ("zero", 0.0)])
+def test_late_work_loses_what_nbgraders_own_setting_says(graded: Class, method: str, left: float) -> None:
+    with Gradebook(f"sqlite:///{graded.course}/classroom/gradebook.db") as gradebook:
+        gradebook.update_or_create_assignment(NOTEBOOK, duedate="2020-01-01 00:00:00 UTC")
+    setting = f"--LateSubmissionPlugin.penalty_method={method}"
+    graded.teacher("autograde", NOTEBOOK, "--student=perfect", "--force", setting)
+    with Gradebook(f"sqlite:///{graded.course}/classroom/gradebook.db") as gradebook:
+        found = gradebook.find_submission_notebook(NOTEBOOK, NOTEBOOK, "perfect")
+        assert found.score - (found.late_submission_penalty or 0.0) == left
+        gradebook.update_or_create_assignment(NOTEBOOK, duedate=None)
+
+
 def test_infograd_grade_is_the_same_path(
     graded: Class, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -94,13 +94,13 @@ class Room:
         return True
 
 
-def outputs(found: Any, most: int, html: Room | None = None) -> list[NotebookNode]:
+def outputs(found: Any, most: int, html_room: Room | None = None) -> list[NotebookNode]:
     """Notebook outputs from what a submission's process says that a cell has shown; at most so many characters."""
-    html = html or Room()
+    html_room = html_room or Room()
     shown = found.get("shown") if isinstance(found, dict) else None
     kept, room, cut = [], most, not isinstance(shown, list) or bool(found.get("left_out"))
     for one in (shown if isinstance(shown, list) else [])[:100]:
-        output, size = harmless_output(one, html) if isinstance(one, dict) else (None, 0)
+        output, size = harmless_output(one, html_room) if isinstance(one, dict) else (None, 0)
         if output is None:
             continue
         room -= size
@@ -113,7 +113,7 @@ def outputs(found: Any, most: int, html: Room | None = None) -> list[NotebookNod
     return kept
 
 
-def harmless_output(one: dict[str, Any], room: Room) -> tuple[NotebookNode | None, int]:
+def harmless_output(one: dict[str, Any], html_room: Room) -> tuple[NotebookNode | None, int]:
     """One output and its size; None for what has no harmless form."""
     if "stream" in one and isinstance(one.get("text"), str):
         text = printable(one["text"])
@@ -124,7 +124,7 @@ def harmless_output(one: dict[str, Any], room: Room) -> tuple[NotebookNode | Non
     data: dict[str, str] = {}
     if isinstance(plain := offered.get("text/plain"), str):
         data["text/plain"] = printable(plain)
-    if isinstance(html := offered.get("text/html"), str) and room.take(html):
+    if isinstance(html := offered.get("text/html"), str) and html_room.take(html):
         data["text/html"] = harmless_tex(clean(html))
     if isinstance(png := offered.get("image/png"), str) and is_png(png):
         data["image/png"] = "".join(png.split())

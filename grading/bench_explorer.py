@@ -32,7 +32,7 @@ def measure(positions: int, repeats: int, seed: int = 0) -> dict[str, Any]:
     picture, draw = LandscapePicture(), random.Random(seed)
     ends = itertools.product(KAPPAS, ANGLES, RATES)
     within = (
-        (draw.uniform(*KAPPAS), draw.uniform(*ANGLES), 10 ** draw.uniform(-4, 0) * RATES[1]) for _ in iter(int, 1)
+        (draw.uniform(*KAPPAS), draw.uniform(*ANGLES), 10 ** draw.uniform(-4, 0) * RATES[1]) for _ in itertools.repeat(None)
     )
     everywhere = ((position, method) for position in itertools.chain(ends, within) for method in METHODS)
     took: dict[str, list[float]] = {method: [] for method in METHODS}

@@ -31,9 +31,8 @@ def measure(positions: int, repeats: int, seed: int = 0) -> dict[str, Any]:
     """Milliseconds on the wall clock: the median redraw of each method, and the slowest position by its own median."""
     picture, draw = LandscapePicture(), random.Random(seed)
     ends = itertools.product(KAPPAS, ANGLES, RATES)
-    within = (
-        (draw.uniform(*KAPPAS), draw.uniform(*ANGLES), 10 ** draw.uniform(-4, 0) * RATES[1]) for _ in itertools.repeat(None)
-    )
+    anywhere = itertools.repeat(None)
+    within = ((draw.uniform(*KAPPAS), draw.uniform(*ANGLES), 10 ** draw.uniform(-4, 0) * RATES[1]) for _ in anywhere)
     everywhere = ((position, method) for position in itertools.chain(ends, within) for method in METHODS)
     took: dict[str, list[float]] = {method: [] for method in METHODS}
     slowest = (0.0, "")

@@ -62,6 +62,8 @@ STYLE: dict[Any, Any] = {
     "savefig.dpi": "figure",
 }
 
+DENSITY = 2  # pixels drawn for each pixel shown
+
 
 def use_course_style() -> None:
     """Draw every figure made from now on in the course's style."""
@@ -71,22 +73,25 @@ def use_course_style() -> None:
 class Picture:
     """A figure as a PNG with its alt text: an image in a notebook, ``<figure: alt>`` wherever there is only text.
 
-    It is an HTML image, as JupyterLab and nbconvert give no alt text to a bare ``image/png`` output.
+    It is an HTML image, as JupyterLab and nbconvert give no alt text to a bare ``image/png`` output, drawn at
+    ``DENSITY`` times the pixels that it takes up, so that it is sharp on high-density screens.
     """
 
     def __init__(self, figure: Figure, alt: str) -> None:
         drawn, small = io.BytesIO(), io.BytesIO()
-        figure.savefig(drawn, format="png", dpi=figure.dpi)
+        figure.savefig(drawn, format="png", dpi=DENSITY * figure.dpi)
         # 128 colours look the same and take a third of the space in a notebook.
         Image.open(drawn).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
         self.png, self.alt = small.getvalue(), alt
+        self.width = round(figure.get_figwidth() * figure.dpi)
 
     def __repr__(self) -> str:
         return f"<figure: {self.alt}>"
 
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.png).decode()
-        return f'<img src="data:image/png;base64,{data}" alt="{html.escape(self.alt)}">'
+        size = f'width="{self.width}" style="max-width: 100%"'
+        return f'<img src="data:image/png;base64,{data}" {size} alt="{html.escape(self.alt)}">'
 
 
 def show_figure(fig: Figure, alt: str) -> None:

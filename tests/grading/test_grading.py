@@ -231,6 +231,7 @@ def test_our_own_figures_survive() -> None:
     shown = plotting.Picture(figure, "A line from 1 to 2.")._repr_html_()
     kept = sanitise.clean(shown)
     assert 'src="data:image/png;base64,' in kept
+    assert 'width="300"' in kept
     assert "A line from 1 to 2." in kept
 
 

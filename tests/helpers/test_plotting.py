@@ -54,9 +54,9 @@ def test_axes_are_labelled_with_units(drawn):
 def test_picture_is_small_and_the_same_each_time(draw):
     first, second = Picture(draw(), ALT).png, Picture(draw(), ALT).png
     assert first == second
-    assert len(first) < 30_000
+    assert len(first) < 60_000
     picture = Image.open(io.BytesIO(first))
-    assert picture.size == tuple(round(inches * 100) for inches in draw().get_size_inches())
+    assert picture.size == tuple(round(inches * 200) for inches in draw().get_size_inches())
     assert len(set(picture.convert("L").tobytes())) > 10  # something is drawn
 
 
@@ -153,6 +153,7 @@ def test_alt_text_reaches_the_image_and_the_exported_page():
         page, _ = HTMLExporter(template_name=template).from_notebook_node(notebook)
         (image,) = BeautifulSoup(page, "html.parser").select("img")
         assert image["alt"] == ALT
+        assert image["width"] == "640"
         kind, _, code = str(image["src"]).partition(",")
         assert kind == "data:image/png;base64"
         assert Image.open(io.BytesIO(base64.b64decode(code))).format == "PNG"

@@ -94,25 +94,37 @@ class Picture:
         return f'<img src="data:image/png;base64,{data}" {size} alt="{html.escape(self.alt)}">'
 
 
-def show_figure(fig: Figure, alt: str) -> None:
-    """Show ``fig`` at its own resolution with the alt text ``alt``, and close it.
+def describe(figure: Figure, alt: str) -> Figure:
+    """``figure`` with its own alt text, which a drawing function makes from the data that it draws."""
+    figure.set_label(" ".join(alt.split()))
+    return figure
 
-    ``alt`` says what the figure shows to a reader who cannot see it. Without a notebook it is printed.
-    Raises ValueError if ``alt`` is empty.
+
+def alt_of(figure: Figure) -> str:
+    """The alt text that ``describe`` gave to ``figure``. Raises ValueError if there is none."""
+    if not (alt := str(figure.get_label())):
+        raise ValueError("alt must say what the figure shows; it is empty")
+    return alt
+
+
+def show_figure(fig: Figure, alt: str = "") -> None:
+    """Show ``fig`` at its own size with the alt text ``alt``, or else the one that it carries, and close it.
+
+    The alt text says what the figure shows to a reader who cannot see it. Without a notebook it is printed.
+    Raises ValueError if there is none.
     """
     from IPython.display import display  # here, as drawing alone does not need it
 
-    if not alt.strip():
-        raise ValueError("alt must say what the figure shows; it is empty")
-    display(Picture(fig, " ".join(alt.split())))
+    display(Picture(fig, " ".join(alt.split()) or alt_of(fig)))
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close(fig)  # or the notebook would show a figure made by pyplot a second time
 
 
-def explore(draw: Callable[..., Figure], alt: str, **sliders: tuple[float, float, float, float]) -> Widget:
+def explore(draw: Callable[..., Figure], alt: str = "", **sliders: tuple[float, float, float, float]) -> Widget:
     """Sliders above a figure that follows them: ``explore(kl_curves, "...", p=(0.02, 0.98, 0.02, 0.3))``.
 
     ``draw`` takes the sliders' values by name and returns a figure; each slider is (lowest, highest, step, first).
+    Without ``alt`` each figure's own alt text is used.
     """
     from ipywidgets import HTML, FloatSlider, VBox  # they take a while to import, and few figures move
 
@@ -123,7 +135,8 @@ def explore(draw: Callable[..., Figure], alt: str, **sliders: tuple[float, float
     screen = HTML()
 
     def redraw(_: object = None) -> None:
-        screen.value = Picture(draw(**{name: control.value for name, control in controls.items()}), alt)._repr_html_()
+        figure = draw(**{name: control.value for name, control in controls.items()})
+        screen.value = Picture(figure, alt or alt_of(figure))._repr_html_()
 
     for control in controls.values():
         control.observe(redraw, names="value")

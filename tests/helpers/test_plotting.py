@@ -168,7 +168,14 @@ def test_show_figure_closes_figures_of_pyplot(capsys):
 
 def test_alt_text_is_not_optional():
     with pytest.raises(ValueError, match="alt must say what the figure shows"):
-        show_figure(kl_curves(), " \n")
+        show_figure(plotting.describe(kl_curves(), ""), " \n")
+
+
+def test_a_figure_may_carry_its_own_alt_text(capsys):
+    figure = plotting.describe(kl_curves(), "two\n    curves")
+    show_figure(figure)
+    show_figure(figure, "said here")
+    assert capsys.readouterr().out == "<figure: two curves>\n<figure: said here>\n"
 
 
 def test_course_style_is_one_that_matplotlib_knows():
@@ -205,6 +212,14 @@ class TestExplore:
         slider.value = 0.7
         assert seen == [0.3, 0.7]
         assert screen.value != before
+
+    def test_each_position_has_its_own_alt_text(self):
+        slider, screen = plotting.explore(
+            lambda p: plotting.describe(plotting.kl_curves(p), f"p is {p:g}"), p=(0.1, 0.9, 0.1, 0.3)
+        ).children
+        assert 'alt="p is 0.3"' in screen.value
+        slider.value = 0.7
+        assert 'alt="p is 0.7"' in screen.value
 
     def test_no_position_fails(self):
         slider, _ = plotting.explore(plotting.kl_curves, "two curves", p=(0.02, 0.98, 0.02, 0.3)).children

@@ -1,7 +1,7 @@
 """The figures of notebook 06: temperature, the roofline, and bytes per second of log-softmax kernels.
 
 What is drawn as measured was measured: on this machine, just now (`measure_here`), or on a GPU by
-`python -m grading.bench_kernels`, whose results are read from the files in RESULTS.
+`python -m helpers.kernels.bench`, whose results are read from the files in RESULTS.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def roofline(machine: Machine) -> Figure:
 
 
 def measurements(folder: Path = RESULTS) -> dict[str, Any] | None:
-    """The newest committed results of `python -m grading.bench_kernels`, or None where there are none.
+    """The newest committed results of `python -m helpers.kernels.bench`, or None where there are none.
 
     Raises ValueError, naming the file, for one that is not such a result.
     """
@@ -138,7 +138,7 @@ def measurements(folder: Path = RESULTS) -> dict[str, Any] | None:
     for file in sorted(folder.glob("*.json")):
         results = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(results, dict) or results.get("schema") != 1 or not results.get("measurements"):
-            raise ValueError(f"{file.name} is no result of grading.bench_kernels: measure again, or remove it")
+            raise ValueError(f"{file.name} is no result of helpers.kernels.bench: measure again, or remove it")
         found.append(results)
     return max(found, key=lambda results: str(results["date"]), default=None)
 

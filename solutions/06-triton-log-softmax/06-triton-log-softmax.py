@@ -706,7 +706,7 @@ plotting.show_figure(
 results = figures.measurements()
 if results is None:
     print("Not measured yet: this needs a GPU, and no result is part of this course.")
-    print("On a machine with one: python -m grading.bench_kernels")
+    print("On a machine with one: python -m helpers.kernels.bench")
 else:
     plotting.show_figure(
         figures.bytes_per_second(results),

@@ -28,7 +28,7 @@ from grading.sandbox import Limits
 from tests.grading.classroom import NOTEBOOK, ROOT, answered, make_course, make_release, model_answers
 
 FOLDER = Path(__file__).resolve().parent
-TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith("test_"))
+TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith(("test_", "attack_table")))
 KERNELS = "06-triton-log-softmax"
 COURSES = {NOTEBOOK: ["entropy", "kl_divergence", "f_divergence"], KERNELS: ["log_softmax_triton"]}
 LIMITS = Limits(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from grading import bench_explorer
+from benchmarks import explorer
 from helpers import plotting
 from helpers.figures import landscapes as figures
 from helpers.figures.landscape_explorer import ANGLES, KAPPAS, RATES, LandscapePicture, drawable, inside, verdict
@@ -363,7 +363,7 @@ def test_runs_that_overflow_can_be_drawn_and_named():
 
 
 def test_the_explorers_benchmark_measures_every_method():
-    result = bench_explorer.measure(positions=4, repeats=1)
+    result = explorer.measure(positions=4, repeats=1)
     assert sorted(result["median_ms"]) == sorted(figures.METHODS)
     assert 0 < min(result["median_ms"].values()) <= result["slowest_ms"]
     assert any(result["slowest_at"].startswith(method) for method in figures.METHODS)

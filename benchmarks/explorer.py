@@ -1,6 +1,6 @@
-"""How long the landscape explorer of notebook 04 takes to redraw, written to grading/results/explorer.json.
+"""How long the landscape explorer of notebook 04 takes to redraw, written to benchmarks/results/explorer.json.
 
-    python -m grading.bench_explorer
+    python -m benchmarks.explorer
 
 Draws random slider positions, the ends of the sliders among them, every method in turn, each position several times.
 Exit code 0: no position's median redraw reaches LIMIT milliseconds, 1: one does.

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from grading import attack_table
+from tests.attacks import attack_table
 
 
 def test_the_table_names_every_technique_and_is_up_to_date() -> None:

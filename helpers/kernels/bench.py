@@ -1,4 +1,4 @@
-"""Measure the course's kernels against PyTorch on a GPU: `python -m grading.bench_kernels`.
+"""Measure the course's kernels against PyTorch on a GPU: `python -m helpers.kernels.bench`.
 
 Each contender's result is first compared with float64. Then all contenders of a case take turns, round after round,
 each after the cache has been flushed, beside a plain copy of the same tensor, which is the bandwidth to aim for. One
@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch.nn import functional
 
-RESULTS = Path(__file__).resolve().parent.parent / "helpers" / "kernels" / "results"  # where notebook 06 looks
+RESULTS = Path(__file__).resolve().parent / "results"  # where notebook 06 looks
 
 try:
     import triton
@@ -283,7 +283,7 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m grading.bench_kernels", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m helpers.kernels.bench", description=(__doc__ or "").split("\n")[0])
     parser.add_argument(
         "--output", type=Path, help="the JSON file (default: helpers/kernels/results/kernels-<gpu>.json)"
     )
@@ -346,7 +346,7 @@ def line(row: dict[str, Any]) -> str:
 def draw(results: dict[str, Any]) -> dict[str, Figure]:
     """Return the figures of a measurement by name. Raises ValueError if it is no such file."""
     if results.get("schema") != 1 or not results.get("measurements"):
-        raise ValueError("this is no result of grading.bench_kernels: schema 1 with measurements is expected")
+        raise ValueError("this is no result of helpers.kernels.bench: schema 1 with measurements is expected")
     title = f"{results['machine']['gpu']}, torch {results['versions']['torch']}, {results['date'][:10]}"
     bandwidth = Figure(figsize=(10, 4), layout="constrained")
     bandwidth.suptitle(f"log_softmax forward on {title}")

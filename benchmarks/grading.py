@@ -1,6 +1,6 @@
-"""What grading adds to running a notebook's cells, measured and written to grading/results/grading.json.
+"""What grading adds to running a notebook's cells, measured and written to benchmarks/results/grading.json.
 
-    python -m grading.bench_grading [NOTEBOOK ...]
+    python -m benchmarks.grading [NOTEBOOK ...]
 
 A notebook's cells are the ones that run, timed by the grader, and its checks, which call the answers with every case,
 timed in the sandbox around each call. Added is all else that a warm grader does for a submission: read and graft, open
@@ -32,7 +32,7 @@ from grading.judge import Run
 from grading.release import release
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULT = ROOT / "grading" / "results" / "grading.json"
+RESULT = ROOT / "benchmarks" / "results" / "grading.json"
 LIMIT = 0.3
 ROUNDS = 7
 TIMER = """

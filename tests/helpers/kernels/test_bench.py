@@ -13,7 +13,7 @@ if not torch.cuda.is_available():
 
 pytest.importorskip("triton", reason="Triton exists for Linux only")
 
-from grading import bench_kernels as bench
+from helpers.kernels import bench
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 ROWS, COLUMNS = 6, 37

@@ -1,9 +1,9 @@
 """How long a learner waits: for a check, and for `import helpers`.
 
-    python -m grading.bench_check
+    python -m benchmarks.check
 
 times the check of every exercise, with an alternative answer from its definition, card and all, and the import of
-helpers beside the import of torch in fresh processes, in turn. Medians go to `grading/results/check.json`.
+helpers beside the import of torch in fresh processes, in turn. Medians go to `benchmarks/results/check.json`.
 """
 
 from __future__ import annotations

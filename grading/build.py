@@ -31,7 +31,7 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from grading.exercises import load, notebooks
-from grading.key import make_key, same_key
+from grading.exercises.key import make_key, same_key
 from grading.release import release
 
 ROOT = Path(__file__).resolve().parent.parent

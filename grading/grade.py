@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from grading import record
-from grading.exercise import Exercise
+from grading.exercises.exercise import Exercise
 from grading.exercises import load, notebooks, version
 from grading.graft import Grafted, graft, others
 from grading.judge import Judged, judge

@@ -15,7 +15,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from grading.exercise import Exercise
+from grading.exercises.exercise import Exercise
 from grading.graft import grade_id, is_answer
 from grading.magics import as_python
 from grading.observing import conforming, words

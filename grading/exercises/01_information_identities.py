@@ -15,8 +15,8 @@ from torch.distributions import Categorical
 from torch.distributions import kl_divergence as kl_divergence_of_torch
 from torch.nn import functional
 
-from grading.draws import distribution, number, size
-from grading.exercise import Function, case, exercise, raises
+from grading.exercises.draws import distribution, number, size
+from grading.exercises.exercise import Function, case, exercise, raises
 from helpers.checking import plain
 
 HALF = (torch.float16, torch.bfloat16)

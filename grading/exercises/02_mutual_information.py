@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from scipy import optimize, special, stats
 
-from grading.draws import distribution, number, size
-from grading.exercise import case, exercise, raises
+from grading.exercises.draws import distribution, number, size
+from grading.exercises.exercise import case, exercise, raises
 from helpers.checking import plain
 
 LIBRARY = ["entropy", "kl_divergence", "mutual_info_score"]

@@ -10,8 +10,8 @@ from scipy import signal
 from torch.nn import functional
 from torch.optim import lr_scheduler
 
-from grading.draws import normal, number, size
-from grading.exercise import case, exercise
+from grading.exercises.draws import normal, number, size
+from grading.exercises.exercise import case, exercise
 from helpers.checking import plain
 from helpers.checking.following import gradients
 

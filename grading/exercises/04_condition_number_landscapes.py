@@ -9,8 +9,8 @@ import scipy.linalg
 import torch
 from scipy import optimize
 
-from grading.draws import normal, number, size
-from grading.exercise import Function, Seed, case, exercise
+from grading.exercises.draws import normal, number, size
+from grading.exercises.exercise import Function, Seed, case, exercise
 
 F64, F32 = torch.float64, torch.float32
 

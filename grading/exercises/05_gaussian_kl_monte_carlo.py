@@ -9,8 +9,8 @@ import torch
 from scipy import integrate, stats
 from torch.distributions import Independent, MultivariateNormal, Normal, kl_divergence
 
-from grading.draws import distribution, normal, number, size
-from grading.exercise import Function, case, exercise
+from grading.exercises.draws import distribution, normal, number, size
+from grading.exercises.exercise import Function, case, exercise
 
 f64 = torch.float64
 

@@ -13,8 +13,8 @@ import torch
 from scipy import special
 from torch.nn import functional
 
-from grading.draws import normal, number, size
-from grading.exercise import Laid, case, exercise, raises
+from grading.exercises.draws import normal, number, size
+from grading.exercises.exercise import Laid, case, exercise, raises
 from helpers.checking import plain
 
 try:

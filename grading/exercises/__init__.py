@@ -11,7 +11,7 @@ import importlib
 from functools import cache
 from pathlib import Path
 
-from grading.exercise import Exercise
+from grading.exercises.exercise import Exercise
 from helpers import interpreter
 
 FOLDER = Path(__file__).resolve().parent
@@ -37,7 +37,7 @@ def load(notebook: str) -> dict[str, Exercise]:
 
 def version(notebook: str) -> str:
     """A digest of what decides a verdict: the definitions and the code that plays and compares them."""
-    files = [FOLDER / f"{notebook.replace('-', '_')}.py", FOLDER.parent / "exercise.py", FOLDER.parent / "draws.py"]
+    files = [FOLDER / f"{notebook.replace('-', '_')}.py", FOLDER / "exercise.py", FOLDER / "draws.py"]
     digest = hashlib.sha256()
     for file in [*files, *sorted(CHECKING.glob("*.py"))]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")

@@ -16,7 +16,7 @@ import pytest
 import torch
 from scipy import stats
 
-from grading.exercise import PUBLIC_SEED
+from grading.exercises.exercise import PUBLIC_SEED
 from helpers.checking import estimates, sampling
 from helpers.checking.check import examine
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grading.exercise import Exercise
+from grading.exercises.exercise import Exercise
 from helpers.checking import plain
 
 Answer = Callable[..., Any]

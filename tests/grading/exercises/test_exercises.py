@@ -17,16 +17,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from grading import exercise as definitions
-from grading import kill_table, non_answers, reading
-from grading.exercises import load, notebooks
+from grading import reading
+from grading.exercises import exercise as definitions
+from grading.exercises import kill_table, load, non_answers, notebooks
 from helpers.checking import calling, judging, plain
 from helpers.checking.calling import SECONDS_PER_CALL
 from helpers.checking.check import examine
 from helpers.checking.drivers import DRIVERS
 from helpers.checking.marking import mark
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 EXERCISES = [(notebook, name) for notebook in notebooks() for name in load(notebook)]
 each_exercise = pytest.mark.parametrize(("notebook", "name"), EXERCISES, ids=[f"{n[:2]}-{x}" for n, x in EXERCISES])
 QUICK = [(n, x) for n, x in EXERCISES if load(n)[x].seconds <= SECONDS_PER_CALL]
@@ -237,7 +237,7 @@ class TestWrongAnswers:
                 assert row.earns == 0, row
         section = kill_table.section(name, rows)
         new = set(section.splitlines()) - set(committed_kill_table().splitlines())
-        assert section in committed_kill_table(), f"run python -m grading.kill_table: {sorted(new)[:3]}"
+        assert section in committed_kill_table(), f"run python -m grading.exercises.kill_table: {sorted(new)[:3]}"
 
     @each_quick_exercise
     def test_misconceptions_fail_on_hidden_cases_alone(self, notebook, name):
@@ -305,7 +305,7 @@ class TestKillTable:
         kill_table.FILE.write_text(text + " ", encoding="utf-8")
         capsys.readouterr()
         assert kill_table.main(["--check"]) == 1
-        assert "out of date: run python -m grading.kill_table" in capsys.readouterr().out
+        assert "out of date: run python -m grading.exercises.kill_table" in capsys.readouterr().out
 
     def test_a_survivor_is_named_and_nothing_is_written(self, tmp_path, monkeypatch, capsys):
         entropy = copy.copy(load("01-information-identities")["entropy"])

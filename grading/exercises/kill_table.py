@@ -1,7 +1,7 @@
 """The kill table: every wrong answer that the exercises know, what caught it, and what its author is told.
 
 Rows are the misconceptions and the rule breakers of each exercise and the non-answers thrown at all of them, played on
-the public cases. `python -m grading.kill_table` writes KILL_TABLE.md; with `--check` it fails where that is out of date
+the public cases. `python -m grading.exercises.kill_table` writes KILL_TABLE.md; with `--check` it fails where that is out of date
 or a wrong answer survives.
 """
 
@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from grading import non_answers
-from grading.exercise import Exercise
+from grading.exercises import non_answers
+from grading.exercises.exercise import Exercise
 from grading.exercises import load, notebooks
 from helpers.checking.check import examine
 from helpers.checking.marking import CORRECT, Report
@@ -29,7 +29,7 @@ PATIENCE = 0.05  # seconds for the answer that never comes
 HEADER = """# Kill table
 
 Every wrong answer that the exercises know, what caught it on the public cases, and what its author is told.
-Made by `python -m grading.kill_table`; a test fails if this file is out of date or if a wrong answer survives.
+Made by `python -m grading.exercises.kill_table`; a test fails if this file is out of date or if a wrong answer survives.
 """
 
 
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the kill table, or compare it with `--check`; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m grading.kill_table", description="Make grading/KILL_TABLE.md.")
+    parser = argparse.ArgumentParser(prog="python -m grading.exercises.kill_table", description="Make grading/exercises/KILL_TABLE.md.")
     parser.add_argument("--check", action="store_true", help="change nothing; fail where the file is out of date")
     options = parser.parse_args(arguments)
     loaded = {
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = as_text(table)
     if options.check:
         fresh = FILE.is_file() and FILE.read_text(encoding="utf-8") == text
-        print(f"{FILE.name} is {'up to date' if fresh else 'out of date: run python -m grading.kill_table'}.")
+        print(f"{FILE.name} is {'up to date' if fresh else 'out of date: run python -m grading.exercises.kill_table'}.")
         return 0 if fresh else 1
     part = FILE.with_suffix(".part")
     part.write_text(text, encoding="utf-8")

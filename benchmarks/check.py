@@ -25,7 +25,7 @@ from typing import Any
 
 import torch
 
-from grading.build import write
+from grading.building.build import write
 from grading.exercises import load, notebooks
 from helpers.checking import card, key
 from helpers.checking.check import examine

@@ -25,11 +25,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from grading.build import notebook_from_source
+from grading.building.build import notebook_from_source, released_text
 from grading.exercises import notebooks
 from grading.grade import Grader
 from grading.judge import Run
-from grading.release import release
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "grading.json"
@@ -129,7 +128,7 @@ def hand_in(name: str, folder: Path) -> tuple[Path, Path]:
     notebook = notebook_from_source(name, ROOT)
     nbformat.write(notebook, source / f"{name}.ipynb")
     released, handed_in = folder / f"{name}.ipynb", folder / "submitted" / f"{name}.ipynb"
-    released.write_text(release(name, folder))
+    released.write_text(released_text(name, folder))
     handed_in.parent.mkdir()
     nbformat.write(notebook, handed_in)
     return released, handed_in

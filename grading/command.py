@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from grading.course import ROOT
+
 NOTEBOOKS = ROOT / "notebooks"
 LEARNER_SETTINGS = Path(__file__).resolve().parent / "lab"
 
@@ -40,7 +41,7 @@ COMMANDS = (
     Command("lab", "grading.command:lab", "open JupyterLab on the notebooks; arguments go to JupyterLab"),
     Command("formgrader", "grading.command:formgrader", "open nbgrader's formgrader in JupyterLab, for teachers"),
     Command("test", "grading.command:test", "run everything that CI runs; with arguments, run pytest with them"),
-    Command("build", "grading.build:main", "make notebooks and answer keys from their sources"),
+    Command("build", "grading.building.build:main", "make notebooks and answer keys from their sources"),
     Command("grade", "grading.grade:main", "grade what a class has handed in"),
     Command("doctor", "grading.doctor:main", "say what grading needs and lacks on this machine"),
 )

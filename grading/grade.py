@@ -16,8 +16,8 @@ import nbformat
 from nbformat import NotebookNode
 
 from grading import record
-from grading.exercises.exercise import Exercise
 from grading.exercises import load, notebooks, version
+from grading.exercises.exercise import Exercise
 from grading.graft import Grafted, graft, others
 from grading.judge import Judged, judge
 from grading.sandbox import Limits, NoSandbox, Sandbox
@@ -109,12 +109,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     from nbgrader.converters.base import NbGraderException
 
-    from grading.course import course
+    from grading.course import course_directory
     from grading.nbgrader_plugin import SandboxedAutograde
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
 
-    coursedir, config = course(options.assignment, options.student)
+    coursedir, config = course_directory(options.assignment, options.student)
     config.SandboxedAutograde.without_sandbox = options.without_sandbox
     config.SandboxedAutograde.seed = options.seed
     converter = SandboxedAutograde(coursedir=coursedir, config=config)

@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from nbgrader.validator import Validator
 
-from grading import build, release
+from grading.building import build
 from grading.exercises import load, notebooks
 
 ROOT = Path(build.ROOT)
@@ -114,7 +114,7 @@ def test_a_canary_in_every_solution_does_not_reach_the_learner(name, tmp_path):
     nbformat.write(planted, target)
     assert len(canaries) == len(load(name)) + 1
     assert all(canary in target.read_text() for canary in canaries)
-    released = release.release(name, tmp_path)
+    released = build.released_text(name, tmp_path)
     assert "canary" not in released
     assert "SOLUTION" not in released
 

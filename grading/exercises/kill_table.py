@@ -15,9 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from grading.exercises import non_answers
+from grading.exercises import load, non_answers, notebooks
 from grading.exercises.exercise import Exercise
-from grading.exercises import load, notebooks
 from helpers.checking.check import examine
 from helpers.checking.marking import CORRECT, Report
 
@@ -45,7 +44,9 @@ class Row(NamedTuple):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the kill table, or compare it with `--check`; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m grading.exercises.kill_table", description="Make grading/exercises/KILL_TABLE.md.")
+    parser = argparse.ArgumentParser(
+        prog="python -m grading.exercises.kill_table", description="Make grading/exercises/KILL_TABLE.md."
+    )
     parser.add_argument("--check", action="store_true", help="change nothing; fail where the file is out of date")
     options = parser.parse_args(arguments)
     loaded = {

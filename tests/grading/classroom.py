@@ -15,8 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderApp
 
-from grading.build import notebook_from_source
-from grading.release import release
+from grading.building.build import notebook_from_source, released_text
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = "01-information-identities"
@@ -42,7 +41,7 @@ def make_release(course: Path, name: str = NOTEBOOK) -> Path:
     """The learner's notebook of the course, as a file in its place."""
     file = course / "notebooks" / name / f"{name}.ipynb"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(release(name, course))
+    file.write_text(released_text(name, course))
     return file
 
 

@@ -11,7 +11,7 @@ import pytest
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 
-from grading.course import course
+from grading.course import course_directory
 from grading.exercises import load
 from grading.grade import main as grade_main
 from grading.nbgrader_plugin import warm_grader
@@ -191,7 +191,7 @@ def test_infograd_grade_is_the_same_path(
 
 def test_formgraders_button_is_the_same_path(graded: Class, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("grading.course.ROOT", graded.course)
-    coursedir, config = course(NOTEBOOK)
+    coursedir, config = course_directory(NOTEBOOK)
     file = graded.file("verdicts", "perfect", "json")
     file.unlink()
     result = NbGraderAPI(coursedir, config=config).autograde(NOTEBOOK, "perfect")

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -28,13 +29,16 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from nbgrader.converters import GenerateAssignment
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import SaveCells
 from tqdm import tqdm
+from traitlets.config.loader import Config
 
+from grading.course import ROOT, course_settings
 from grading.exercises import load, notebooks
 from grading.exercises.key import make_key, same_key
-from grading.release import release
 
-ROOT = Path(__file__).resolve().parent.parent
 SECONDS_PER_CELL = 120
 WORKERS = 2
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -92,7 +96,7 @@ def write_solution(name: str, root: Path) -> None:
 
 def write_release(name: str, root: Path) -> None:
     """Make the learner's notebook from the executed one."""
-    write(root / "notebooks" / name / f"{name}.ipynb", release(name, root))
+    write(root / "notebooks" / name / f"{name}.ipynb", released_text(name, root))
 
 
 def compare(names: Sequence[str]) -> int:
@@ -227,6 +231,32 @@ def tidy_outputs(cell: NotebookNode, place: str) -> list[NotebookNode]:
             continue
         kept.append(output)
     return [] if INTERACTIVE in cell.metadata.get("tags", ()) else kept
+
+
+def released_text(name: str, root: Path) -> str:
+    """The text of the learner's notebook for `solutions/NAME/NAME.ipynb` under `root`. Only a copy of that notebook
+    is shown to nbgrader, and only the notebook it makes is taken, so no text source can slip through."""
+    settings = course_settings()
+    with tempfile.TemporaryDirectory(prefix="infograd-release-") as folder:
+        source = Path(folder) / "source" / name
+        source.mkdir(parents=True)
+        shutil.copy(root / "solutions" / name / f"{name}.ipynb", source)
+        converter = GenerateAssignment(coursedir=scratch_course(Path(folder), name, settings), config=settings)
+        converter.no_database = True
+        converter.preprocessors = [one for one in converter.preprocessors if one is not SaveCells]  # no gradebook
+        converter.log.setLevel(logging.ERROR)
+        converter.start()
+        return (Path(folder) / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8")
+
+
+def scratch_course(folder: Path, name: str, settings: Config) -> CourseDirectory:
+    """A course directory of its own in `folder`, with one assignment."""
+    settings = Config(settings)
+    settings.CourseDirectory = Config(
+        root=str(folder), source_directory="source", release_directory="release", assignment_id=name,
+        db_url=f"sqlite:///{folder}/gradebook.db",
+    )  # fmt: skip
+    return CourseDirectory(config=settings)
 
 
 def write(path: Path, text: str) -> None:

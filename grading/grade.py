@@ -20,7 +20,7 @@ from grading.exercises import load, notebooks, version
 from grading.exercises.exercise import Exercise
 from grading.graft import Grafted, graft, others
 from grading.judge import Judged, judge
-from grading.sandbox import Limits, NoSandbox, Sandbox
+from grading.sandbox.sandbox import Limits, NoSandbox, Sandbox
 
 BESIDE = ("timestamp.txt", "submission_secret.txt")  # nbgrader puts them there
 

@@ -61,7 +61,7 @@ class SandboxedAutograde(Autograde):
 
     def start(self) -> None:
         """Grade; the sandbox is started first, so that where there is none nothing has been touched."""
-        from grading.sandbox import NoSandbox
+        from grading.sandbox.sandbox import NoSandbox
 
         try:
             self.grader().sandbox.start()
@@ -172,7 +172,7 @@ class Record(AssignLatePenalties):
 def warm_grader(limits: tuple[tuple[str, Any], ...], confined: bool) -> Any:
     """One grader for each setting, closed when this process ends."""
     from grading.grade import Grader
-    from grading.sandbox import Limits
+    from grading.sandbox.sandbox import Limits
 
     grader = Grader(Limits(**dict(limits)), confined)
     atexit.register(grader.close)

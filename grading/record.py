@@ -19,7 +19,7 @@ from nbgrader.api import Gradebook
 from grading import sanitise
 from grading.graft import Grafted, grade_id, is_answer
 from grading.judge import Judged, is_check
-from grading.observing import words
+from grading.sandbox.replies import words
 from helpers.checking import card
 from helpers.checking.marking import NOT_ATTEMPTED, CriterionReport, Played, Report
 

@@ -24,7 +24,7 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
 from grading.grade import Graded, Grader
-from grading.sandbox import Limits
+from grading.sandbox.sandbox import Limits
 from tests.grading.classroom import NOTEBOOK, ROOT, answered, make_course, make_release, model_answers
 
 FOLDER = Path(__file__).resolve().parent

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from grading.grade import Grader
-from grading.sandbox import Limits
+from grading.sandbox.sandbox import Limits
 from tests.grading.classroom import make_course, make_release
 
 

@@ -18,7 +18,7 @@ from grading.exercises import load
 from grading.export import safe
 from grading.grade import Graded, Grader
 from grading.graft import grade_id
-from grading.observing import conforming
+from grading.sandbox.replies import conforming
 from grading.reading import Text
 from helpers import plotting
 from helpers.checking import plain

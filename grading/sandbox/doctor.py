@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.confine import MACHINES
-from grading.sandbox import NoSandbox, Sandbox
+from grading.sandbox.confine import MACHINES
+from grading.sandbox.sandbox import NoSandbox, Sandbox
 
 KERNEL = Path("/proc/sys")
 

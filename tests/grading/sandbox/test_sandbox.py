@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from grading import sandbox
-from grading.confine import MACHINES, REFUSED, filter_program
+from grading.sandbox import sandbox
+from grading.sandbox.confine import MACHINES, REFUSED, filter_program
 from grading.grade import Grader
-from grading.sandbox import Gone, Inside, Limits, NoSandbox, Sandbox
+from grading.sandbox.sandbox import Gone, Inside, Limits, NoSandbox, Sandbox
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_works_as_an_ordinary_user() -> None:
         else []
     )
     done = subprocess.run(
-        [*wrap, sys.executable, "-m", "grading.doctor"], cwd=ROOT, capture_output=True, text=True, check=False
+        [*wrap, sys.executable, "-m", "grading.sandbox.doctor"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Grading can start." in done.stdout

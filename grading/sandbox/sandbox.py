@@ -24,7 +24,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from grading.course import ROOT
+
+INSIDE = Path(__file__).resolve().parent  # worker.py and confine.py, which are shown to the sandbox
 HEADER = struct.Struct(">I")
 SECONDS_TO_START = 180.0
 SECONDS_TO_END = 20.0
@@ -251,7 +253,7 @@ def command(control: int, confined: bool) -> list[str]:
     """The command that starts the warm process."""
     if not confined:
         paths = [str(ROOT), *site_packages()]
-        return [interpreter(), "-I", "-S", "-B", str(ROOT / "grading" / "worker.py"), "open", str(control), *paths]
+        return [interpreter(), "-I", "-S", "-B", str(INSIDE / "worker.py"), "open", str(control), *paths]
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
         raise NoSandbox(f"bubblewrap is not installed (apt install bubblewrap). {REMEDY}")
@@ -264,8 +266,8 @@ def command(control: int, confined: bool) -> list[str]:
         "--unshare-cgroup-try", "--hostname", "course", "--new-session", "--die-with-parent",
         *system(), "--dir", "/course", "--dir", "/course/packages", *flat(binds), *hidden(packages, places),
         "--ro-bind", str(ROOT / "helpers"), "/course/helpers", "--tmpfs", "/course/helpers/keys",
-        "--ro-bind", str(ROOT / "grading" / "worker.py"), "/course/worker.py",
-        "--ro-bind", str(ROOT / "grading" / "confine.py"), "/course/confine.py",
+        "--ro-bind", str(INSIDE / "worker.py"), "/course/worker.py",
+        "--ro-bind", str(INSIDE / "confine.py"), "/course/confine.py",
         "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp",
         "--remount-ro", "/dev", "--remount-ro", "/",
         "--chdir", "/tmp", "--clearenv", *flat(("--setenv", *pair) for pair in ENVIRONMENT.items()),
@@ -319,7 +321,7 @@ def hidden(packages: list[str], places: list[str]) -> list[str]:
         ("/usr", "/usr"),
         (str(Path(interpreter()).parent.parent),) * 2,
     ]:
-        for name in ("grading", "solutions", "classroom", "tests", ".git"):
+        for name in ("grading", "solutions", "benchmarks", "classroom", "tests", ".git"):
             secret = ROOT / name
             if secret.is_dir() and secret.is_relative_to(folder):
                 arguments += ["--tmpfs", str(Path(place) / secret.relative_to(folder))]

@@ -4,7 +4,7 @@ Teachers change settings of their own below; SECURITY.md lists the limits of the
 
 from pathlib import Path
 
-from grading.nbgrader_plugin import install
+from grading.classroom.nbgrader_plugin import install
 
 course = Path(__file__).resolve().parent
 classroom = course / "classroom"

@@ -42,7 +42,7 @@ COMMANDS = (
     Command("formgrader", "grading.command:formgrader", "open nbgrader's formgrader in JupyterLab, for teachers"),
     Command("test", "grading.command:test", "run everything that CI runs; with arguments, run pytest with them"),
     Command("build", "grading.building.build:main", "make notebooks and answer keys from their sources"),
-    Command("grade", "grading.grade:main", "grade what a class has handed in"),
+    Command("grade", "grading.classroom.bulk:main", "grade what a class has handed in"),
     Command("doctor", "grading.sandbox.doctor:main", "say what grading needs and lacks on this machine"),
 )
 

@@ -1,12 +1,9 @@
-"""Grade submissions: graft, run, judge, and what there is to record. Also `infograd grade`, for a whole class."""
+"""Grade submissions: graft, run, judge, and what there is to record."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import secrets
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -94,37 +91,3 @@ def released_notebook(file: Path, changed: int) -> NotebookNode:
 
 
 version_now = cache(version)  # that of the definitions which this process has loaded
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """`infograd grade`: grade what was handed in for an assignment; what is graded already is left alone."""
-    parser = argparse.ArgumentParser(prog="infograd grade", description="Grade what was handed in for an assignment.")
-    parser.add_argument("assignment", help="such as 01-information-identities")
-    parser.add_argument("--student", default="*", help="only this learner; a pattern such as 'a*' is allowed")
-    parser.add_argument("--force", action="store_true", help="grade again what has been graded")
-    parser.add_argument("--seed", type=int, default=-1, help="draw the hidden cases from this seed")
-    parser.add_argument(
-        "--without-sandbox", action="store_true", help="run learners' code unprotected; the gradebook says so"
-    )
-    options = parser.parse_args(arguments)
-    from nbgrader.converters.base import NbGraderException
-
-    from grading.course import course_directory
-    from grading.nbgrader_plugin import SandboxedAutograde
-
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-
-    coursedir, config = course_directory(options.assignment, options.student)
-    config.SandboxedAutograde.without_sandbox = options.without_sandbox
-    config.SandboxedAutograde.seed = options.seed
-    converter = SandboxedAutograde(coursedir=coursedir, config=config)
-    converter.force = options.force
-    try:
-        converter.start()
-    except NbGraderException as error:
-        print(f"infograd grade: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-__all__ = ["Graded", "Grader", "Grafted", "NoSandbox", "main"]

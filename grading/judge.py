@@ -18,8 +18,8 @@ from nbformat import NotebookNode
 from grading.exercises.exercise import Exercise
 from grading.graft import grade_id, is_answer
 from grading.magics import as_python
-from grading.sandbox.replies import conforming, words
 from grading.reading import Text
+from grading.sandbox.replies import conforming, words
 from grading.sandbox.sandbox import Gone, Inside, Limits, Sandbox
 from helpers.checking.calling import FINAL, Observation
 from helpers.checking.marking import INCORRECT, CriterionReport, Report, mark, recognise

@@ -104,7 +104,7 @@ def try_stock(workers: int) -> None:
 def prepare(template: Path) -> None:
     """A scratch course with stock settings: source, release, gradebook."""
     from tests.attacks.test_attacks import COURSES
-    from tests.grading.classroom import make_course
+    from tests.grading.courses import make_course
 
     for name, exercises in COURSES.items():
         made = make_course(template.with_name("made"), exercises, name)
@@ -117,7 +117,7 @@ def prepare(template: Path) -> None:
 def stock(name: str, template: Path) -> str:
     """What stock nbgrader makes of one technique."""
     from tests.attacks.test_attacks import COURSES, load  # what a technique is, is said there
-    from tests.grading.classroom import NOTEBOOK, answered, model_answers
+    from tests.grading.courses import NOTEBOOK, answered, model_answers
 
     technique = load(name)
     which = getattr(technique, "NOTEBOOK", NOTEBOOK)

@@ -25,7 +25,7 @@ from nbformat import NotebookNode
 
 from grading.grade import Graded, Grader
 from grading.sandbox.sandbox import Limits
-from tests.grading.classroom import NOTEBOOK, ROOT, answered, make_course, make_release, model_answers
+from tests.grading.courses import NOTEBOOK, ROOT, answered, make_course, make_release, model_answers
 
 FOLDER = Path(__file__).resolve().parent
 TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith(("test_", "attack_table")))

@@ -7,7 +7,7 @@ import pytest
 
 from grading.grade import Grader
 from grading.sandbox.sandbox import Limits
-from tests.grading.classroom import make_course, make_release
+from tests.grading.courses import make_course, make_release
 
 
 @pytest.fixture(scope="session")

@@ -14,16 +14,16 @@ import torch
 from matplotlib.figure import Figure
 
 from grading import record, sanitise
+from grading.classroom.gradebook import safe
 from grading.exercises import load
-from grading.export import safe
 from grading.grade import Graded, Grader
 from grading.graft import grade_id
-from grading.sandbox.replies import conforming
 from grading.reading import Text
+from grading.sandbox.replies import conforming
 from helpers import plotting
 from helpers.checking import plain
 from helpers.checking.check import examine
-from tests.grading.classroom import NOTEBOOK, answered, model_answers
+from tests.grading.courses import NOTEBOOK, answered, model_answers
 
 SEED = 11
 ANSWERS = {

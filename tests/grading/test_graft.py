@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from grading.graft import Grafted, grade_id, graft
-from tests.grading.classroom import answered
+from tests.grading.courses import answered
 
 ANSWER = "def entropy(p):\n    return p.sum(-1)\n"
 

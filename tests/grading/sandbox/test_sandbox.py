@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from grading.grade import Grader
 from grading.sandbox import sandbox
 from grading.sandbox.confine import MACHINES, REFUSED, filter_program
-from grading.grade import Grader
 from grading.sandbox.sandbox import Gone, Inside, Limits, NoSandbox, Sandbox
 
 ROOT = Path(__file__).resolve().parents[3]

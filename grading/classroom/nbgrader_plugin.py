@@ -43,7 +43,7 @@ def install(config: Config) -> None:
     config.Autograde.autograde_preprocessors = [Record]
     config.HTMLExporter.sanitize_html = True
     config.HTMLExporter.filters = {"clean_html": "grading.sanitise.clean"}
-    config.ExportApp.plugin_class = "grading.export.SafeCsvExportPlugin"
+    config.ExportApp.plugin_class = "grading.classroom.gradebook.SafeCsvExportPlugin"
 
 
 class SandboxedAutograde(Autograde):

@@ -13,9 +13,9 @@ from nbgrader.apps import NbGraderAPI
 
 from grading.course import course_directory
 from grading.exercises import load
-from grading.grade import main as grade_main
-from grading.nbgrader_plugin import warm_grader
-from tests.grading.classroom import NOTEBOOK, answered, make_course, model_answers, nbgrader
+from grading.classroom.bulk import main as grade_main
+from grading.classroom.nbgrader_plugin import warm_grader
+from tests.grading.courses import NOTEBOOK, answered, make_course, model_answers, nbgrader
 
 LEARNERS = ("perfect", "untouched", "partly", "misconceived", "truncated")
 STRETCH = sum(one.points for one in load(NOTEBOOK).values() if one.stretch)

@@ -21,8 +21,9 @@ from grading.magics import as_python
 from grading.reading import Text
 from grading.sandbox.replies import conforming, words
 from grading.sandbox.sandbox import Gone, Inside, Limits, Sandbox
-from helpers.checking.calling import FINAL, Observation
+from helpers.checking.calling import FINAL
 from helpers.checking.marking import INCORRECT, CriterionReport, Report, mark, recognise
+from helpers.checking.shapes import Observation
 
 INTERACTIVE = "interactive"  # the tag of our cells whose widgets need a kernel
 GRACE = 2.0  # seconds beyond a limit that the process keeps itself

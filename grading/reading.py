@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from helpers.checking import rules
+from helpers.checking.names import Meaning, imported_names
 
 PARSING = (SyntaxError, ValueError, RecursionError, MemoryError)
 ANY_NAME = {"globals", "locals", "vars", "exec", "eval", "setattr", "delattr", "__import__"}
@@ -26,16 +27,16 @@ class Text:
     def __init__(self, sources: Sequence[str]):
         self.trees = [tree for source in sources if (tree := parse(source)) is not None]
         self.bindings = bindings_of(self.trees)
-        imports = [pair for tree in self.trees for pair in rules.imported_names(tree)]
+        imports = [pair for tree in self.trees for pair in imported_names(tree)]
         self.starred = {path for name, path in imports if name == "*" and path in sys.modules}
         self.imported: dict[str, list[str]] = {}
         for statement in (one for tree in self.trees for one in statements(tree.body) if is_import(one)):
-            for name, path in rules.imported_names(statement):
+            for name, path in imported_names(statement):
                 self.imported.setdefault(name, []).append(path)
         self.anything = [statement for tree in self.trees for statement in tree.body if rebinds_anything(statement)]
         self.found: dict[tuple[str, ...], str | None] = {}
 
-    def meaning(self, name: str) -> list[rules.Meaning] | None:
+    def meaning(self, name: str) -> list[Meaning] | None:
         """What a name may mean: dotted paths, and statements that bind it; None where nothing does."""
         paths = [*self.imported.get(name, [])]
         paths += [f"{module}.{name}" for module in self.starred if hasattr(sys.modules[module], name)]
@@ -106,7 +107,7 @@ def bound_names(statement: ast.stmt) -> set[str]:
     """The names that a statement itself binds, or changes what they are; those inside it bind for themselves."""
     if isinstance(statement, BINDING):
         return {statement.name}
-    names = {name for name, _ in rules.imported_names(statement) if " " not in name} if is_import(statement) else set()
+    names = {name for name, _ in imported_names(statement) if " " not in name} if is_import(statement) else set()
     for node in own_nodes(statement):
         if isinstance(node, (ast.Attribute, ast.Subscript, ast.Name)) and not isinstance(node.ctx, ast.Load):
             names |= {leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name)}  # x.a = 1 changes what x is

@@ -24,7 +24,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from helpers.checking.rules import global_names
+from helpers.checking.names import global_names
 
 SECONDS_TO_COMPILE = 120
 # How Triton writes the types of tensors. Keys are str(dtype), so that this file needs no torch.

@@ -13,7 +13,7 @@ from torch.optim import lr_scheduler
 from grading.exercises.draws import normal, number, size
 from grading.exercises.exercise import case, exercise
 from helpers.checking import plain
-from helpers.checking.following import gradients
+from helpers.checking.kinds.training import gradients
 
 OPTIMISERS = ("SGD", "Adam", "AdamW", "_fused_sgd_", "_fused_adam_", "_fused_adamw_", "clip_grad_norm_")
 KEPT = (1, 12, 300)  # the steps of a run that are compared

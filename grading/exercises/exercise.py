@@ -34,8 +34,9 @@ import numpy as np
 import torch
 
 from helpers.checking import calling, judging, plain
-from helpers.checking.calling import SECONDS_PER_CALL, Observation
-from helpers.checking.drivers import DRIVERS
+from helpers.checking.calling import SECONDS_PER_CALL
+from helpers.checking.kinds.tables import DRIVERS
+from helpers.checking.shapes import Observation
 
 F = TypeVar("F", bound=Callable[..., Any])
 PUBLIC_SEED = 0
@@ -44,7 +45,7 @@ OWN_WORK = ("helpers",)  # importing the course's own routine is never an answer
 
 @dataclass(frozen=True)
 class Function:
-    """A named function as an argument (see helpers.checking.functions)."""
+    """A named function as an argument (see helpers.checking.kinds.tables)."""
 
     name: str
     arguments: tuple[Any, ...] = ()

@@ -1,8 +1,8 @@
 """The kill table: every wrong answer that the exercises know, what caught it, and what its author is told.
 
 Rows are the misconceptions and the rule breakers of each exercise and the non-answers thrown at all of them, played on
-the public cases. `python -m grading.exercises.kill_table` writes KILL_TABLE.md; with `--check` it fails where that is out of date
-or a wrong answer survives.
+the public cases. `python -m grading.exercises.kill_table` writes KILL_TABLE.md; with `--check` it fails where that is
+out of date or a wrong answer survives.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ PATIENCE = 0.05  # seconds for the answer that never comes
 HEADER = """# Kill table
 
 Every wrong answer that the exercises know, what caught it on the public cases, and what its author is told.
-Made by `python -m grading.exercises.kill_table`; a test fails if this file is out of date or if a wrong answer survives.
+Made by `python -m grading.exercises.kill_table`; a test fails if this file is out of date or if a wrong answer
+survives.
 """
 
 

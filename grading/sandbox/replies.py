@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from helpers.checking import plain
-from helpers.checking.calling import Observation
+from helpers.checking.shapes import Observation
 
 MAX_WORDS = 300
 OUTCOMES = ("returned", "raised", "not attempted", "no value", "interrupted")

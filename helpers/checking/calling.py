@@ -1,8 +1,8 @@
 """Play one case: make its arguments afresh, call the learner's function, write down what happened as plain data.
 
 A call is plain data too: `{"function": name, "names": [...], "arguments": [...]}`, and where the ordinary way is not
-meant `"driver": name` with its own `"parameters": [...]`: `gradient` also asks autograd, others (see `drivers`) call
-many times. What happened, the observation, has one of these outcomes:
+meant `"driver": name` with its own `"parameters": [...]`: `gradient` also asks autograd, others (see `kinds.tables`)
+call many times. What happened, the observation, has one of these outcomes:
 
 returned       with the plain value, and the positions of arguments that the call changed
 raised         with the error's type, its first line, and the line of the learner's cell
@@ -27,10 +27,9 @@ import torch
 from torch import equal, nan_to_num  # bound once: an answer that patches torch does not change what is seen here
 
 from helpers.checking import plain
-from helpers.checking.drivers import DRIVERS
-from helpers.checking.functions import NAMED
+from helpers.checking.kinds.tables import DRIVERS, NAMED
+from helpers.checking.shapes import Observation
 
-Observation = dict[str, Any]
 FINAL = ("interrupted", "not attempted")  # outcomes after which the same answer is asked nothing more
 SECONDS_PER_CALL = 10.0
 SECONDS_FOR_TEXT = 1.0  # of an error

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from helpers.checking import plain
-from helpers.checking.drivers import WORDS
+from helpers.checking.kinds.tables import WORDS
 from helpers.checking.marking import CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED, CriterionReport, Played, Report
 
 WIDTH = 96

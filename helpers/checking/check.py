@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from helpers.checking import card, key, rules
-from helpers.checking.calling import SECONDS_PER_CALL, Observation, perform
+from helpers.checking.calling import SECONDS_PER_CALL, perform
 from helpers.checking.marking import Report, mark
 from helpers.checking.progress import remember
+from helpers.checking.shapes import Observation
 
 
 class Score(float):

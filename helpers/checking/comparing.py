@@ -12,9 +12,7 @@ import numpy as np
 import torch
 
 from helpers.checking import plain
-from helpers.checking.calling import Observation
-
-Expectation = dict[str, Any]
+from helpers.checking.shapes import Expectation, Observation
 
 TOLERANCES = {  # relative, absolute
     "float64": (1e-9, 1e-12),

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from helpers.checking.calling import Observation
 from helpers.checking.comparing import alike
 from helpers.checking.judging import problem
+from helpers.checking.shapes import Observation
 
 Play = Callable[[list[dict[str, Any]]], Iterable[Observation]]  # calls in order; may end after an outcome in FINAL
 CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED = "correct", "incorrect", "not attempted", "raised an error"

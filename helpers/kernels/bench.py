@@ -68,7 +68,7 @@ class Case:
 
 # The kernels as notebook 06 writes them: one row per program, in one block. Decorated only when they are used, so that
 # this file can be read where there is no Triton.
-def one_block_forward(x, y, columns, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def] # Triton's types are not ours
+def one_block_forward(x, y, columns, BLOCK: tl.constexpr):
     """y = log_softmax(x)."""
     column = tl.arange(0, BLOCK)
     start = tl.program_id(0).to(tl.int64) * columns
@@ -77,7 +77,7 @@ def one_block_forward(x, y, columns, BLOCK: tl.constexpr):  # type: ignore[no-un
     tl.store(y + start + column, shifted - tl.log(tl.sum(tl.exp(shifted), 0)), mask=column < columns)
 
 
-def one_block_backward(grad, y, dx, columns, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def] # as above
+def one_block_backward(grad, y, dx, columns, BLOCK: tl.constexpr):
     """dx = grad - exp(y) * sum(grad)."""
     column = tl.arange(0, BLOCK)
     start = tl.program_id(0).to(tl.int64) * columns
@@ -86,7 +86,7 @@ def one_block_backward(grad, y, dx, columns, BLOCK: tl.constexpr):  # type: igno
     tl.store(dx + start + column, upstream - tl.exp(logs) * tl.sum(upstream, 0), mask=column < columns)
 
 
-def one_block_loss(x, targets, losses, columns, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def] # as above
+def one_block_loss(x, targets, losses, columns, BLOCK: tl.constexpr):
     """losses = cross_entropy(x, targets), one for each row."""
     column = tl.arange(0, BLOCK)
     row = tl.program_id(0).to(tl.int64)

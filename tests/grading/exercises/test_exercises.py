@@ -23,7 +23,7 @@ from grading.exercises import kill_table, load, non_answers, notebooks
 from helpers.checking import calling, judging, plain
 from helpers.checking.calling import SECONDS_PER_CALL
 from helpers.checking.check import examine
-from helpers.checking.drivers import DRIVERS
+from helpers.checking.kinds.tables import DRIVERS
 from helpers.checking.marking import mark
 
 ROOT = Path(__file__).resolve().parents[3]

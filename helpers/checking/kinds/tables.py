@@ -1,8 +1,12 @@
-"""Drivers: the ways in which a case calls a learner's function.
+"""What a case may name: drivers, judges, and functions handed to a learner's function.
 
-A driver takes the function, then its own parameters, then the function's arguments, and returns a value that has a
-plain form. A notebook that needs one of its own writes it beside the others (or in a module of its topic) and adds it
-to DRIVERS, with the words that the card puts behind the call."""
+DRIVERS  the ways in which a case calls an answer. A driver takes the function, then its own parameters, then the
+         function's arguments, and returns a value that has a plain form.
+WORDS    what the card puts behind the call for each driver.
+JUDGES   hold a returned value against an expectation: the problem, or None.
+NAMED    functions that may be arguments; a case is plain data, so it says {"function": "power", "arguments": [2.0]}.
+
+A notebook that needs one of its own writes it in its module here and adds it to these tables."""
 
 from __future__ import annotations
 
@@ -11,9 +15,9 @@ from typing import Any
 
 import torch
 
-from helpers.checking import kernels
-from helpers.checking.following import follow, for_each_seed, reseed
-from helpers.checking.sampling import estimate_often
+from helpers.checking.comparing import close
+from helpers.checking.kinds import channels, divergences, kernels, landscapes, sampling, training
+from helpers.checking.shapes import Judge
 
 
 def call_once(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -44,10 +48,10 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "call": call_once,
     "gradient": call_for_gradient,
     "twice": call_twice,
-    "follow": follow,
-    "reseed": reseed,
-    "for_each_seed": for_each_seed,
-    "estimate_often": estimate_often,
+    "follow": training.follow,
+    "reseed": training.reseed,
+    "for_each_seed": training.for_each_seed,
+    "estimate_often": sampling.estimate_often,
     "kernel": kernels.call_kernel,
     "without_kernels": kernels.call_without_kernels,
 }
@@ -61,4 +65,19 @@ WORDS = {
     "estimate_often": ", with a generator, with one of the same seed and with one of another",
     "kernel": "",
     "without_kernels": ", with every kernel left out",
+}
+JUDGES: dict[str, Judge] = {
+    "close": close,
+    "prefix_code": divergences.prefix_code,
+    "follows": training.follows,
+    "xor_training": training.xor_training,
+    "repeats": training.repeats,
+    "each_learns": training.each_learns,
+    "xor_symptom": training.xor_symptom,
+    "capacity": channels.capacity,
+    "from_kernel": kernels.from_kernel,
+    **sampling.JUDGES,
+}
+NAMED: dict[str, Callable[..., Callable[..., object]]] = {
+    function.__name__: function for function in (*divergences.FUNCTIONS, *landscapes.FUNCTIONS, *sampling.FUNCTIONS)
 }

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from helpers.checking import plain
-from helpers.checking.capacity import capacity
+from helpers.checking.kinds.channels import capacity
 
 Z_CHANNEL = torch.tensor([[1, 0], [0.5, 0.5]], dtype=torch.float64)
 TWINS = torch.tensor([[1, 0], [0, 1], [0, 1]], dtype=torch.float64)  # the last two inputs are one

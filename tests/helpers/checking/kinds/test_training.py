@@ -11,8 +11,18 @@ import torch
 from torch import Tensor
 
 from helpers.checking import plain
-from helpers.checking.following import follow, for_each_seed, gradients, reseed
-from helpers.checking.runs import SYMPTOMS, each_learns, follows, repeats, xor_symptom, xor_training
+from helpers.checking.kinds.training import (
+    SYMPTOMS,
+    each_learns,
+    follow,
+    follows,
+    for_each_seed,
+    gradients,
+    repeats,
+    reseed,
+    xor_symptom,
+    xor_training,
+)
 from helpers.optimisers import adam_step
 
 KEEP = [1, 12, 300]

@@ -17,8 +17,8 @@ import torch
 from scipy import stats
 
 from grading.exercises.exercise import PUBLIC_SEED
-from helpers.checking import estimates, sampling
 from helpers.checking.check import examine
+from helpers.checking.kinds import sampling
 
 module = importlib.import_module("grading.exercises.05_gaussian_kl_monte_carlo")
 exercise = module.kl_monte_carlo
@@ -244,7 +244,7 @@ class TestDriver:
         value = sampling.estimate_often(estimator, 5, 3, 100)
         assert value[3] is None
         wide = {"n": 100, "estimate": [-9, 9], "standard_error": [0, 2], "squared_at_two": [0.5, 2]}
-        assert "At n = 2" in (estimates.monte_carlo(value, wide) or "")
+        assert "At n = 2" in (sampling.monte_carlo(value, wide) or "")
 
     @pytest.mark.parametrize("form", [tuple, list])
     @pytest.mark.parametrize("kind", [float, torch.tensor, np.float32, np.asarray])
@@ -287,15 +287,15 @@ class TestJudge:
         ],
     )
     def test_each_fault_has_its_sentence(self, value, words):
-        problem = estimates.monte_carlo(value, BOUNDS)
+        problem = sampling.monte_carlo(value, BOUNDS)
         assert problem is None if words is None else words in problem
 
     def test_where_the_seed_makes_no_difference(self):
         same, fresh = ((1.0, 0.2),) * 3, ((1.0, 0.2), (1.1, 0.2), (1.2, 0.2))
-        assert estimates.sampleless(same, {}) is None
-        assert estimates.sampleless(fresh, {}) is not None
-        assert estimates.unrepeatable(fresh, {}) is None
-        assert estimates.unrepeatable(same, {}) is not None
+        assert sampling.sampleless(same, {}) is None
+        assert sampling.sampleless(fresh, {}) is not None
+        assert sampling.unrepeatable(fresh, {}) is None
+        assert sampling.unrepeatable(same, {}) is not None
 
 
 def test_the_decoder_is_an_affine_layer_in_the_dtype_of_z():

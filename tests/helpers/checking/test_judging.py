@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.checking import judging, plain
-from helpers.checking.judging import prefix_code, problem
+from helpers.checking import plain
+from helpers.checking.judging import problem
+from helpers.checking.kinds.divergences import prefix_code
+from helpers.checking.kinds.tables import JUDGES
 
 P = torch.tensor([0.4, 0.3, 0.2, 0.1, 0.0], dtype=torch.float64)
 CODE = {"judge": "prefix_code", "p": plain.encode(P), "mean_length": 1.9, "dtype": "float64"}
@@ -116,4 +118,4 @@ class TestProblems:
         assert problem({"outcome": "not attempted"}, self.RAISES) is not None
 
     def test_every_judge_has_its_name(self):
-        assert {"close", "prefix_code"} <= judging.JUDGES.keys()
+        assert {"close", "prefix_code"} <= JUDGES.keys()

@@ -13,8 +13,8 @@ import torch
 
 from grading.reading import Text
 from helpers import interpreter
-from helpers.checking import kernels
-from helpers.checking.judging import from_kernel
+from helpers.checking.kinds import kernels
+from helpers.checking.kinds.kernels import from_kernel
 
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is imported

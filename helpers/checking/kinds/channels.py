@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from helpers.checking import plain
-from helpers.checking.comparing import Expectation, close, missing, numbers, wrong_form, wrong_numbers
+from helpers.checking.comparing import close, missing, numbers, wrong_form, wrong_numbers
+from helpers.checking.shapes import Expectation
 
 ROUNDING = 1e-5  # of a sum of float32 probabilities
 

@@ -1,0 +1,153 @@
+"""Exercises about kernels (notebook 06): how they are played, and the source rule that asks for a kernel.
+
+They are played on the GPU where there is one, else under Triton's interpreter. Memory that the call allocates is full
+of nan, so that what a kernel leaves out is seen; and the same call is played with every kernel left out, so that an
+answer which does not come from one is seen, too.
+
+The rule: start a kernel, and leave the arithmetic to it. Outside kernels the answer may prepare memory and strides as
+it likes, but take no exponential or logarithm, and nothing made of those; inside, only triton.language."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import copy
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from helpers.checking.comparing import close
+from helpers.checking.names import Meaning, Scope, mentioned, within
+from helpers.checking.shapes import Expectation
+
+NEEDS_TRITON = "this exercise needs Triton, which exists for Linux only; the exercises in plain torch need no Triton"
+# Where Triton keeps what a launch runs: compiled kernels, interpreted ones.
+LAUNCHERS = (("triton.runtime.jit", "JITFunction"), ("triton.runtime.interpreter", "InterpretedFunction"))
+START = "Start a kernel of your own: a function under @triton.jit, called as kernel[grid](...)."
+ARITHMETIC = {
+    "exp", "exp2", "expm1", "exp_", "log", "log2", "log10", "log1p", "log_", "logaddexp", "logaddexp2", "logsumexp",
+    "logcumsumexp", "softmax", "log_softmax", "softmin", "softplus", "sigmoid", "logsigmoid", "logit", "xlogy", "entr",
+    "cross_entropy", "nll_loss", "Softmax", "LogSoftmax", "Softmin", "CrossEntropyLoss", "NLLLoss", "LogSigmoid",
+    "AdaptiveLogSoftmaxWithLoss", "gumbel_softmax", "float_power", "cumprod", "ldexp", "lgamma",
+    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "arcsinh", "arccosh", "arctanh",
+    "Categorical", "OneHotCategorical", "distributions", "special", "scipy", "numpy", "compile", "vmap", "grad",
+}  # fmt: skip
+
+
+def call_kernel(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call with tensors where kernels run, and bring the answer back. Raises RuntimeError where there is no Triton."""
+    if importlib.util.find_spec("triton") is None:
+        raise RuntimeError(NEEDS_TRITON)
+    on_gpu = torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET", "0") == "0"
+    device = torch.device("cuda" if on_gpu else "cpu")
+    moved = [moved_to(device, one) for one in arguments]
+    with nan_in_new_memory(), np.errstate(all="ignore"):
+        value = function(*moved)
+    for before, after in zip(arguments, moved, strict=True):
+        if isinstance(before, Tensor) and before is not after:
+            before.untyped_storage().copy_(after.untyped_storage())  # so that a changed input is seen
+    return value
+
+
+def call_without_kernels(function: Callable[..., Any], *arguments: Any) -> Any:
+    """The same call with every launch left out; None where the function does not get through without."""
+    with ExitStack() as stack:
+        for module, launcher in LAUNCHERS:
+            if module in sys.modules:
+                owner = getattr(sys.modules[module], launcher)
+                stack.enter_context(mock.patch.object(owner, "run", return_value=None))
+        try:
+            return call_kernel(function, *arguments)
+        except Exception:
+            return None
+
+
+def moved_to(device: torch.device, value: Any) -> Any:
+    """A tensor on the device with the strides that it had; everything else as it is."""
+    if not isinstance(value, Tensor) or value.device == device:
+        return value
+    memory = torch.empty(0, dtype=value.dtype).set_(value.untyped_storage())
+    return memory.to(device).as_strided(value.size(), value.stride(), value.storage_offset())
+
+
+@contextmanager
+def nan_in_new_memory() -> Iterator[None]:
+    """Have torch.empty and its kin give memory full of nan (integers: the largest)."""
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("warn")
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before)
+
+
+def from_kernel(value: Any, expectation: Expectation) -> str | None:
+    """With all kernels left out, the right answer must not come (see `kernels.call_without_kernels`)."""
+    if value is None or close(value, expectation) is not None:
+        return None
+    return "With every kernel left out the same answer comes: return what the kernel has stored."
+
+
+def kernel_violation(tree: ast.AST, scope: Scope) -> str | None:
+    """The sentence of the rule that an answer breaks, or None; `tree` and `scope` as for `rules.violation`."""
+    kernels: list[ast.FunctionDef] = []
+    hosts: list[ast.AST] = []
+
+    def outside(tree: ast.AST) -> ast.AST:
+        hosts.append(Parting(kernels).visit(copy.deepcopy(tree)))
+        return hosts[-1]
+
+    def host_scope(name: str) -> list[Meaning] | None:
+        meanings = scope(name)
+        return None if meanings is None else [m if isinstance(m, str) else outside(m) for m in meanings]
+
+    for path, _ in mentioned(outside(tree), host_scope):
+        own = within(path, "triton") or within(path, "math")  # 2 ** ceil(log2(columns)) is the width of a block
+        if not own and (found := ARITHMETIC.intersection(path.split("."))):
+            return f"{sorted(found)[0]} stands outside the kernel, where no arithmetic on the numbers belongs. {START}"
+    if not kernels or not any(starts_a_kernel(node) for host in hosts for node in ast.walk(host)):
+        return f"No kernel is started. {START}"
+    for kernel in kernels:
+        for path, rooted in mentioned(kernel, scope):
+            # The grader reads answers alone: there tl is a name that the notebook's own first cell defines.
+            allowed = within(path, "triton") or within(path, "tl") or hasattr(builtins, path.split(".")[0])
+            if rooted and not allowed:
+                return f"{path} stands inside a kernel, where only triton.language works."
+    return None
+
+
+class Parting(ast.NodeTransformer):
+    """Takes the kernels out of a tree, and keeps them, without their annotations."""
+
+    def __init__(self, kernels: list[ast.FunctionDef]):
+        self.kernels = kernels
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """A function under @triton.jit is a kernel."""
+        if any(name_of(decorator) == "jit" for decorator in node.decorator_list):
+            self.kernels.append(node)
+            node.returns = None
+            for argument in ast.walk(node.args):
+                if isinstance(argument, ast.arg):
+                    argument.annotation = None
+            return ast.Pass()
+        return self.generic_visit(node)
+
+
+def name_of(decorator: ast.AST) -> str:
+    """The last name of a decorator: jit of triton.jit and of triton.jit(debug=True)."""
+    target = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
+
+
+def starts_a_kernel(node: ast.AST) -> bool:
+    """Whether a node is a call of something in square brackets, or prepares one: kernel[grid]."""
+    return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and isinstance(node.ctx, ast.Load)

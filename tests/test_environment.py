@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-OWN = {"helpers", "grading", "tests"}
+OWN = {"helpers", "grading", "benchmarks", "tests"}
 
 
 def constraints() -> dict[str, Requirement]:

@@ -1,7 +1,8 @@
-"""The course's figure style, and the figures of the course.
+"""The course's figure style, and how a figure is shown.
 
 Figures are made without pyplot, so nothing here picks a backend or keeps a figure alive, and all of it works without a
-display. Each drawing function returns a matplotlib Figure; ``show_figure`` shows one together with its alt text.
+display. Each drawing function of ``helpers.figures`` returns a matplotlib Figure; ``show_figure`` shows one together
+with its alt text.
 """
 
 from __future__ import annotations
@@ -9,20 +10,14 @@ from __future__ import annotations
 import base64
 import html
 import io
-import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import matplotlib
-import torch
 from cycler import cycler
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
-from torch import Tensor
-
-from helpers.information import entropy, huffman_code_lengths, kl_divergence
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
@@ -142,109 +137,3 @@ def explore(draw: Callable[..., Figure], alt: str = "", **sliders: tuple[float, 
         control.observe(redraw, names="value")
     redraw()
     return VBox([*controls.values(), screen])
-
-
-def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty figure of this size in inches, in the current style."""
-    figure = Figure(figsize=(width, height))
-    return figure, figure.add_subplot()
-
-
-def _label(axes: Axes, text: str, place: Sequence[float] | Tensor, above: bool = False, dot: bool = False) -> None:
-    """Write ``text`` centred below or above a place in data coordinates, with a dot there if asked for."""
-    x, y = (float(value) for value in place)
-    if dot:
-        axes.plot(x, y, "o", color=PALETTE["black"], markersize=6, clip_on=False, zorder=3)
-    offset, va = ((0, 7), "bottom") if above else ((0, -7), "top")
-    axes.annotate(text, (x, y), offset, textcoords="offset points", ha="center", va=va)
-
-
-def entropy_surface(measure: Callable[[Tensor], Tensor] = entropy, steps: int = 80) -> Figure:
-    """The entropy in nats of every three-sided die, over the triangle of all (p1, p2, p3).
-
-    ``measure`` maps distributions (..., 3) to numbers (...); ``steps`` is how finely each edge is divided.
-    """
-    counts = [(i, j, steps - i - j) for i in range(steps + 1) for j in range(steps + 1 - i)]
-    p = torch.tensor(counts, dtype=torch.float64) / steps
-    corners = torch.tensor([[0, 0], [1, 0], [0.5, math.sqrt(3) / 2]], dtype=torch.float64)
-    x, y = (p @ corners).T.tolist()
-    with matplotlib.rc_context(STYLE):
-        figure, axes = _canvas(6.0, 4.6)
-        height = measure(p).tolist()
-        surface = axes.tricontourf(x, y, height, levels=[0.1 * k for k in range(12)])
-        lines = axes.tricontour(x, y, height, levels=[0.2, 0.4, 0.6, 0.8, 1.0], colors="white", linewidths=1)
-        axes.plot(*corners[[0, 1, 2, 0]].T.tolist(), color="#333333", linewidth=1.2)
-        _label(axes, "fair die:\nlog 3 = 1.099", corners.mean(0), dot=True)
-        _label(axes, "fair coin:\nlog 2 = 0.693", corners[:2].mean(0), dot=True)
-        for name, corner, above in zip(("$p_1=1$", "$p_2=1$", "$p_3=1$"), corners, (False, False, True), strict=True):
-            _label(axes, name, corner, above)
-        axes.set_aspect("equal")
-        axes.set_axis_off()
-        axes.set_title("Entropy of a three-sided die", pad=28)
-        figure.colorbar(surface, label="entropy (nats)", shrink=0.85).add_lines(lines)
-    return figure
-
-
-def kl_curves(p: float = 0.3, divergence: Callable[[Tensor, Tensor], Tensor] = kl_divergence) -> Figure:
-    """KL(p, q) and KL(q, p) in nats for two outcomes, as the probability q of the first one moves from 0 to 1.
-
-    Raises ValueError unless 0 < p < 1.
-    """
-    if not 0 < p < 1:
-        raise ValueError(f"p must lie strictly between 0 and 1, got {p}")
-    x = torch.linspace(0, 1, 401, dtype=torch.float64)[1:-1]
-    q = torch.stack([x, 1 - x], -1)
-    fixed = torch.tensor([p, 1 - p], dtype=torch.float64).expand_as(q)
-    with matplotlib.rc_context(STYLE):
-        figure, axes = _canvas(6.4, 4.0)
-        axes.plot(x, divergence(fixed, q), color=PALETTE["blue"], label="KL(p, q): mean under p")
-        axes.plot(x, divergence(q, fixed), "--", color=PALETTE["vermilion"], label="KL(q, p): mean under q")
-        _label(axes, f"q = p = {p:g}", (p, 0), above=True, dot=True)
-        axes.set(xlim=(0, 1), ylim=(0, 2), xlabel="q, the probability of the first outcome", ylabel="divergence (nats)")
-        axes.set_title(f"Two ways to be wrong about p = {p:g}")
-        axes.legend(loc="upper center")
-    return figure
-
-
-def _assorted_distributions() -> list[Tensor]:
-    """Two hundred distributions over 2 to 8 outcomes, from nearly certain to nearly uniform."""
-    generator = torch.Generator().manual_seed(0)
-    sizes = torch.randint(2, 9, (200,), generator=generator).tolist()
-    spreads = torch.linspace(0.3, 5, 200).tolist()
-    logits = [s * torch.randn(n, generator=generator).double() for n, s in zip(sizes, spreads, strict=True)]
-    return [x.softmax(-1) for x in logits]
-
-
-def code_length_against_entropy(
-    distributions: Sequence[Tensor] | None = None, code_lengths: Callable[[Tensor], Tensor] = huffman_code_lengths
-) -> Figure:
-    """Mean length of a code against entropy, both in bits per symbol, between Shannon's bounds H and H + 1.
-
-    One dot for each of ``distributions``, vectors of which two hundred assorted ones are drawn by default.
-    ``code_lengths`` maps a vector to its code lengths in bits.
-    """
-
-    def place(p: Tensor) -> tuple[float, float]:
-        return entropy(p).item() / math.log(2), (p * code_lengths(p)).sum().item()
-
-    with matplotlib.rc_context(STYLE):
-        figure, axes = _canvas(6.4, 4.4)
-        chosen = _assorted_distributions() if distributions is None else distributions
-        entropies, lengths = zip(*map(place, chosen), strict=True)
-        axes.fill_between([0, 3.2], [0, 3.2], [1, 4.2], color=PALETTE["sky"], alpha=0.15, linewidth=0)
-        axes.plot([0, 3.2], [1, 4.2], "--", color=PALETTE["vermilion"], linewidth=1.5, label="H + 1")
-        axes.scatter(entropies, lengths, s=16, color=PALETTE["blue"], alpha=0.6, linewidth=0, label="optimal code")
-        axes.plot([0, 3.2], [0, 3.2], color=PALETTE["black"], linewidth=1.5, label="H, the entropy")
-        for example, shift in (((0.4, 0.3, 0.2, 0.1), 0.5), ((0.9, 0.1), 0)):
-            x, y = place(torch.tensor(example, dtype=torch.float64))
-            axes.plot(x, y, "D", color=PALETTE["orange"], markeredgecolor="black", markersize=7)
-            _label(axes, str(example), (x + shift, y))
-        axes.set(
-            xlim=(0, 3.2),
-            ylim=(0, 3.5),
-            xlabel="entropy (bits per symbol)",
-            ylabel="mean code length (bits per symbol)",
-        )
-        axes.set_title("An optimal code costs less than one bit above the entropy")
-        axes.legend(loc="upper left")
-    return figure

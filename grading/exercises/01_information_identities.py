@@ -16,13 +16,17 @@ from torch.distributions import kl_divergence as kl_divergence_of_torch
 from torch.nn import functional
 
 from grading.exercises.draws import distribution, number, size
-from grading.exercises.exercise import Function, case, exercise, raises
+from grading.exercises.exercise import Function, argument_as_data, case, exercise, raises
 from helpers.checking import plain
 
 HALF = (torch.float16, torch.bfloat16)
 FOUR = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
 UNIFORM = torch.full((4,), 0.25, dtype=torch.float64)
 SUMS_ALL = "The sum runs over everything: sum over the last dimension only, so that a batch stays a batch."
+SMALL_NUMBER = (
+    "A small number keeps the logarithm from 0 here. It bends every answer a little, and turns an infinite cost into a "
+    "finite one: treat p = 0 apart, where a term is 0, and leave the rest alone."
+)
 IN_HALF = "Half types keep three digits or fewer: compute in p.float(), and go back with .to(p.dtype) at the end."
 
 
@@ -62,6 +66,18 @@ def batches_of_two(rng):
     yield case(distribution(rng, 2, 1, n, zeros=1), distribution(rng, 3, n))
     yield case(distribution(rng, n), distribution(rng, 2, n))
     yield case(torch.zeros(0, 5, dtype=torch.float64), torch.zeros(0, 5, dtype=torch.float64))
+
+
+def small_number_in(formula):
+    """How an answer looks that has a small number somewhere in it, of whatever size: for cases in float64."""
+
+    def looks(one):
+        tensors = one.arguments
+        if one.driver != "call" or any(t.dtype != torch.float64 for t in tensors):
+            return None
+        return {"judge": "small_number", "formula": formula, "arguments": [argument_as_data(t) for t in tensors]}
+
+    return looks
 
 
 # --------------------------------------------------------------------------------------------------- entropy
@@ -168,9 +184,7 @@ def entropy_nan(p):
     return -(p * p.log()).sum(-1)
 
 
-@entropy.misconception(
-    "Adding a small number inside the logarithm changes the answer everywhere. Treat p = 0 apart instead."
-)
+@entropy.misconception(SMALL_NUMBER, looks=small_number_in("entropy"))
 def entropy_epsilon(p):
     return -(p * (p + 1e-8).log()).sum(-1)
 
@@ -188,6 +202,29 @@ def entropy_first_dimension(p):
 @entropy.misconception("This is the mean of -log p, not its expectation: weigh each -log p with its p.")
 def entropy_mean_surprise(p):
     return -p.log().mean(-1)
+
+
+@entropy.misconception("p holds probabilities already, not logits: take its logarithm, without a softmax.")
+def entropy_of_logits(p):
+    return -(p.softmax(-1) * p.log_softmax(-1)).sum(-1)
+
+
+@entropy.misconception(
+    "The value is right, but not the gradient: dividing p by its sum adds a term to it. Autograd must give -log p - 1, so "
+    "take p as it is."
+)
+def entropy_normalises_first(p):
+    x = p / p.sum(-1, keepdim=True)
+    return torch.special.entr(x).sum(-1)
+
+
+@entropy.misconception(
+    "The value is right, but not the gradient: log n - KL(p, uniform) gives -log p - 1 - log n, as log n was multiplied by "
+    "the sum of p. Sum -p log p itself."
+)
+def entropy_from_the_uniform(p):
+    n = p.shape[-1]
+    return math.log(n) - (torch.special.xlogy(p, p) + p * math.log(n)).sum(-1)
 
 
 @entropy.breaks_rule
@@ -363,18 +400,9 @@ def cross_entropy_masked_q(p, q):
     return -(p * torch.where(q > 0, q, 1.0).log()).sum(-1)
 
 
-@cross_entropy.misconception(
-    "Adding a small number inside the logarithm changes the answer everywhere. Treat p = 0 apart instead."
-)
+@cross_entropy.misconception(SMALL_NUMBER, looks=small_number_in("cross_entropy"))
 def cross_entropy_epsilon(p, q):
     return -(p * (q + 1e-8).log()).sum(-1)
-
-
-@cross_entropy.misconception(
-    "A tiny number inside the logarithm turns an infinite cost into a finite one. Treat p = 0 apart, and leave q alone."
-)
-def cross_entropy_tiny_epsilon(p, q):
-    return -(p * (q + 1e-12).log()).sum(-1)
 
 
 @cross_entropy.misconception(SUMS_ALL)
@@ -540,13 +568,28 @@ def kl_absolute(p, q):
     return (torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).abs().sum(-1)
 
 
+@kl_divergence.misconception(
+    "This is the Jensen-Shannon divergence, which compares both with their mixture. KL(p, q) holds p against q itself."
+)
+def kl_jensen_shannon(p, q):
+    middle = (p + q) / 2
+    halves = (torch.special.xlogy(x, x) - torch.special.xlogy(x, middle) for x in torch.broadcast_tensors(p, q))
+    return sum(half.sum(-1) for half in halves) / 2
+
+
+@kl_divergence.misconception("This is the mean of the terms: their sum is meant, as p already holds the weights.")
+def kl_mean(p, q):
+    return (torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).mean(-1)
+
+
 @kl_divergence.misconception("The terms lack their weights: each log(p / q) counts p times, not equally.")
 def kl_unweighted(p, q):
     return (p.log() - q.log()).mean(-1)
 
 
 @kl_divergence.misconception(
-    "0 * log 0, and 0 / 0, are nan in floating point. A term with p = 0 is 0: use xlogy, or leave it out."
+    "0 * log 0, and 0 / 0, are nan in floating point. A term with p = 0 is 0: take xlogy(p, p) - xlogy(p, q), which never "
+    "divides, or leave such terms out before the division."
 )
 def kl_nan(p, q):
     return (p * (p / q).log()).sum(-1)
@@ -560,18 +603,9 @@ def kl_masked_q(p, q):
     return torch.where(keep, p * (torch.where(keep, p, 1.0) / torch.where(keep, q, 1.0)).log(), 0.0).sum(-1)
 
 
-@kl_divergence.misconception(
-    "Adding a small number inside the logarithm changes the answer everywhere. Treat p = 0 apart instead."
-)
+@kl_divergence.misconception(SMALL_NUMBER, looks=small_number_in("kl_divergence"))
 def kl_epsilon(p, q):
     return (p * ((p + 1e-8) / (q + 1e-8)).log()).sum(-1)
-
-
-@kl_divergence.misconception(
-    "A tiny number inside the logarithm turns an infinite divergence into a finite one. Treat p = 0 apart, and leave q alone."
-)
-def kl_tiny_epsilon(p, q):
-    return (p * ((p + 1e-12) / (q + 1e-12)).log()).sum(-1)
 
 
 @kl_divergence.misconception(SUMS_ALL)
@@ -750,6 +784,14 @@ def kl_with_torch_both_logits(p, q):
     return functional.kl_div(q.log_softmax(-1), p.softmax(-1), reduction="none").sum(-1)
 
 
+@kl_with_torch.misconception(
+    "This is how distillation calls kl_div: p and q are probabilities already, so no softmax, and 'batchmean' divides by the "
+    "first dimension, so use reduction='none' and sum over the last one."
+)
+def kl_with_torch_as_in_distillation(p, q):
+    return functional.kl_div(q.log_softmax(-1), p.softmax(-1), reduction="batchmean")
+
+
 @kl_with_torch.misconception("The sum runs over the first dimension; the distribution is the last one (dim=-1).")
 def kl_with_torch_first_dimension(p, q):
     return functional.kl_div(q.log(), p, reduction="none").sum(0)
@@ -891,6 +933,13 @@ def perplexity_of_divergence(p, q):
     return (torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).sum(-1).exp()
 
 
+@perplexity.misconception(
+    "This is 1 / sum p q, the inverse of the mean probability. The mean is taken of -log q, and exp comes last."
+)
+def perplexity_of_the_mean_probability(p, q):
+    return 1 / (p * q).sum(-1)
+
+
 @perplexity.misconception("The arguments are swapped: p gives the weights, q goes into the logarithm.")
 def perplexity_swapped(p, q):
     return (-torch.special.xlogy(q, p).sum(-1)).exp()
@@ -917,9 +966,7 @@ def perplexity_masked_q(p, q):
     return (-(p * torch.where(q > 0, q, 1.0).log()).sum(-1)).exp()
 
 
-@perplexity.misconception(
-    "Adding a small number inside the logarithm changes the answer everywhere. Treat p = 0 apart instead."
-)
+@perplexity.misconception(SMALL_NUMBER, looks=small_number_in("perplexity"))
 def perplexity_epsilon(p, q):
     return (-(p * (q + 1e-8).log()).sum(-1)).exp()
 
@@ -1224,6 +1271,31 @@ def max_entropy_unchecked(values, mean):
     return torch.softmax(middle * v, 0).to(values.dtype)
 
 
+def roughly_right(one):
+    """How an answer looks that is right to a few digits only."""
+    if isinstance(one.expected, dict):
+        return None
+    return max_entropy_with_mean.expectation(one) | {"rtol": 1e-2, "atol": 1e-3}
+
+
+@max_entropy_with_mean.misconception(
+    "Nearly right, but not to 1e-8: a minimiser such as SLSQP stops when the entropy hardly changes, and there p may still "
+    "move. Solve for the one unknown, lam, with a root finder.",
+    looks=roughly_right,
+)
+def max_entropy_by_a_minimiser(values, mean):
+    v = values.double().numpy()
+    if not v.min() < mean < v.max():
+        raise ValueError
+    found = optimize.minimize(
+        lambda p: -special.entr(np.maximum(p, 0)).sum(),
+        np.full(len(v), 1 / len(v)),
+        bounds=[(0, 1)] * len(v),
+        constraints=[{"type": "eq", "fun": lambda p: p.sum() - 1}, {"type": "eq", "fun": lambda p: p @ v - mean}],
+    )
+    return torch.from_numpy(found.x).to(values.dtype)
+
+
 def multiplier(values, mean):
     """lam of the right answer, for the mistakes that end badly with it."""
     p = max_entropy_with_mean(values.double(), mean)
@@ -1504,6 +1576,32 @@ def huffman_counts_nodes(p):
     return [n + 1 if n else 0 for n in huffman_code_lengths(p)]
 
 
+def error_at_a_tie(one):
+    """How an answer looks that cannot order two groups of one weight."""
+    joins = [x for x in one.arguments[0].tolist() if x > 0]
+    heapq.heapify(joins)
+    while len(joins) > 1:
+        pair = heapq.heappop(joins), heapq.heappop(joins)
+        if pair[0] == pair[1] or (joins and pair[1] == joins[0]):
+            return {"judge": "raises", "error": "TypeError"}
+        heapq.heappush(joins, sum(pair))
+    return None
+
+
+@huffman_code_lengths.misconception(
+    "Where two weights are equal heapq compares what stands behind them, and cannot. Put a number that never repeats "
+    "between: (weight, count, group).",
+    looks=error_at_a_tie,
+)
+def huffman_compares_groups(p):
+    heap = [(x, {i: 0}) for i, x in enumerate(p.tolist()) if x > 0]
+    heapq.heapify(heap)
+    while len(heap) > 1:
+        (a, left), (b, right) = heapq.heappop(heap), heapq.heappop(heap)
+        heapq.heappush(heap, (a + b, {i: n + 1 for i, n in (left | right).items()}))
+    return [max(1, heap[0][1][i]) if i in heap[0][1] else 0 for i in range(len(p))]
+
+
 @huffman_code_lengths.misconception("This is the mean code length: return the length of every symbol's code.")
 def huffman_mean(p):
     return float(sum(x * n for x, n in zip(p.tolist(), huffman_code_lengths(p), strict=True)))
@@ -1548,14 +1646,13 @@ def huffman_by_exec(p):
     stretch=True,
     hints=[
         "Three steps: the ratio t = p / q, then f(t), then the sum of q f(t) over the last dimension.",
-        "Where q = 0 the ratio is inf or nan, and 0 times that is nan. Give such places a harmless ratio and then the term 0.",
-        "`ratio = p / torch.where(q > 0, q, 1.0)` and `torch.where(q > 0, q * f(ratio), 0.0).sum(-1)`, in at least float32.",
+        "The weights are q, and nothing is left out: where p = 0 the term is q f(0). Half types are computed in float32.",
+        "`wide = torch.promote_types(p.dtype, torch.float32)`, `a, b = p.to(wide), q.to(wide)`, `(b * f(a / b)).sum(-1).to(p.dtype)`.",
     ],
     because="Write the sum yourself.",
 )
 def f_divergence(p, q, f):
-    p, q = torch.broadcast_tensors(p, q)
-    return torch.where(q > 0, q * f(p / q.masked_fill(q == 0, 1.0)), 0.0).sum(-1)
+    return torch.einsum("...i,...i->...", *torch.broadcast_tensors(q, f(p / q)))
 
 
 CLOSED_FORMS = {
@@ -1571,7 +1668,7 @@ CLOSED_FORMS = {
 @f_divergence.oracle
 def by_closed_form(p, q, f):
     name = f.__qualname__.split(".")[0]
-    if name not in CLOSED_FORMS or not proper(p, q) or (q == 0).any():
+    if name not in CLOSED_FORMS or not proper(p, q):
         return None
     return CLOSED_FORMS[name](*np.broadcast_arrays(p.numpy(), q.numpy()))
 
@@ -1594,14 +1691,13 @@ def f_any(rng):
     p, q = distribution(rng, 5), distribution(rng, 5)
     for name in CLOSED_FORMS:
         yield case(p, q, Function(name))
-    yield case(distribution(rng, 6, zeros=2), distribution(rng, 6), random_power(rng))
 
 
-@f_divergence.criterion("leaves terms with q = 0 out", marks=0.5)
+@f_divergence.criterion("p may hold zeros", marks=0.5)
 def f_zeros(rng):
-    yield case(tensor([0.5, 0.5, 0.0, 0.0]), tensor([0.25, 0.25, 0.5, 0.0]), random_power(rng))
-    yield case(distribution(rng, 6), distribution(rng, 6, zeros=2), random_power(rng))
-    yield case(distribution(rng, 2, 5, zeros=1), distribution(rng, 2, 5, zeros=1), Function("kl_generator"))
+    yield case(tensor([0.5, 0.5, 0.0, 0.0]), tensor([0.25, 0.25, 0.25, 0.25]), random_power(rng))
+    yield case(distribution(rng, 6, zeros=2), distribution(rng, 6), Function("hellinger_generator"))
+    yield case(distribution(rng, 2, 5, zeros=1), distribution(rng, 2, 5), Function("kl_generator"))
 
 
 @f_divergence.criterion("keeps batches and broadcasts", marks=0.5)
@@ -1617,26 +1713,25 @@ def f_dtypes(rng):
 
 
 @f_divergence.alternative
-def f_where(p, q, f):
+def f_plain(p, q, f):
     wide = torch.promote_types(p.dtype, torch.float32)
-    a, b = torch.broadcast_tensors(p.to(wide), q.to(wide))
-    return torch.where(b > 0, b * f(a / torch.where(b > 0, b, 1.0)), 0.0).sum(-1).to(p.dtype)
+    a, b = p.to(wide), q.to(wide)
+    return (b * f(a / b)).sum(-1).to(p.dtype)
 
 
 @f_divergence.alternative
-def f_selected(p, q, f):
+def f_with_the_slope_at_infinity(p, q, f):
+    """The full definition, which says what a term with q = 0 is worth."""
     a, b = torch.broadcast_tensors(p.double(), q.double())
-    terms = torch.zeros(a.shape, dtype=torch.float64)
-    used = b != 0
-    terms[used] = b[used] * f(a[used] / b[used])
+    slope = f(torch.tensor(1e12, dtype=torch.float64)) / 1e12
+    terms = torch.where(b > 0, b * f(a / torch.where(b > 0, b, 1.0)), a * slope)
     return terms.sum(dim=-1).to(p.dtype)
 
 
 @f_divergence.alternative
-def f_nansum(p, q, f):
-    a, b = p.double(), q.double()
-    terms = b * f(a / b)
-    return terms.masked_fill((b == 0).expand_as(terms), 0).sum(-1).to(p.dtype)
+def f_as_an_expectation(p, q, f):
+    a, b = torch.broadcast_tensors(p.double(), q.double())
+    return torch.linalg.vecdot(b, f(a * b.reciprocal())).type(p.dtype)
 
 
 @f_divergence.alternative
@@ -1647,15 +1742,13 @@ def f_one_number_at_a_time(p, q, f):
         return torch.stack(rows) if rows else torch.zeros(shape[:-1], dtype=p.dtype)
     total = 0.0
     for x, y in zip(p.tolist(), q.tolist(), strict=True):
-        if y > 0:
-            total += y * f(torch.tensor(x / y, dtype=torch.float64)).item()
+        total += y * f(torch.tensor(x / y, dtype=torch.float64)).item()
     return torch.tensor(total, dtype=p.dtype)
 
 
 @f_divergence.misconception("The arguments are swapped: the ratio is p / q and the weights are q.")
 def f_swapped(p, q, f):
-    p, q = torch.broadcast_tensors(q, p)
-    return torch.where(q > 0, q * f(p / torch.where(q > 0, q, 1.0)), 0.0).sum(-1)
+    return (p * f(q / p)).sum(-1)
 
 
 @f_divergence.misconception("The ratio is upside down: f takes p / q, and the weights are q.")
@@ -1675,20 +1768,27 @@ def f_unweighted(p, q, f):
 
 @f_divergence.misconception("f(1) was subtracted: the formula is sum q f(p / q), whatever f is at 1.")
 def f_centred(p, q, f):
-    p, q = torch.broadcast_tensors(p, q)
-    at_one = f(torch.ones((), dtype=p.dtype))
-    return torch.where(q > 0, q * (f(p / torch.where(q > 0, q, 1.0)) - at_one), 0.0).sum(-1)
+    return (q * (f(p / q) - f(torch.ones((), dtype=p.dtype)))).sum(-1)
 
 
-@f_divergence.misconception("Where q = 0 this is 0 * inf or 0 * nan, which is nan: leave those terms out.")
-def f_nan(p, q, f):
-    return (q * f(p / q)).sum(-1)
+@f_divergence.misconception("Terms with p = 0 were left out. Such a term is q f(0), which need not be 0.")
+def f_leaves_zeros_out(p, q, f):
+    return torch.where(p > 0, q * f(p / q), 0.0).sum(-1)
+
+
+@f_divergence.misconception("This is the mean of the terms: their sum is meant, as q already holds the weights.")
+def f_mean(p, q, f):
+    return (q * f(p / q)).mean(-1)
 
 
 @f_divergence.misconception(SUMS_ALL)
 def f_total(p, q, f):
-    p, q = torch.broadcast_tensors(p, q)
-    return torch.where(q > 0, q * f(p / torch.where(q > 0, q, 1.0)), 0.0).sum()
+    return (q * f(p / q)).sum()
+
+
+@f_divergence.misconception(IN_HALF)
+def f_in_half(p, q, f):
+    return (q * f(p / q)).sum(-1)
 
 
 @f_divergence.breaks_rule
@@ -1810,6 +1910,35 @@ def alpha_no_limits(p, q, alpha):
 def alpha_limits_exchanged(p, q, alpha):
     if alpha in (0, 1):
         return torch.special.xlogy(q, q / p).sum(-1) if alpha == 1 else torch.special.xlogy(p, p / q).sum(-1)
+    return ((p**alpha * q ** (1 - alpha)).sum(-1) - 1) / (alpha * (alpha - 1))
+
+
+@alpha_divergence.misconception("At alpha = 0 the limit is KL(q, p); this gives KL(p, q) at both ends.")
+def alpha_forward_at_both_ends(p, q, alpha):
+    if alpha in (0, 1):
+        return torch.special.xlogy(p, p / q).sum(-1)
+    return ((p**alpha * q ** (1 - alpha)).sum(-1) - 1) / (alpha * (alpha - 1))
+
+
+@alpha_divergence.misconception("At alpha = 1 the limit is KL(p, q); this gives KL(q, p) at both ends.")
+def alpha_reverse_at_both_ends(p, q, alpha):
+    if alpha in (0, 1):
+        return torch.special.xlogy(q, q / p).sum(-1)
+    return ((p**alpha * q ** (1 - alpha)).sum(-1) - 1) / (alpha * (alpha - 1))
+
+
+@alpha_divergence.misconception(
+    "At alpha = 0 and 1 this divides by alpha (1 - alpha) = 0, which Python refuses. Return the limits there, KL(q, p) and KL(p, q)."
+)
+def alpha_divides_by_zero(p, q, alpha):
+    return 1 / (alpha * (1 - alpha)) * (1 - (p**alpha * q ** (1 - alpha)).sum(-1))
+
+
+@alpha_divergence.misconception(IN_HALF)
+def alpha_in_half(p, q, alpha):
+    if alpha in (0, 1):
+        a, b = (p, q) if alpha == 1 else (q, p)
+        return (a * (a / b).log()).sum(-1)
     return ((p**alpha * q ** (1 - alpha)).sum(-1) - 1) / (alpha * (alpha - 1))
 
 

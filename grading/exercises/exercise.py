@@ -114,11 +114,11 @@ class Criterion:
 @dataclass(frozen=True)
 class Misconception:
     """A wrong answer that learners write, and the sentence they are told. `looks` is an expectation that such answers
-    meet, or makes one from a case, where their numbers differ from learner to learner."""
+    meet, or makes one from a case (None where it cannot show), where their numbers differ from learner to learner."""
 
     sentence: str
     functions: dict[str, Callable[..., Any]]
-    looks: dict[str, Any] | Callable[[Case], dict[str, Any]] | None = None
+    looks: dict[str, Any] | Callable[[Case], dict[str, Any] | None] | None = None
 
 
 class Exercise:
@@ -178,7 +178,7 @@ class Exercise:
         self,
         sentence: str,
         function: str | None = None,
-        looks: dict[str, Any] | Callable[[Case], dict[str, Any]] | None = None,
+        looks: dict[str, Any] | Callable[[Case], dict[str, Any] | None] | None = None,
     ) -> Callable[[F], F]:
         """Add a wrong answer with the sentence that it is told; `function` names which of several functions is wrong,
         `looks` is an expectation to know it by where its numbers are not always the same, or a function of the case
@@ -246,7 +246,8 @@ class Exercise:
         found: dict[str, Any] = {}
         for name, wrong in asked.items():
             if wrong.looks is not None:
-                found[name] = {"looks": wrong.looks(one) if callable(wrong.looks) else wrong.looks}
+                looks = wrong.looks(one) if callable(wrong.looks) else wrong.looks
+                found |= {} if looks is None else {name: {"looks": looks}}
                 continue
             observation = calling.perform(wrong.functions, call, self.seconds)
             if judging.problem(observation, expected) is not None:

@@ -124,8 +124,10 @@ def recognise(exercise: dict[str, Any], report: Report) -> tuple[str | None, str
 
 
 def concerns(one: Played, mistake: str) -> bool:
-    """Whether a case speaks for or against a mistake: it failed, or the mistake would have failed it."""
-    return one.problem is not None or mistake in one.case["mistakes"]
+    """Whether a case speaks for or against a mistake: it failed, or the mistake would have failed it. Of a mistake that
+    is known by its looks nobody can say beforehand what it would have failed."""
+    known = one.case["mistakes"].get(mistake)
+    return one.problem is not None or (known is not None and "looks" not in known)
 
 
 def explains(one: Played, mistake: str) -> bool:

@@ -14,19 +14,22 @@
 # # 01 Information identities
 #
 # A language model is trained by lowering one number, its cross-entropy. What does that number measure, in what unit, and how
-# low can it go? By the end of this notebook you will have written the answer in seven small functions, and you will be able
-# to read a loss of 1.386 as "as good as guessing among four".
+# low can it go? By the end of this notebook you will have written the answer in seven small functions, you will be able to
+# read a loss of 1.386 as "as good as guessing among four", and a model of yours will have beaten `zlib` on a page of English.
 #
-# You need a little Python and the idea of a logarithm. The whole takes about 90 minutes; each exercise stands alone, so skip
-# what you know. Run the cells from the top. A check tells you whether an answer is right and, where it can, which mistake it
-# is. Stuck? `hint("entropy")` gives a nudge, `hint("entropy", 2)` a bigger one.
+# You need a little Python and the idea of a logarithm. The seven exercises take about 75 minutes, the two stretch exercises 20
+# more, reading apart; each stands alone, so skip what you know. Run the cells from the top. A check tells you whether an answer
+# is right and, where it can, which mistake it is. Stuck? `hint("entropy")` gives a nudge, `hint("entropy", 2)` a bigger one.
+# Proofs are folded under "Why?".
 
 # %%
 import math
+import zlib
 
 import torch
 
-from helpers import check, hint, information, plotting, progress
+from helpers import check, hint, information, plotting, progress, texts
+from helpers.figures import codes, divergences
 
 plotting.use_course_style()
 print("ready")
@@ -51,6 +54,15 @@ print("ready")
 #
 # By hand, for $p = (\tfrac12, \tfrac14, \tfrac14)$: the surprises are $\log 2$, $2\log 2$ and $2\log 2$, their average is
 # $\tfrac12\log 2 + \tfrac14 \cdot 2\log 2 + \tfrac14 \cdot 2\log 2 = 1.5 \log 2 \approx 1.0397$ nats.
+#
+# <details><summary>Why a logarithm?</summary>
+#
+# Two independent results of probabilities $p$ and $q$ occur together with probability $pq$, and should surprise you by the sum:
+# $s(pq) = s(p) + s(q)$. The only continuous functions that do are $s(p) = -c \log p$, and $c$ only chooses the unit. In bits,
+# $-\log_2 p$ counts yes/no questions: twenty of them tell $2^{20} \approx$ a million equally likely things apart. One card of 52 is
+# $\log_2 52 \approx 5.7$ bits, the order of a shuffled pack $\log_2 52! \approx 225.6$.
+#
+# </details>
 
 # %% [markdown]
 # ### Exercise 1. `entropy`
@@ -85,23 +97,18 @@ print(f"H(.4, .3, .2, .1)  = {nats:.6f} nats = {nats / math.log(2):.6f} bits")
 print(f"H(uniform on 4)    = {information.entropy(uniform):.6f} nats = log 4")
 
 # %% [markdown]
-# The figure shows the entropy of every three-sided die. Each corner is a die that always shows one face, the centre is the
-# fair one. Entropy is 0 at the corners, $\log 3 \approx 1.0986$ in the middle, and it never dips in between: mixing two dice
-# never makes the result more certain.
+# Every three-sided die: a corner always shows one face, the centre is fair, with $\log 3 \approx 1.0986$ nats. Follow the line: throw one
+# of two dice, chosen by a coin, and the result is at least as uncertain as the two are *on average*. Entropy is **concave**.
 
 # %%
-plotting.show_figure(
-    plotting.entropy_surface(),
-    alt="All three-sided dice as a triangle coloured by entropy: 0 at the corners, "
-    "rising smoothly to 1.10 nats at the centre.",
-)
+plotting.show_figure(divergences.entropy_surface())
 
 # %% [markdown]
 # **In practice.** The entropy of a model's next-token distribution says how many continuations it weighs: $e^H$ of them, in
-# effect. Reinforcement learning adds $H$ to the reward so that a policy keeps exploring.
+# effect. Reinforcement learning often adds $H$ to the reward so that a policy keeps exploring.
 #
 # **Traps.** `p * p.log()` is `nan` at 0. `(p + 1e-8).log()` hides that and bends every other number. `torch.log2` answers in
-# bits. A bare `.sum()` swallows the batch.
+# bits. A bare `.sum()` swallows the batch. `torch.distributions.Categorical` clamps: 1.2e-7 for a sure result in float32, not 0.
 
 # %% [markdown]
 # ## What if you believe the wrong distribution?
@@ -120,6 +127,21 @@ plotting.show_figure(
 # By hand, $p = (1, 0)$ and $q = (\tfrac14, \tfrac34)$: only the first result happens, so $H(p, q) = -\log\tfrac14 = 2\log 2
 # \approx 1.3863$. That is all a classifier's loss is: $p$ is one-hot, and the loss is $-\log$ of the probability given to
 # the right class.
+#
+# As a picture: a symbol is a box, as wide as it is likely and as high as its code is long, $-\log_2$ of the probability that the
+# code was made for. The area is the price.
+
+# %%
+plotting.show_figure(divergences.code_areas())
+
+# %% [markdown]
+# <details><summary>Why is this the loss that everybody minimises?</summary>
+#
+# Say symbol $i$ occurs $c_i$ times among $N$. A model $q$ gives that text the probability $\prod_i q_i^{c_i}$. Its logarithm over $N$ is
+# $\sum_i \hat p_i \log q_i = -H(\hat p, q)$, with $\hat p_i = c_i/N$. So the model that makes the text likeliest (**maximum likelihood**)
+# is the one with the smallest cross-entropy.
+#
+# </details>
 
 # %% [markdown]
 # ### Exercise 2. `cross_entropy`
@@ -130,7 +152,7 @@ plotting.show_figure(
 #
 # - A result with $p_i = 0$ adds 0, even where $q_i = 0$.
 # - A result with $p_i > 0$ and $q_i = 0$ makes the answer `inf`: what you called impossible happened.
-# - Batches, broadcasting, dtype and inputs as before.
+# - Batches, dtype and inputs as before (half types are computed in at least float32); leading dimensions broadcast.
 
 
 # %% nbgrader={"grade_id": "cross_entropy"}
@@ -153,9 +175,10 @@ print(f"H(p, p)       = {information.cross_entropy(p, p):.6f} nats = H(p)")
 
 # %% [markdown]
 # **In practice.** A model that knows nothing about $k$ classes starts at a loss of $\log k$: 2.303 for ten digits, 10.825 for
-# GPT-2's 50,257 tokens. A first loss far above that is a bug in the initialisation, not a hard problem.
+# GPT-2's 50,257 tokens. A first loss far above that points to the initialisation. `torch.nn.functional.cross_entropy`, which you will
+# call, takes *logits* $z$; its gradient is $\mathrm{softmax}(z) - p$ (notebook 06).
 #
-# **Traps.** `-(p * q.log()).sum(-1)` turns $0 \cdot \log 0$ into `nan`. The order matters: $H(p,q) \ne H(q,p)$.
+# **Traps.** `-(p * q.log()).sum(-1)` turns $0 \cdot \log 0$ into `nan`. The order matters: $H(p,q)$ is not $H(q,p)$.
 
 # %% [markdown]
 # ## What does the wrong belief cost?
@@ -163,15 +186,24 @@ print(f"H(p, p)       = {information.cross_entropy(p, p):.6f} nats = H(p)")
 # Even with the right $q = p$ you pay $H(p)$. What you pay on top, for being wrong, is the **Kullback-Leibler divergence**
 # (Kullback and Leibler, 1951):
 #
-# $$D(p \,\|\, q) = H(p, q) - H(p) = \sum_i p_i \log\frac{p_i}{q_i} \ge 0 .$$
+# $$\mathrm{KL}(p, q) = H(p, q) - H(p) = \sum_i p_i \log\frac{p_i}{q_i} \ge 0 .$$
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
-# | $D(p \,\Vert\, q)$ | `D` | `(...)` | extra surprise in nats; 0 exactly when $p = q$ |
+# | $\mathrm{KL}(p, q)$ | `D` | `(...)` | extra surprise in nats; 0 exactly when $p = q$ |
 #
 # By hand, $p = (\tfrac12, \tfrac12)$ and $q = (\tfrac14, \tfrac34)$: $\tfrac12\log 2 + \tfrac12\log\tfrac23 =
 # \tfrac12\log\tfrac43 \approx 0.1438$. The other way round: $\tfrac14\log\tfrac12 + \tfrac34\log\tfrac32 \approx 0.1308$. It
 # is no distance.
+#
+# <details><summary>Why is it never negative?</summary>
+#
+# $\log t \le t - 1$, with equality only at $t = 1$: the logarithm lies below its tangent. With $t = q_i / p_i$,
+# $$-\mathrm{KL}(p, q) = \sum_{p_i > 0} p_i \log\frac{q_i}{p_i} \le \sum_{p_i > 0} p_i \left(\frac{q_i}{p_i} - 1\right) \le 1 - 1 = 0 .$$
+# That is **Gibbs' inequality** (a case of Jensen's), $H(p) \le H(p, q)$. With $q$ uniform on $n$ results it says $H(p) \le \log n$: nothing
+# is less certain than a fair die.
+#
+# </details>
 
 # %% [markdown]
 # ### Exercise 3. `kl_divergence`
@@ -181,7 +213,7 @@ print(f"H(p, p)       = {information.cross_entropy(p, p):.6f} nats = H(p)")
 # Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - The conventions of `cross_entropy` hold: $p_i = 0$ adds 0; $p_i > 0$ with $q_i = 0$ gives `inf`.
-# - 0 when `p` equals `q`, and never negative beyond rounding.
+# - 0 when `p` equals `q`, and never negative beyond rounding. Half types are computed in at least float32, as before.
 
 
 # %% nbgrader={"grade_id": "kl_divergence"}
@@ -204,37 +236,34 @@ difference = information.cross_entropy(p, uniform) - information.entropy(p)
 print(f"H(p, uniform) - H(p) = {difference:.6f}")
 
 # %% [markdown]
-# Below, $p = (.3, .7)$ stays and $q$ moves. Both divergences touch 0 at $q = p$ and nowhere else. They part at the edges:
-# $D(p\|q)$ explodes when $q$ calls impossible what happens; $D(q\|p)$ stays finite there.
+# Below, $p = (.3, .7)$ stays and $q$ moves. Both touch 0 at $q = p$ only. They part at the edges: $\mathrm{KL}(p, q)$ explodes when $q$
+# calls impossible what happens; $\mathrm{KL}(q, p)$ stays finite there.
 
 # %%
-plotting.show_figure(
-    plotting.kl_curves(),
-    alt="KL(p, q) and KL(q, p) against the first entry of q, for p = (.3, .7): both "
-    "are 0 at .3; KL(p, q) rises without bound at both ends, KL(q, p) does not.",
-)
+plotting.show_figure(divergences.kl_curves())
 
 # %% [markdown]
 # Move $p$ yourself. For which $p$ is each curve its own mirror image?
 
 # %% tags=["interactive"]
-plotting.explore(
-    plotting.kl_curves,
-    alt="KL(p, q) and KL(q, p) against the first entry of q, for the p of the slider.",
-    p=(0.02, 0.98, 0.02, 0.3),
-)
+plotting.explore(divergences.kl_curves, p=(0.02, 0.98, 0.02, 0.3))
+
+# %%
+plotting.show_figure(divergences.kl_strip((0.1, 0.5, 0.9)))
 
 # %% [markdown]
-# **In practice.** Minimising the loss over $q$ minimises $D(p\|q)$, since $H(p)$ does not depend on $q$. A fine-tuned model is
-# held near its base model by a KL penalty; a VAE pays one in its latent space; distillation *is* one.
+# Only for $p = \tfrac12$; and $p$ and $1 - p$ are mirror images of each other.
+#
+# **In practice.** Minimising the loss over $q$ minimises $\mathrm{KL}(p, q)$, since $H(p)$ does not depend on $q$. Fine-tuning by reinforcement
+# learning holds a model near its base by a KL penalty; a VAE pays one in its latent space; distillation *is* one.
 #
 # **Traps.** Swapped arguments: same sign, plausible size, wrong number. `p / q` before the logarithm is `nan` at $0/0$.
 
 # %% [markdown]
 # ## Which argument is which?
 #
-# PyTorch has this divergence as `torch.nn.functional.kl_div(input, target)`, and it is the most misread function of the
-# library. It computes, before any reduction,
+# PyTorch has this divergence as `torch.nn.functional.kl_div(input, target)`, and it is easily misread. It computes, before any
+# reduction,
 #
 # $$\text{target} \cdot (\log \text{target} - \text{input}),$$
 #
@@ -256,7 +285,8 @@ plotting.explore(
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
 # - Use `torch.nn.functional.kl_div` or `torch.nn.KLDivLoss`; writing the sum yourself is no answer here.
-# - Sum over the last dimension only; `p` and `q` have no zeros.
+# - Sum over the last dimension only; `p` and `q` have no zeros. Their leading dimensions broadcast.
+# - The answer has the dtype of `p`, and half types are computed in at least float32: `kl_div` alone does not do that.
 
 
 # %% nbgrader={"grade_id": "kl_with_torch"}
@@ -292,8 +322,8 @@ with warnings.catch_warnings():
         print(f"{words:38}{value:10.6f}")
 
 # %% [markdown]
-# **In practice.** A negative "KL" in a training log is nearly always the forgotten logarithm. Log what you assume: a KL is
-# never negative beyond rounding.
+# **In practice.** A negative *exact* KL, summed over a whole distribution, has a mistake in it, most often that forgotten logarithm. A
+# *sampled* one, the mean of $\log p/q$ over the tokens that were drawn, may be negative by chance (notebook 05).
 
 # %% [markdown]
 # ## How many words is the model choosing from?
@@ -316,7 +346,7 @@ with warnings.catch_warnings():
 #
 # Difficulty ●○○○○ · Importance ●●●●○ · 5 minutes
 #
-# Base and exponent must match: nats go with $e$, bits go with 2. The conventions of `cross_entropy` hold.
+# Base and exponent must match: nats go with $e$, bits go with 2. The conventions of `cross_entropy` hold, half types included.
 
 
 # %% nbgrader={"grade_id": "perplexity"}
@@ -332,17 +362,56 @@ def perplexity(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
 check("perplexity", perplexity)
 
 # %% [markdown]
-# **In practice.** Perplexities of two models compare only if both use the same tokens. Fewer, longer tokens raise the
-# perplexity per token of the same text; bits per character do not have that problem.
+# Now a real text: most of the first chapter of *Alice's Adventures in Wonderland* (Carroll, 1865), in 27 symbols, letters and space. The
+# model is a table of counts: how often did each letter follow the last 0 to 3 letters in the first 5,000? A tenth of a count more for
+# everything keeps a new combination from costing `inf`. What does the rest of the text cost?
+
+# %%
+x = texts.letters(texts.alice())
+seen, fresh = x[:5000], x[5000:]
+
+
+def counts(x: torch.Tensor, order: int) -> torch.Tensor:
+    """How often each letter follows each context of `order` letters: (27 ** order, 27)."""
+    windows = x.unfold(0, order + 1, 1) @ 27 ** torch.arange(order, -1, -1)
+    return windows.bincount(minlength=27 ** (order + 1)).double().view(-1, 27)
+
+
+print(
+    f"{len(seen)} letters seen, {len(fresh)} fresh; {math.log2(27):.2f} bits if all alike"
+)
+print("letters before  bits, seen  bits, fresh  perplexity, fresh")
+for order in range(4):
+    table = counts(seen, order)
+    joint = table / table.sum()  # of context and letter
+    known = information.entropy(joint.flatten()) - information.entropy(joint.sum(-1))
+    model = (table + 0.1) / (table + 0.1).sum(-1, keepdim=True)
+    loss = -(counts(fresh, order) * model.log()).sum() / (len(fresh) - order)
+    bits_seen, bits_fresh = known / math.log(2), loss / math.log(2)
+    print(f"{order:14}{bits_seen:12.2f}{bits_fresh:13.2f}{loss.exp():19.2f}")
+
+# %% tags=["nbval-ignore-output"]
+packer = zlib.compressobj(
+    9, zdict=bytes(seen.tolist())
+)  # it may look back at what was seen
+packed = packer.compress(bytes(fresh.tolist())) + packer.flush()
+print(f"zlib needs {8 * len(packed) / len(fresh):.2f} bits a letter for the fresh part")
+
+# %% [markdown]
+# With two letters of context fresh text costs 2.80 bits a letter (here also: a byte), less than `zlib` needs. Shannon (1951) gives 4.03,
+# 3.32 and 3.1 for 0, 1 and 2 letters. But a third letter makes the table better on what it has *seen* and worse on everything else: that
+# is why a loss is measured on fresh text.
 #
-# **Traps.** $2^{H}$ with $H$ in nats, and averaging perplexities instead of the losses below the exponential.
+# **In practice.** Perplexities compare only over the same tokens: fewer, longer tokens raise the perplexity per token of the same text.
+# Bits per byte do not have that problem.
+#
+# **Traps.** $2^{H}$ with $H$ in nats, and averaging perplexities instead of the losses inside the exponential.
 
 # %% [markdown]
 # ## What should you believe when you know only the mean?
 #
 # You are told that a die shows 4.5 on average, and nothing else. What are the six probabilities? Infinitely many dice fit. Jaynes
-# (1957) says: take the one with the largest entropy, since any other claims to know something you were not told. Lagrange's
-# method gives its form,
+# (1957) says: take the one with the largest entropy, since any other claims to know something you were not told. It is always of the form
 #
 # $$p_i = \frac{e^{\lambda v_i}}{\sum_j e^{\lambda v_j}}, \qquad \text{with } \lambda \text{ such that } \sum_i p_i v_i = m .$$
 #
@@ -355,6 +424,15 @@ check("perplexity", perplexity)
 #
 # By hand: with values $(0, 1)$ and mean $m$ there is nothing to choose, $p = (1-m, m)$ and $\lambda = \log\frac{m}{1-m}$. With
 # $m$ the plain average of the values, $\lambda = 0$ and $p$ is uniform.
+#
+# <details><summary>Why an exponential?</summary>
+#
+# Lagrange: at the maximum of $H(p) + \lambda (\sum_i p_i v_i - m) + \mu (\sum_i p_i - 1)$ every derivative is 0, $-\log p_i - 1 + \lambda v_i + \mu = 0$,
+# so $p_i \propto e^{\lambda v_i}$: an **exponential family**. (Without the mean, $p_i$ is the same for all $i$.) Is it a maximum? For any other
+# $r$ with mean $m$, Gibbs gives $H(r) \le H(r, p) = \log Z - \lambda m$, with $Z = \sum_j e^{\lambda v_j}$. The right side is the same for all
+# such $r$, $p$ included, and for $p$ it is $H(p)$.
+#
+# </details>
 
 # %% [markdown]
 # ### Exercise 6. `max_entropy_with_mean`
@@ -366,6 +444,7 @@ check("perplexity", perplexity)
 # - Find $\lambda$ with a root finder; `scipy.optimize.brentq` is a good one. Precision $10^{-8}$ in every $p_i$.
 # - Raise `ValueError` unless `min(values) < mean < max(values)`.
 # - Subtract the largest exponent before `exp`, or a steep $\lambda$ overflows.
+# - The answer has the dtype of `values`; half types are computed in at least float32. `values` may come in any order and repeat.
 
 
 # %% nbgrader={"grade_id": "max_entropy_with_mean"}
@@ -401,8 +480,9 @@ print("mean 4.5:", "  ".join(f"{x:.4f}" for x in die.tolist()))
 print(f"entropy  {information.entropy(die):.6f} nats; a fair die has {math.log(6):.6f}")
 
 # %% [markdown]
-# **In practice.** $e^{\lambda v_i}$ normalised is a softmax: $\lambda$ is an inverse temperature. The softmax at the end of a
-# classifier is the maximum-entropy answer given its mean logits.
+# **In practice.** With energies $E_i$ for values this is **Boltzmann's distribution** of physics, $p_i \propto e^{-E_i/T}$: the mean energy
+# fixes the temperature $T = -1/\lambda$. A softmax of logits $z = -E$ is the same thing, $T$ the temperature that you sample at: of all $p$ with
+# the same mean logit $\sum_i p_i z_i$ it is the most uncertain.
 #
 # **Traps.** `exp` before subtracting the maximum. A root bracket that is too narrow. Tilting $p$ until the mean fits without asking
 # for the largest entropy: many dice have mean 4.5.
@@ -410,9 +490,10 @@ print(f"entropy  {information.entropy(die):.6f} nats; a fair die has {math.log(6
 # %% [markdown]
 # ## How short can a code be?
 #
-# You send die rolls over a wire, as bits. Frequent results deserve short codes. How short, on average? Shannon's answer: never below
-# $H_2(p)$, the entropy in bits, and always within 1 bit of it. Huffman (1952) found the best prefix code (no code word begins
-# another): join the two least likely symbols, again and again; every join makes its symbols one bit longer.
+# You send die rolls over a wire, as bits. Frequent results deserve short codes. How short, on average? Shannon's answer: a code that can
+# be decoded never needs less than $H_2(p)$, the entropy in bits, and the best is always within 1 bit of it. Huffman (1952) found the best
+# prefix code (no code word begins another): join the two least likely symbols, again and again; every join makes its symbols one bit
+# longer.
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
@@ -421,7 +502,21 @@ print(f"entropy  {information.entropy(die):.6f} nats; a fair die has {math.log(6
 # | $\sum_i p_i \ell_i$ | | | mean length; at least $H_2(p)$ |
 #
 # By hand, $p = (.4, .3, .2, .1)$: join .2 and .1 to .3; join that .3 with the other .3 to .6; join .6 and .4. The lengths are
-# $(1, 2, 3, 3)$ and the mean is $.4 + .6 + .6 + .3 = 1.9$ bits, against an entropy of 1.846439 bits.
+# $(1, 2, 3, 3)$ and the mean is $.4 + .6 + .6 + .3 = 1.9$ bits, against an entropy of 1.846439 bits. The ideal lengths $-\log_2 p_i$ would
+# be $1.32, 1.74, 2.32, 3.32$.
+
+# %%
+plotting.show_figure(codes.huffman_tree())
+
+# %% [markdown]
+# <details><summary>Why within one bit?</summary>
+#
+# The words of a prefix code are leaves of a tree, so $K = \sum_i 2^{-\ell_i} \le 1$ (Kraft). With $q_i = 2^{-\ell_i}/K$ the mean length is
+# $\sum_i p_i \ell_i = H_2(p, q) - \log_2 K \ge H_2(p, q) \ge H_2(p)$, by Gibbs. And the lengths $\lceil -\log_2 p_i \rceil$ satisfy Kraft, so there
+# is a code with them; it wastes less than 1 bit on each symbol, and Huffman's is no worse. (McMillan: Kraft holds for every code that can be
+# decoded, not only for prefix codes.)
+#
+# </details>
 
 # %% [markdown]
 # ### Exercise 7. `huffman_code_lengths`
@@ -467,18 +562,18 @@ for q in (p, torch.tensor([0.9, 0.1], dtype=torch.float64)):
     )
 
 # %%
-plotting.show_figure(
-    plotting.code_length_against_entropy(),
-    alt="Mean Huffman code length against entropy, in bits, for 200 distributions: "
-    "every point lies between the entropy and the entropy plus one bit.",
-)
+plotting.show_figure(codes.code_length_against_entropy())
 
 # %% [markdown]
 # The second code above wastes half a bit a symbol: one symbol needs at least one whole bit. Coding pairs, triples and so on spreads
-# the waste; arithmetic coding removes it.
-#
-# **In practice.** A language model with loss $H(p, q)$ *is* a compressor that needs that many nats a token. Better prediction and
-# better compression are one thing.
+# the waste:
+
+# %%
+plotting.show_figure(codes.block_costs())
+
+# %% [markdown]
+# **In practice.** Arithmetic coding makes the whole text one block. With it a language model with loss $H(p, q)$ *is* a compressor to that
+# many nats a token, like the table above to 2.80 bits a letter. Better prediction and better compression are one thing.
 #
 # **Traps.** Rounding $-\log_2 p_i$ up gives a valid code (Shannon's) but not the best. Giving a symbol that never occurs a code
 # makes others longer.
@@ -486,14 +581,17 @@ plotting.show_figure(
 # %% [markdown]
 # ## One family for all of them (stretch)
 #
-# KL is one of many. For a convex $f$ with $f(1) = 0$, the **f-divergence** (Csiszár, 1967; Ali and Silvey, 1966) is
+# KL is one of many. For a convex $f$ with $f(1) = 0$ and every $q_i > 0$, the **f-divergence** (Csiszár, 1967; Ali and Silvey, 1966) is
 #
-# $$D_f(p \,\|\, q) = \sum_{i:\, q_i > 0} q_i \, f\!\left(\frac{p_i}{q_i}\right).$$
+# $$D_f(p \,\|\, q) = \sum_i q_i \, f\!\left(\frac{p_i}{q_i}\right).$$
+#
+# (Where $q_i = 0$ the full definition adds $p_i$ times the slope of $f$ at infinity: so the total variation of $(1, 0)$ and $(0, 1)$ is
+# $\tfrac12 + \tfrac12 = 1$.)
 #
 # | $f(t)$ | divergence |
 # |---|---|
-# | $t \log t$ | $D(p \Vert q)$ |
-# | $-\log t$ | $D(q \Vert p)$ |
+# | $t \log t$, and 0 at 0 | $\mathrm{KL}(p, q)$ |
+# | $-\log t$, infinite at 0 | $\mathrm{KL}(q, p)$ |
 # | $(t-1)^2$ | chi-squared |
 # | $\tfrac12 \lvert t-1 \rvert$ | total variation |
 # | $\tfrac12 (\sqrt t - 1)^2$ | squared Hellinger |
@@ -509,17 +607,17 @@ plotting.show_figure(
 #
 # Difficulty ●●●○○ · Importance ●●○○○ · 10 minutes
 #
-# - `f` works elementwise on tensors and is finite at 0. Terms with $q_i = 0$ are left out.
+# - Every $q_i > 0$; $p$ may have zeros, and then `f` is finite at 0. `f` works elementwise on tensors.
+# - Batches, dtype and inputs as before: half types are computed in at least float32.
 
 
 # %% nbgrader={"grade_id": "f_divergence"}
 def f_divergence(p: torch.Tensor, q: torch.Tensor, f) -> torch.Tensor:
-    """sum q f(p / q) over the last dimension, where q > 0."""
+    """sum q f(p / q) over the last dimension; q > 0."""
     ### BEGIN SOLUTION
     wide = torch.promote_types(p.dtype, torch.float32)
-    a, b = torch.broadcast_tensors(p.to(wide), q.to(wide))
-    ratio = a / torch.where(b > 0, b, 1.0)
-    return torch.where(b > 0, b * f(ratio), 0.0).sum(-1).to(p.dtype)
+    a, b = p.to(wide), q.to(wide)
+    return (b * f(a / b)).sum(-1).to(p.dtype)
     ### END SOLUTION
 
 
@@ -527,14 +625,40 @@ def f_divergence(p: torch.Tensor, q: torch.Tensor, f) -> torch.Tensor:
 check("f_divergence", f_divergence)
 
 # %% [markdown]
+# > **Is it true?** "KL is no distance, but Jensen-Shannon is."
+# >
+# > Measure first. A distance obeys the triangle inequality: a detour is never *shorter* than the direct way.
+
+
+# %%
+def jensen_shannon(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    """The mean KL of p and q from their half-way mixture, in nats."""
+    middle = (p + q) / 2
+    kl = information.kl_divergence
+    return (kl(p, middle) + kl(q, middle)) / 2
+
+
+left, between, right = torch.tensor([[1, 0], [0.5, 0.5], [0, 1]], dtype=torch.float64)
+direct = jensen_shannon(left, right)
+legs = torch.stack([jensen_shannon(left, between), jensen_shannon(between, right)])
+print(f"JS:          {direct:.4f} direct, {legs.sum():.4f} by way of the fair coin")
+print(f"square root: {direct.sqrt():.4f} direct, {legs.sqrt().sum():.4f} by way of it")
+
+# %% [markdown]
+# > No: the detour is shorter. The *square root* of JS is a distance (Endres and Schindelin, 2003).
+
+# %% [markdown]
 # ## From one KL to the other (stretch)
 #
-# Amari's **alpha-divergence** (Amari, 1985; in the form of Minka, 2005, equation 1) slides from $D(q\|p)$ at $\alpha = 0$ to $D(p\|q)$ at
+# Amari's **alpha-divergence** (Amari, 1985; in the form of Minka, 2005) slides from $\mathrm{KL}(q, p)$ at $\alpha = 0$ to $\mathrm{KL}(p, q)$ at
 # $\alpha = 1$:
 #
 # $$D_\alpha(p \,\|\, q) = \frac{\sum_i p_i^{\alpha} q_i^{1-\alpha} - 1}{\alpha(\alpha - 1)} .$$
 #
-# Small $\alpha$ lets $q$ seek one mode of $p$, large $\alpha$ makes it cover all.
+# Small $\alpha$ lets $q$ seek one mode of $p$, large $\alpha$ makes it cover all: notebook 05 draws both ends.
+#
+# Elsewhere $\alpha$ runs from $-1$ to 1: as $2\alpha - 1$ of ours (Bishop, 2006, equation 10.19), or with Amari's own sign as $1 - 2\alpha$, so that
+# *his* 1 is $\mathrm{KL}(q, p)$. Look which one a paper means.
 #
 # By hand, $p = (\tfrac12, \tfrac12)$, $q = (\tfrac14, \tfrac34)$, $\alpha = 2$: $(\tfrac14/\tfrac14 + \tfrac14/\tfrac34 - 1)/2 =
 # \tfrac16$, half the chi-squared divergence.
@@ -547,7 +671,7 @@ check("f_divergence", f_divergence)
 # Difficulty ●●●○○ · Importance ●●○○○ · 10 minutes
 #
 # - `alpha` is a float: exactly 0 or 1 (where the formula is 0/0 and the limit counts), or at least .05 away from both.
-# - `p` and `q` have no zeros.
+# - `p` and `q` have no zeros. Batches, dtype and inputs as before: half types are computed in at least float32.
 
 
 # %% nbgrader={"grade_id": "alpha_divergence"}
@@ -585,8 +709,7 @@ print(f"4 times the distance, squared  {4 * distance**2:.6f}")
 
 # %% [markdown]
 # > No. It is $4\,(1 - \sum_i \sqrt{p_i q_i}) = 2 \sum_i (\sqrt{p_i} - \sqrt{q_i})^2$: four times the *square* of the Hellinger distance
-# > $\sqrt{\tfrac12\sum_i(\sqrt{p_i} - \sqrt{q_i})^2}$. A divergence and a distance differ by a square as a variance and a standard
-# > deviation do.
+# > $\sqrt{\tfrac12\sum_i(\sqrt{p_i} - \sqrt{q_i})^2}$. As with Jensen-Shannon the root is a distance; the root of KL is none.
 
 # %% [markdown]
 # ## In your own words (2 points, graded by hand)
@@ -598,11 +721,11 @@ print(f"4 times the distance, squared  {4 * distance**2:.6f}")
 # ### BEGIN SOLUTION
 # **A model answer.** Perplexity is $e^{2.0} \approx 7.39$ against $e^{1.9} \approx 6.69$: model B hesitates between about 0.7 fewer
 # equally likely tokens. As a compressor A needs $2.0/\log 2 \approx 2.89$ bits a token and B 2.74, so B's file is 5% smaller. The loss is
-# $H(p) + D(p\|q)$: B's $D$ is 0.1 nats smaller, while $H(p)$, the uncertainty in the text itself, is the same for both and is not 0,
-# because text is not determined by what came before. So even a perfect model, with $D = 0$, stops at $H(p)$.
+# $H(p) + \mathrm{KL}(p, q)$: B's KL is 0.1 nats smaller, while $H(p)$, the uncertainty in the text itself, is the same for both and is not 0,
+# because text is not determined by what came before. So even a perfect model, with a KL of 0, stops at $H(p)$.
 #
 # **Rubric.** ½ point: perplexities compared correctly (7.39 and 6.69, or "by a factor $e^{0.1}$"). ½ point: bits or file size (5% smaller,
-# or 0.144 bits a token). 1 point: loss $= H(p) + D(p\|q)$, with $H(p) > 0$ as the floor (½ point for "text is random" without the
+# or 0.144 bits a token). 1 point: loss $= H(p) + \mathrm{KL}(p, q)$, with $H(p) > 0$ as the floor (½ point for "text is random" without the
 # decomposition). No marks are lost for style.
 # ### END SOLUTION
 

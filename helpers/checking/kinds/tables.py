@@ -69,6 +69,7 @@ WORDS = {
 JUDGES: dict[str, Judge] = {
     "close": close,
     "prefix_code": divergences.prefix_code,
+    "small_number": divergences.small_number,
     "follows": training.follows,
     "xor_training": training.xor_training,
     "repeats": training.repeats,

@@ -8,6 +8,8 @@ import sys
 
 import torch
 
+from helpers.safe_interpreter import make_safe
+
 NO_TRITON = (
     "Triton exists for Linux only and is not installed here. The exercises in plain torch work; those with a kernel "
     "need a Linux machine, with or without a GPU (`pip install triton`)."
@@ -18,8 +20,8 @@ INTERPRETED = "No GPU here: kernels run under Triton's interpreter. Right answer
 def prepare() -> str:
     """Choose the interpreter where there is no GPU, and return what was chosen, in words.
 
-    Call it before triton is imported, which asks for TRITON_INTERPRET then. A value that is set already stays. Raises
-    RuntimeError where it comes too late.
+    Call it before triton is imported, which asks for TRITON_INTERPRET then. A value that is set already stays. The
+    interpreter is made to say what goes wrong (see `safe_interpreter`). Raises RuntimeError where it comes too late.
     """
     if importlib.util.find_spec("triton") is None:
         return NO_TRITON
@@ -28,6 +30,7 @@ def prepare() -> str:
             raise RuntimeError("triton was imported before prepare(): restart the notebook's kernel, then run again")
         os.environ.setdefault("TRITON_INTERPRET", "1")
     if os.environ.get("TRITON_INTERPRET", "0").lower() in ("1", "true", "yes", "on", "y"):
+        make_safe()
         return INTERPRETED
     return f"Kernels run on the GPU: {torch.cuda.get_device_name()}."
 

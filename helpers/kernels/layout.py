@@ -12,6 +12,8 @@ import triton.language as tl
 from jaxtyping import Shaped
 from torch import Tensor
 
+from helpers.safe_interpreter import make_safe
+
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 # Values that a thread holds of one row: a tile of 32768 takes 32 warps, whose threads have 64 registers each.
 PER_THREAD = 32
@@ -27,6 +29,8 @@ if isinstance(tl.sum, triton.runtime.JITFunction) == INTERPRETED:
         f"TRITON_INTERPRET is {os.environ.get('TRITON_INTERPRET', 'not set')} now but was different when Triton was "
         "imported: restart Python (or the notebook's kernel) and set it before the first import of triton"
     )
+if INTERPRETED:
+    make_safe()
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Exercises about kernels (notebook 06): how they are played, and the source rule that asks for a kernel.
 
 They are played on the GPU where there is one, else under Triton's interpreter. Memory that the call allocates is full
-of nan, so that what a kernel leaves out is seen; and the same call is played with every kernel left out, so that an
-answer which does not come from one is seen, too.
+of nan, so that what a kernel leaves out is seen; under the interpreter a load or store outside of the tensors that a
+kernel was given raises IndexError; and the same call is played with every kernel left out, so that an answer which does
+not come from one is seen, too.
 
 The rule: start a kernel, and leave the arithmetic to it. Outside kernels the answer may prepare memory and strides as
 it likes, but take no exponential or logarithm, and nothing made of those; inside, only triton.language."""
@@ -27,6 +28,7 @@ from torch import Tensor
 from helpers.checking.comparing import close
 from helpers.checking.names import Meaning, Scope, mentioned, within
 from helpers.checking.shapes import Expectation
+from helpers.safe_interpreter import make_safe
 
 NEEDS_TRITON = "this exercise needs Triton, which exists for Linux only; the exercises in plain torch need no Triton"
 # Where Triton keeps what a launch runs: compiled kernels, interpreted ones.
@@ -47,6 +49,8 @@ def call_kernel(function: Callable[..., Any], *arguments: Any) -> Any:
     if importlib.util.find_spec("triton") is None:
         raise RuntimeError(NEEDS_TRITON)
     on_gpu = torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET", "0") == "0"
+    if not on_gpu:
+        make_safe()
     device = torch.device("cuda" if on_gpu else "cpu")
     moved = [moved_to(device, one) for one in arguments]
     with nan_in_new_memory(), np.errstate(all="ignore"):

@@ -47,9 +47,12 @@ class Compiled:
     """What the compiler made of a kernel.
 
     ``registers`` and ``stack_bytes`` are per thread (a thread can have at most 255 registers, and 65536 / threads of
-    them in all). ``spills`` counts the instructions that save a register to memory or bring it back. ``loads`` and
-    ``stores`` map a width in bytes to the number of instructions that move so many bytes between global memory and a
-    thread. ``shared_bytes`` is the shared memory of a program. ``sass`` is the machine code, for the curious.
+    them in all). ``spills`` counts the local memory instructions: they save a register to memory or bring it back, or
+    serve an array that has no registers. ``loads`` and ``stores`` map a width in bytes to the number of instructions
+    that move so many bytes between global memory and a thread. ``in_flight`` has a number for each innermost loop that
+    loads, in the order of the machine code (one number in all, where no loop does): how many loads a thread has under
+    way at most before it needs the first of them. ``shared_bytes`` is the shared memory of a program. ``sass`` is the
+    machine code, for the curious.
     """
 
     registers: int
@@ -57,6 +60,7 @@ class Compiled:
     spills: int
     loads: dict[int, int]
     stores: dict[int, int]
+    in_flight: tuple[int, ...]
     shared_bytes: int
     sass: str
 
@@ -66,7 +70,8 @@ class Compiled:
 
         return (
             f"{self.registers} registers per thread, {self.spills} spill instructions; "
-            f"loads: {widths(self.loads)}; stores: {widths(self.stores)}"
+            f"loads: {widths(self.loads)}; stores: {widths(self.stores)}; "
+            f"loads in flight: {', '.join(map(str, self.in_flight)) or 'none'}"
         )
 
 
@@ -135,7 +140,64 @@ def read(usage: str, sass: str, shared_bytes: int = 0) -> Compiled:
             spills += 1
         else:
             (loads if opcode == "LDG" else stores)[_width(modifiers)] += 1
-    return Compiled(int(match[1]), int(match[2]), spills, dict(loads), dict(stores), shared_bytes, sass)
+    flying = loads_in_flight(instructions(sass))
+    return Compiled(int(match[1]), int(match[2]), spills, dict(loads), dict(stores), flying, shared_bytes, sass)
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One line of machine code: where it stands, what it does, and the numbers of the registers that it names."""
+
+    address: int
+    opcode: str
+    modifiers: tuple[str, ...]
+    operands: str
+
+    @property
+    def registers(self) -> set[int]:
+        """The registers that it reads or writes; of a wide one, all. In an address two registers make one number."""
+        wide = _width(list(self.modifiers)) // 4 or 1
+        found = set[int]()
+        for inside, first in re.findall(r"(\[)?\bR(\d+)", self.operands):
+            found |= set(range(int(first), int(first) + (2 if inside else wide)))
+        return found
+
+
+def instructions(sass: str) -> list[Instruction]:
+    """Read the machine code that `cuobjdump -sass` prints."""
+    lines = re.findall(r"/\*([0-9a-f]{4,})\*/\s+(?:@!?U?P\w+\s+)?([A-Z]\w*)([.\w]*)([^;]*);", sass)
+    return [Instruction(int(at, 16), name, tuple(m.split(".")[1:]), rest) for at, name, m, rest in lines]
+
+
+def loads_in_flight(code: list[Instruction]) -> tuple[int, ...]:
+    """For each innermost loop that loads: the most loads that are under way when the first of them is needed."""
+    branches = [(int(target[1], 16), at.address) for at in code if (target := _target(at)) is not None]
+    loops = [(begin, end) for begin, end in branches if begin < end]
+    innermost = [one for one in loops if not any(one != other and one[0] <= other[0] <= other[1] <= one[1] for other in loops)]
+    bodies = [[at for at in code if begin <= at.address <= end] for begin, end in sorted(innermost)]
+    flying = [most for body in bodies if (most := _most_in_flight(body))]
+    return tuple(flying or [most for most in [_most_in_flight(code)] if most])
+
+
+def _target(at: Instruction) -> re.Match[str] | None:
+    return re.search(r"0x([0-9a-f]+)", at.operands) if at.opcode == "BRA" else None
+
+
+def _most_in_flight(code: list[Instruction]) -> int:
+    """The most loads from global memory whose registers nothing has touched yet, in code that runs line by line."""
+    under_way: list[set[int]] = []
+    most = 0
+    for at in code:
+        touched = at.registers
+        waiting = [target for target in under_way if not target & touched]
+        if len(waiting) < len(under_way):
+            most = max(most, len(under_way))
+        under_way = waiting
+        if at.opcode == "LDG":
+            first = re.search(r"\bR(\d+)", at.operands)
+            words = max(1, _width(list(at.modifiers)) // 4)
+            under_way.append(set(range(int(first[1]), int(first[1]) + words)) if first else set())
+    return max(most, len(under_way))
 
 
 def _width(modifiers: list[str]) -> int:

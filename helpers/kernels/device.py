@@ -2,8 +2,10 @@
 
 A wide row is cut in two. Its *body* begins and ends at multiples of 16 bytes in memory, so that it can be read 16
 bytes at a time whatever the width of the row; its *edges* are the fewer than 2 * VECTOR elements around the body.
-A tile of the body has shape (LANES, VECTOR); each lane keeps a running (maximum, sum) of its own, and only the end of
-the row brings the lanes together (Milakov and Gimelshein, 2018, Online normalizer calculation for softmax, eq. 4).
+A tile of the body has shape (DEPTH, LANES): a thread has one vector of 16 bytes in each of its DEPTH layers, so DEPTH
+is the number of loads that it has under way before it needs the first. Each lane keeps a running (maximum, sum) of its
+own, and only the end of the row brings the lanes together (Milakov and Gimelshein, 2018, Online normalizer calculation
+for softmax, eq. 4).
 """
 
 from __future__ import annotations
@@ -36,18 +38,18 @@ def edge_columns(row, columns, VECTOR: tl.constexpr):
 
 
 @triton.jit
-def lane_columns(LANES: tl.constexpr, VECTOR: tl.constexpr):
-    """Return the columns of a tile, counted from the first of the body: shape (LANES, VECTOR)."""
-    return tl.arange(0, LANES)[:, None] * VECTOR + tl.arange(0, VECTOR)[None, :]
+def tile_columns(DEPTH: tl.constexpr, LANES: tl.constexpr):
+    """Return the columns of a tile, counted from the first of the body: shape (DEPTH, LANES)."""
+    return tl.arange(0, DEPTH)[:, None] * LANES + tl.arange(0, LANES)[None, :]
 
 
 @triton.jit
 def merge(maximum, total, values):
-    """Add values of shape (lanes, n) to the running maximum and the running sum of exp(value - maximum), per lane."""
-    larger = tl.maximum(maximum, tl.max(values, 1))
+    """Add values of shape (n, lanes) to the running maximum and the running sum of exp(value - maximum), per lane."""
+    larger = tl.maximum(maximum, tl.max(values, 0))
     # -inf means that a lane has seen nothing yet; subtracting that would turn the next -inf into nan.
     shift = tl.where(larger == -float("inf"), 0.0, larger)
-    return larger, total * tl.exp(maximum - shift) + tl.sum(tl.exp(values - shift[:, None]), 1)
+    return larger, total * tl.exp(maximum - shift) + tl.sum(tl.exp(values - shift[None, :]), 0)
 
 
 @triton.jit

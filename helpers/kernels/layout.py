@@ -56,11 +56,12 @@ def tile(columns: int) -> Tile:
 def programs_for_two_reads(rows: int, columns: int, itemsize: int, multiprocessors: int, l2_bytes: int) -> int:
     """Choose how many rows are under way at once, so that the second read of a row finds it in the L2 cache.
 
-    Fewer than half of the multiprocessors could not keep the memory busy, and more than two programs for each do not
-    fit beside one another. Every program gets the same number of rows, give or take one.
+    A multiprocessor has room for one program that walks over wide rows. One on every second keeps the memory busy as
+    well, with what its threads have in flight; fewer would not. Every program gets the same number of rows, give or
+    take one.
     """
     fitting = int(L2_SHARE * l2_bytes) // (columns * itemsize)
-    programs = max(1, multiprocessors // 2, min(fitting, 2 * multiprocessors))
+    programs = max(1, multiprocessors // 2, min(fitting, multiprocessors))
     return triton.cdiv(rows, triton.cdiv(rows, programs))
 
 

@@ -8,13 +8,15 @@ import triton.language as tl
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from helpers.kernels.device import aligned, body_columns, edge_columns, join, lane_columns, merge
+from helpers.kernels.device import aligned, body_columns, edge_columns, join, merge, tile_columns
 from helpers.kernels.layout import DTYPES, as_rows, launch, packed, tile, unit
 
 # Beyond this width a row has a program, or several, of its own. Nothing of it is kept, so no register is short and
-# eight warps, which walk over it in steps of WALK_LANES vectors of 16 bytes, leave room for others beside them.
+# eight warps, each thread of which has DEPTH loads of 16 bytes under way, leave room for others beside them.
 WIDEST_TILE = 2048
-WALK_LANES, WALK_WARPS = 1024, 8
+DEPTH, WALK_WARPS = 4, 8
+# The programs of the forward pass whose sums one step of `finish` adds up.
+FINISH_BLOCK, FINISH_WARPS = 4096, 8
 
 
 def cross_entropy(
@@ -45,11 +47,8 @@ def cross_entropy(
         )
     classes_last = logits.movedim(1, -1) if logits.ndim > 2 else logits
     indices = targets.reshape(-1).long()
-    losses, _ = _cross_entropy(as_rows(classes_last), indices, ignore_index, label_smoothing)
-    if reduction == "none":
-        return losses.view(targets.shape).to(logits.dtype)
-    total = losses.sum()
-    return (total if reduction == "sum" else total / (indices != ignore_index).sum()).to(logits.dtype)
+    loss, _, _ = _cross_entropy(as_rows(classes_last), indices, ignore_index, label_smoothing, reduction)
+    return loss.view(targets.shape) if reduction == "none" else loss
 
 
 def _served(logits: Tensor, targets: Tensor, label_smoothing: float, reduction: str) -> bool:
@@ -87,22 +86,52 @@ def loss_of(m, log_sum, at_target, excess, columns, smoothing, SMOOTH: tl.conste
 
 
 @triton.jit
+def leave_sums(sums, losses, counted, lost):
+    """Leave what `finish` adds up: this program's losses, the rows that count, and the targets out of bounds."""
+    program, programs = tl.program_id(0), tl.num_programs(0)
+    tl.store(sums + program, losses)
+    tl.store(sums + programs + program, counted)
+    tl.store(sums + 2 * programs + program, lost)
+
+
+@triton.jit
+def finish(sums, loss, divisor, programs, REDUCTION: tl.constexpr, BLOCK: tl.constexpr):
+    """One program: add up what all programs have left, and stop at a target out of bounds, as torch does."""
+    lane = tl.arange(0, BLOCK)
+    losses = tl.zeros((BLOCK,), tl.float32)
+    counted = tl.zeros((BLOCK,), tl.float32)
+    lost = tl.zeros((BLOCK,), tl.float32)
+    for start in tl.range(0, programs, BLOCK):
+        inside = start + lane < programs
+        losses += tl.load(sums + start + lane, inside, 0.0)
+        counted += tl.load(sums + programs + start + lane, inside, 0.0)
+        lost += tl.load(sums + 2 * programs + start + lane, inside, 0.0)
+    tl.device_assert(tl.sum(lost, 0) == 0.0, "cross_entropy: a target is out of bounds")
+    share = tl.sum(counted, 0) if REDUCTION == "mean" else 1.0
+    tl.store(divisor, share)
+    if REDUCTION != "none":
+        tl.store(loss, tl.sum(losses, 0) / share)
+
+
+@triton.jit
 def forward_tile(
     x,
     targets,
     losses,
     stats,
+    sums,
     rows,
     units,
     stride_units,
     ignore_index,
     smoothing,
     SMOOTH: tl.constexpr,
+    EACH: tl.constexpr,
     UNIT: tl.constexpr,
     ROWS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """ROWS whole rows at once. Writes one loss per row, and its m and log(sum(exp(x - m))) for the backward pass."""
+    """ROWS whole rows at once. Writes of each row m and log(sum(exp(x - m))) for the backward pass, and EACH loss."""
     columns = units * UNIT
     row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS)).to(tl.int64)
     column = tl.arange(0, BLOCK)[None, :]
@@ -115,13 +144,16 @@ def forward_tile(
 
     target = tl.load(targets + row, mask=there, other=ignore_index)
     exists = (target >= 0) & (target < columns)
-    tl.device_assert(exists | (target == ignore_index), "cross_entropy: a target is out of bounds")
+    counted = target != ignore_index
     at_target = tl.load(start + target, mask=there & exists, other=0.0).to(tl.float32)
     excess = tl.sum(tl.where(inside, values - finite(at_target)[:, None], 0.0), 1) if SMOOTH else 0.0
-    loss = loss_of(m, log_sum, at_target, excess, columns, smoothing, SMOOTH)
-    tl.store(losses + row, tl.where(target == ignore_index, 0.0, loss), mask=there)
+    loss = tl.where(counted, loss_of(m, log_sum, at_target, excess, columns, smoothing, SMOOTH), 0.0)
+    if EACH:
+        tl.store(losses + row, loss, mask=there)
     tl.store(stats + row, m, mask=there)
     tl.store(stats + rows + row, log_sum, mask=there)
+    lost = (counted & ~exists).to(tl.float32)
+    leave_sums(sums, tl.sum(loss, 0), tl.sum(counted.to(tl.float32), 0), tl.sum(lost, 0))
 
 
 @triton.jit
@@ -130,12 +162,15 @@ def forward_walk(
     targets,
     losses,
     stats,
+    sums,
     rows,
     columns,
     stride,
     ignore_index,
     smoothing,
     SMOOTH: tl.constexpr,
+    EACH: tl.constexpr,
+    DEPTH: tl.constexpr,
     LANES: tl.constexpr,
     VECTOR: tl.constexpr,
 ):
@@ -144,31 +179,33 @@ def forward_walk(
     start_of_row = x + row * stride
     target = tl.load(targets + row)
     exists = (target >= 0) & (target < columns)
-    tl.device_assert(exists | (target == ignore_index), "cross_entropy: a target is out of bounds")
+    counted = target != ignore_index
     at_target = tl.load(start_of_row + target, mask=exists, other=0.0).to(tl.float32)
     origin = finite(at_target)
 
-    lane = lane_columns(LANES, VECTOR)
+    lane = tile_columns(DEPTH, LANES)
     body = body_columns(row, columns, VECTOR)
     source = x + aligned(row * stride, VECTOR)
     maximum = tl.full((LANES,), -float("inf"), tl.float32)
     total = tl.zeros((LANES,), tl.float32)
     excess = tl.zeros((LANES,), tl.float32)
-    for start in tl.range(0, body, LANES * VECTOR):
+    for start in tl.range(0, body, DEPTH * LANES):
         inside = start + lane < body
         values = tl.load(source + start + lane, inside, -float("inf")).to(tl.float32)
         maximum, total = merge(maximum, total, values)
         if SMOOTH:
-            excess += tl.sum(tl.where(inside, values - origin, 0.0), 1)
+            excess += tl.sum(tl.where(inside, values - origin, 0.0), 0)
 
     edge, present = edge_columns(row, columns, VECTOR)
     ends = tl.load(start_of_row + edge, present, -float("inf")).to(tl.float32)
     m, log_sum = join(maximum, total, ends)
     excess_of_row = tl.sum(excess, 0) + tl.sum(tl.where(present, ends - origin, 0.0), 0)
-    loss = loss_of(m, log_sum, at_target, excess_of_row, columns, smoothing, SMOOTH)
-    tl.store(losses + row, tl.where(target == ignore_index, 0.0, loss))
+    loss = tl.where(counted, loss_of(m, log_sum, at_target, excess_of_row, columns, smoothing, SMOOTH), 0.0)
+    if EACH:
+        tl.store(losses + row, loss)
     tl.store(stats + row, m)
     tl.store(stats + rows + row, log_sum)
+    leave_sums(sums, loss, counted, counted & ~exists)
 
 
 @triton.jit
@@ -180,6 +217,7 @@ def slope(values, column, m, log_sum, target, upstream, uniform, peak):
 @triton.jit
 def backward_tile(
     grad,
+    divisor,
     x,
     targets,
     stats,
@@ -187,20 +225,21 @@ def backward_tile(
     rows,
     units,
     stride_units,
+    grad_stride,
     ignore_index,
     smoothing,
     UNIT: tl.constexpr,
     ROWS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    """ROWS rows at once; grad holds one upstream gradient per row."""
+    """ROWS rows at once; grad holds one upstream gradient per row (or stride 0), which the divisor shares out."""
     columns = units * UNIT
     row = (tl.program_id(0) * ROWS + tl.arange(0, ROWS))[:, None].to(tl.int64)
     column = tl.arange(0, BLOCK)[None, :]
     there = row < rows
     inside = there & (column < columns)
     target = tl.load(targets + row, mask=there, other=ignore_index)
-    upstream = tl.load(grad + row, mask=there, other=0.0)
+    upstream = tl.load(grad + row * grad_stride, mask=there, other=0.0).to(tl.float32) / tl.load(divisor)
     m = tl.load(stats + row, mask=there, other=0.0)
     log_sum = tl.load(stats + rows + row, mask=there, other=0.0)
     values = tl.load(x + row * stride_units * UNIT + column, mask=inside, other=0.0).to(tl.float32)
@@ -211,6 +250,7 @@ def backward_tile(
 @triton.jit
 def backward_walk(
     grad,
+    divisor,
     x,
     targets,
     stats,
@@ -218,8 +258,10 @@ def backward_walk(
     rows,
     columns,
     stride,
+    grad_stride,
     ignore_index,
     smoothing,
+    DEPTH: tl.constexpr,
     LANES: tl.constexpr,
     VECTOR: tl.constexpr,
 ):
@@ -227,7 +269,7 @@ def backward_walk(
     row = tl.program_id(0).to(tl.int64)
     target = tl.load(targets + row)
     ignored = target == ignore_index
-    upstream = tl.load(grad + row)
+    upstream = tl.load(grad + row * grad_stride).to(tl.float32) / tl.load(divisor)
     m = tl.load(stats + row)
     log_sum = tl.load(stats + rows + row)
     uniform = smoothing / columns
@@ -235,7 +277,7 @@ def backward_walk(
 
     body = body_columns(row, columns, VECTOR)
     head = (aligned(row * columns, VECTOR) - row * columns).to(tl.int32)
-    place = tl.program_id(1) * LANES * VECTOR + lane_columns(LANES, VECTOR)
+    place = tl.program_id(1) * DEPTH * LANES + tile_columns(DEPTH, LANES)
     inside = place < body
     values = tl.load(x + aligned(row * stride, VECTOR) + place, inside, 0.0).to(tl.float32)
     result = slope(values, head + place, m, log_sum, target, upstream, uniform, peak)
@@ -249,32 +291,43 @@ def backward_walk(
 
 
 @torch.library.custom_op("infograd::cross_entropy", mutates_args=())
-def _cross_entropy(logits: Tensor, targets: Tensor, ignore_index: int, label_smoothing: float) -> tuple[Tensor, Tensor]:
-    """Return the loss of each row, and its maximum m and log(sum(exp(x - m))) stacked; all float32."""
-    losses, stats = _empty_losses(logits)
+def _cross_entropy(
+    logits: Tensor, targets: Tensor, ignore_index: int, label_smoothing: float, reduction: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the loss of each row or of all, in the dtype of the logits; of each row its maximum m and
+    log(sum(exp(x - m))), stacked; and what the sum was divided by. The latter two are float32."""
+    loss, stats, divisor = _empty_losses(logits, reduction)
     if targets.device.type == "cpu":
         _check_range(targets, logits.shape[1], ignore_index)
-    if losses.numel():
-        _forward(as_rows(logits), targets.contiguous(), losses, stats, ignore_index, label_smoothing)
-    return losses, stats
+    if logits.shape[0]:
+        _forward(as_rows(logits), targets.contiguous(), loss, stats, divisor, ignore_index, label_smoothing, reduction)
+    else:
+        loss.fill_(0.0 if reduction == "sum" else float("nan"))
+        divisor.fill_(1.0)
+    return loss, stats, divisor
 
 
 @torch.library.custom_op("infograd::cross_entropy_backward", mutates_args=())
 def _cross_entropy_backward(
-    grad: Tensor, logits: Tensor, targets: Tensor, stats: Tensor, ignore_index: int, label_smoothing: float
+    grad: Tensor,
+    logits: Tensor,
+    targets: Tensor,
+    stats: Tensor,
+    divisor: Tensor,
+    ignore_index: int,
+    label_smoothing: float,
 ) -> Tensor:
     dx = torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
     if dx.numel():
-        # One number per row: a copy of those is nothing beside the rows.
-        grad, targets = grad.contiguous(), targets.contiguous()
-        _backward(grad, as_rows(logits), targets, stats, dx, ignore_index, label_smoothing)
+        _backward(grad, divisor, as_rows(logits), targets.contiguous(), stats, dx, ignore_index, label_smoothing)
     return dx
 
 
-def _empty_losses(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what the forward pass fills: losses (rows,) and statistics (2, rows)."""
+def _empty_losses(logits: Tensor, reduction: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what the forward pass fills: losses (rows,) or one loss (), statistics (2, rows) and a divisor ()."""
     rows = logits.shape[0]
-    return logits.new_empty(rows, dtype=torch.float32), logits.new_empty((2, rows), dtype=torch.float32)
+    losses = logits.new_empty(rows if reduction == "none" else ())
+    return losses, logits.new_empty((2, rows), dtype=torch.float32), logits.new_empty((), dtype=torch.float32)
 
 
 def _check_range(targets: Int[Tensor, " rows"], classes: int, ignore_index: int) -> None:
@@ -284,32 +337,45 @@ def _check_range(targets: Int[Tensor, " rows"], classes: int, ignore_index: int)
         raise IndexError(f"Target {bad[0].item()} is out of bounds.")
 
 
+def _walk(x: Float[Tensor, "rows n"]) -> tuple[int, int, int]:
+    """The depth of a tile, its lanes, and the elements in 16 bytes."""
+    vector = 16 // x.element_size()
+    return DEPTH, 32 * WALK_WARPS * vector, vector
+
+
 def _forward(
     x: Float[Tensor, "rows n"],
     targets: Int[Tensor, " rows"],
-    losses: Float[Tensor, " rows"],
+    loss: Float[Tensor, "*rows"],
     stats: Float[Tensor, "2 rows"],
+    divisor: Float[Tensor, ""],
     ignore_index: int,
     smoothing: float,
+    reduction: str,
 ) -> None:
     rows, columns = x.shape
     step = unit(x)
-    weights = (ignore_index, smoothing, smoothing > 0)
-    # A device-side assertion is compiled in debug mode only, which alone would also watch integers for overflow.
-    options = {"debug": True, "sanitize_overflow": False}
+    how = (ignore_index, smoothing, smoothing > 0, reduction == "none")
+    t = tile(columns)
+    programs = triton.cdiv(rows, t.rows) if columns <= WIDEST_TILE else rows
+    sums = x.new_empty((3, programs), dtype=torch.float32)
     if columns <= WIDEST_TILE:
-        t = tile(columns)
-        sizes = (rows, columns // step, x.stride(0) // step, *weights, step, t.rows, t.block)
-        grid = (triton.cdiv(rows, t.rows),)
-        launch(forward_tile, grid, x, targets, losses, stats, *sizes, warps=t.warps, **options)
+        sizes = (rows, columns // step, x.stride(0) // step, *how, step, t.rows, t.block)
+        launch(forward_tile, (programs,), x, targets, loss, stats, sums, *sizes, warps=t.warps)
     else:
         x = x if step > 1 else packed(x)
-        strided = (rows, columns, x.stride(0), *weights, WALK_LANES, 16 // x.element_size())
-        launch(forward_walk, (rows,), x, targets, losses, stats, *strided, warps=WALK_WARPS, **options)
+        sizes = (rows, columns, x.stride(0), *how, *_walk(x))
+        launch(forward_walk, (programs,), x, targets, loss, stats, sums, *sizes, warps=WALK_WARPS)
+    # A device-side assertion is compiled in debug mode only, which alone would also watch integers for overflow. It
+    # stands in this kernel, as it would cost those that walk over the rows registers.
+    options = {"debug": True, "sanitize_overflow": False}
+    block = min(FINISH_BLOCK, triton.next_power_of_2(programs))
+    launch(finish, (1,), sums, loss, divisor, programs, reduction, block, warps=FINISH_WARPS, **options)
 
 
 def _backward(
-    grad: Float[Tensor, " rows"],
+    grad: Float[Tensor, "*rows"],
+    divisor: Float[Tensor, ""],
     x: Float[Tensor, "rows n"],
     targets: Int[Tensor, " rows"],
     stats: Float[Tensor, "2 rows"],
@@ -319,46 +385,57 @@ def _backward(
 ) -> None:
     rows, columns = x.shape
     step = unit(x)
+    grad_stride = grad.stride(0) if grad.ndim else 0
+    tensors = (targets, stats, dx)
     if columns <= WIDEST_TILE:
         t = tile(columns)
-        sizes = (rows, columns // step, x.stride(0) // step, ignore_index, smoothing, step, t.rows, t.block)
-        launch(backward_tile, (triton.cdiv(rows, t.rows),), grad, x, targets, stats, dx, *sizes, warps=t.warps)
+        sizes = (rows, columns // step, x.stride(0) // step, grad_stride, ignore_index, smoothing)
+        grid, cut = (triton.cdiv(rows, t.rows),), (step, t.rows, t.block)
+        launch(backward_tile, grid, grad, divisor, x, *tensors, *sizes, *cut, warps=t.warps)
     else:
         x = x if step > 1 else packed(x)
-        vector = 16 // x.element_size()
-        strided = (rows, columns, x.stride(0), ignore_index, smoothing, WALK_LANES, vector)
-        grid = (rows, triton.cdiv(columns, WALK_LANES * vector))
-        launch(backward_walk, grid, grad, x, targets, stats, dx, *strided, warps=WALK_WARPS)
+        sizes = (rows, columns, x.stride(0), grad_stride, ignore_index, smoothing)
+        depth, lanes, vector = _walk(x)
+        grid = (rows, triton.cdiv(columns, depth * lanes))
+        launch(backward_walk, grid, grad, divisor, x, *tensors, *sizes, depth, lanes, vector, warps=WALK_WARPS)
 
 
 @_cross_entropy.register_fake
-def _(logits: Tensor, targets: Tensor, ignore_index: int, label_smoothing: float) -> tuple[Tensor, Tensor]:
-    return _empty_losses(logits)
+def _(
+    logits: Tensor, targets: Tensor, ignore_index: int, label_smoothing: float, reduction: str
+) -> tuple[Tensor, Tensor, Tensor]:
+    return _empty_losses(logits, reduction)
 
 
 @_cross_entropy_backward.register_fake
 def _(
-    grad: Tensor, logits: Tensor, targets: Tensor, stats: Tensor, ignore_index: int, label_smoothing: float
+    grad: Tensor,
+    logits: Tensor,
+    targets: Tensor,
+    stats: Tensor,
+    divisor: Tensor,
+    ignore_index: int,
+    label_smoothing: float,
 ) -> Tensor:
     return torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
 
 
 def _keep(
     ctx: torch.autograd.function.FunctionCtx,
-    inputs: tuple[Tensor, Tensor, int, float],
-    output: tuple[Tensor, Tensor],
+    inputs: tuple[Tensor, Tensor, int, float, str],
+    output: tuple[Tensor, Tensor, Tensor],
 ) -> None:
-    logits, targets, *ctx.options = inputs  # type: ignore[attr-defined] # a context takes any attribute
-    ctx.mark_non_differentiable(output[1])
-    ctx.save_for_backward(logits, targets, output[1])
+    logits, targets, *ctx.options, _ = inputs  # type: ignore[attr-defined] # a context takes any attribute
+    ctx.mark_non_differentiable(output[1], output[2])
+    ctx.save_for_backward(logits, targets, output[1], output[2])
 
 
 def _differentiate(
-    ctx: torch.autograd.function.BackwardCFunction, grad: Tensor, _: Tensor
-) -> tuple[Tensor, None, None, None]:
+    ctx: torch.autograd.function.BackwardCFunction, grad: Tensor, _stats: Tensor, _divisor: Tensor
+) -> tuple[Tensor, None, None, None, None]:
     options = ctx.options  # type: ignore[attr-defined] # kept in the forward pass
     dx = _cross_entropy_backward(grad, *ctx.saved_tensors, *options)
-    return dx, None, None, None
+    return dx, None, None, None, None
 
 
 _cross_entropy.register_autograd(_differentiate, setup_context=_keep)

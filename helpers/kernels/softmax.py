@@ -8,7 +8,7 @@ import triton.language as tl
 from jaxtyping import Float
 from torch import Tensor
 
-from helpers.kernels.device import aligned, body_columns, edge_columns, join, lane_columns, merge
+from helpers.kernels.device import aligned, body_columns, edge_columns, join, merge, tile_columns
 from helpers.kernels.layout import (
     DTYPES,
     UNALIGNED_TILE,
@@ -23,9 +23,12 @@ from helpers.kernels.layout import (
 
 # The widest rows that stay in registers from the first read to the last write. The backward pass holds two of them.
 WIDEST_FORWARD_TILE, WIDEST_BACKWARD_TILE = 32768, 16384
-# Wider ones are walked over by 16 warps in steps of so many vectors of 16 bytes: more would spill, less would not keep
-# the memory busy when a multiprocessor has one program only.
-FORWARD_LANES, BACKWARD_LANES, WALK_WARPS = 4096, 2048, 16
+# Wider ones are walked over by one program for each multiprocessor, of 16 warps, each thread of which has DEPTH loads
+# of 16 bytes under way: 64 KB. That keeps the memory busy: if a load takes 0.8 us, 3.35 TB/s ask for 2.7 MB under way
+# (Little's law), 20 KB on each of 132 multiprocessors or 42 KB where the cache leaves room for 64 such rows only. The
+# registers must be granted, or the compiler keeps to 64 and, in the backward pass, loads late and spills.
+DEPTH, WALK_WARPS = 8, 16
+WALK = {"warps": WALK_WARPS, "maxnreg": 128}
 
 
 def log_softmax(x: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch n"]:
@@ -56,10 +59,10 @@ def forward_tile(x, y, rows, units, stride_units, UNIT: tl.constexpr, ROWS: tl.c
 
 
 @triton.jit
-def forward_walk(x, y, rows, columns, stride, LANES: tl.constexpr, VECTOR: tl.constexpr):
+def forward_walk(x, y, rows, columns, stride, DEPTH: tl.constexpr, LANES: tl.constexpr, VECTOR: tl.constexpr):
     """Take row after row, reading each twice: forwards for its sum, then backwards, nearest to the cache first."""
-    step: tl.constexpr = LANES * VECTOR
-    lane = lane_columns(LANES, VECTOR)
+    step: tl.constexpr = DEPTH * LANES
+    lane = tile_columns(DEPTH, LANES)
     for row32 in tl.range(tl.program_id(0), rows, tl.num_programs(0)):
         row = tl.cast(row32, tl.int64)
         body = body_columns(row, columns, VECTOR)
@@ -99,10 +102,21 @@ def backward_tile(
 
 
 @triton.jit
-def backward_walk(grad, y, dx, rows, columns, grad_stride, y_stride, LANES: tl.constexpr, VECTOR: tl.constexpr):
+def backward_walk(
+    grad,
+    y,
+    dx,
+    rows,
+    columns,
+    grad_stride,
+    y_stride,
+    DEPTH: tl.constexpr,
+    LANES: tl.constexpr,
+    VECTOR: tl.constexpr,
+):
     """The same for wide rows: grad is read twice, y once."""
-    step: tl.constexpr = LANES * VECTOR
-    lane = lane_columns(LANES, VECTOR)
+    step: tl.constexpr = DEPTH * LANES
+    lane = tile_columns(DEPTH, LANES)
     for row32 in tl.range(tl.program_id(0), rows, tl.num_programs(0)):
         row = tl.cast(row32, tl.int64)
         body = body_columns(row, columns, VECTOR)
@@ -113,7 +127,7 @@ def backward_walk(grad, y, dx, rows, columns, grad_stride, y_stride, LANES: tl.c
         sums = tl.zeros((LANES,), tl.float32)
         for start in tl.range(0, body, step):
             inside = start + lane < body
-            sums += tl.sum(tl.load(source + start + lane, inside, 0.0, eviction_policy="evict_last").to(tl.float32), 1)
+            sums += tl.sum(tl.load(source + start + lane, inside, 0.0, eviction_policy="evict_last").to(tl.float32), 0)
 
         edge, exists = edge_columns(row, columns, VECTOR)
         ends = tl.load(grad + row * grad_stride + edge, exists, 0.0).to(tl.float32)
@@ -156,8 +170,7 @@ def _forward(x: Float[Tensor, "rows n"], y: Float[Tensor, "*batch n"]) -> None:
         return
     x = x if step > 1 else packed(x)
     programs = programs_for_two_reads(rows, columns, x.element_size(), *machine(x.device))
-    lanes_and_vector = (FORWARD_LANES, 16 // x.element_size())
-    launch(forward_walk, (programs,), x, y, rows, columns, x.stride(0), *lanes_and_vector, warps=WALK_WARPS)
+    launch(forward_walk, (programs,), x, y, rows, columns, x.stride(0), *_walk(x), **WALK)
 
 
 def _backward(grad: Float[Tensor, "rows n"], y: Float[Tensor, "rows n"], dx: Float[Tensor, "*batch n"]) -> None:
@@ -172,8 +185,13 @@ def _backward(grad: Float[Tensor, "rows n"], y: Float[Tensor, "rows n"], dx: Flo
     if step == 1:
         grad, y = packed(grad), packed(y)
     programs = programs_for_two_reads(rows, columns, y.element_size(), *machine(y.device))
-    strides_and_cut = (grad.stride(0), y.stride(0), BACKWARD_LANES, 16 // y.element_size())
-    launch(backward_walk, (programs,), grad, y, dx, rows, columns, *strides_and_cut, warps=WALK_WARPS)
+    launch(backward_walk, (programs,), grad, y, dx, rows, columns, grad.stride(0), y.stride(0), *_walk(y), **WALK)
+
+
+def _walk(x: Float[Tensor, "rows n"]) -> tuple[int, int, int]:
+    """The depth of a tile, its lanes, and the elements in 16 bytes."""
+    vector = 16 // x.element_size()
+    return DEPTH, 32 * WALK_WARPS * vector, vector
 
 
 @_log_softmax.register_fake

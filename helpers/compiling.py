@@ -173,7 +173,9 @@ def loads_in_flight(code: list[Instruction]) -> tuple[int, ...]:
     """For each innermost loop that loads: the most loads that are under way when the first of them is needed."""
     branches = [(int(target[1], 16), at.address) for at in code if (target := _target(at)) is not None]
     loops = [(begin, end) for begin, end in branches if begin < end]
-    innermost = [one for one in loops if not any(one != other and one[0] <= other[0] <= other[1] <= one[1] for other in loops)]
+    innermost = [
+        one for one in loops if not any(one != other and one[0] <= other[0] <= other[1] <= one[1] for other in loops)
+    ]
     bodies = [[at for at in code if begin <= at.address <= end] for begin, end in sorted(innermost)]
     flying = [most for body in bodies if (most := _most_in_flight(body))]
     return tuple(flying or [most for most in [_most_in_flight(code)] if most])

@@ -396,8 +396,8 @@ def _backward(
         x = x if step > 1 else packed(x)
         sizes = (rows, columns, x.stride(0), grad_stride, ignore_index, smoothing)
         depth, lanes, vector = _walk(x)
-        grid = (rows, triton.cdiv(columns, depth * lanes))
-        launch(backward_walk, grid, grad, divisor, x, *tensors, *sizes, depth, lanes, vector, warps=WALK_WARPS)
+        steps = triton.cdiv(columns, depth * lanes)
+        launch(backward_walk, (rows, steps), grad, divisor, x, *tensors, *sizes, depth, lanes, vector, warps=WALK_WARPS)
 
 
 @_cross_entropy.register_fake

@@ -65,8 +65,53 @@ def test_the_machine_code_is_counted_by_width():
     assert made.stores == {1: 1}
     assert str(made) == (
         "53 registers per thread, 2 spill instructions; loads: 1 of 2 bytes, 1 of 4 bytes, 1 of 8 bytes, "
-        "2 of 16 bytes; stores: 1 of 1 bytes"
+        "2 of 16 bytes; stores: 1 of 1 bytes; loads in flight: 1"
     )
+
+
+def code(*lines):
+    """Machine code as cuobjdump prints it, sixteen bytes an instruction."""
+    return "\n".join(f" /*{16 * at:04x}*/ {line} ;" for at, line in enumerate(lines))
+
+
+IN_FLIGHT = {
+    "all loads stand before the first use": (
+        ["LDG.E.128 R4, desc[UR4][R2.64]", "@!P0 LDG.E.128 R8, desc[UR4][R2.64]", "FADD R0, R7, R1", "FADD R0, R8, R0"],
+        (2,),
+    ),
+    "one waits for the other": (
+        ["LDG.E R4, desc[UR4][R2.64]", "FADD R0, R4, R1", "LDG.E R4, desc[UR4][R2.64]", "FADD R0, R4, R0"],
+        (1,),
+    ),
+    "an address is a load's result": (
+        ["LDG.E.64 R4, desc[UR4][R2.64]", "LDG.E R6, desc[UR4][R4.64]", "LDG.E R7, desc[UR4][R2.64]", "EXIT"],
+        (2,),
+    ),
+    "a wide store reads four registers": (
+        ["LDG.E R7, desc[UR4][R2.64]", "STG.E.128 desc[UR4][R2.64], R4", "LDG.E R8, desc[UR4][R2.64]", "EXIT"],
+        (1,),
+    ),
+    "each innermost loop counts by itself": (
+        [
+            "LDG.E R4, desc[UR4][R2.64]",
+            "FADD R0, R4, R0",
+            "@P0 BRA 0x0",
+            "LDG.E R4, desc[UR4][R2.64]",
+            "LDG.E R5, desc[UR4][R2.64]",
+            "FADD R0, R4, R5",
+            "@P0 BRA 0x30",
+            "@P1 BRA 0x0",
+            "BRA 0x80",
+        ],
+        (1, 2),
+    ),
+    "no load": (["EXIT"], ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lines", "expected"), IN_FLIGHT.values(), ids=IN_FLIGHT.keys())
+def test_the_loads_under_way_are_counted_up_to_the_first_use(lines, expected):
+    assert compiling.read(USAGE, code(*lines)).in_flight == expected
 
 
 def test_output_without_registers_is_an_error():

@@ -37,7 +37,7 @@ def test_a_kernel_is_reported_with_registers_spills_and_loads():
 
 
 def test_every_launch_has_a_line(monkeypatch, capsys):
-    made = Compiled(54, 0, 3, {16: 8, 4: 1}, {}, 0, "")
+    made = Compiled(54, 0, 3, {16: 8, 4: 1}, {}, (8,), 0, "")
     monkeypatch.setattr(kernel_reports, "compile_kernel", lambda *_, **__: made)
     kernel_reports.report_compiled({"few": (kernel, ARGUMENTS), "many": (kernel, ARGUMENTS)})
     head, *lines = capsys.readouterr().out.splitlines()

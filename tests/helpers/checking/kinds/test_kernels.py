@@ -13,6 +13,7 @@ import torch
 
 from grading.reading import Text
 from helpers import interpreter
+from helpers.checking import calling, plain
 from helpers.checking.kinds import kernels
 from helpers.checking.kinds.kernels import from_kernel
 
@@ -25,6 +26,32 @@ def test_new_memory_is_full_of_nan_during_a_call_only():
     value = kernels.call_kernel(lambda x: torch.empty_like(x), torch.ones(3))
     assert value.isnan().all()
     assert torch.get_deterministic_debug_mode() == 0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is not watched")
+def test_a_load_outside_of_its_tensor_is_told_with_its_line():
+    pytest.importorskip("triton", reason="Triton exists for Linux only")
+    import triton
+    import triton.language as tl
+
+    @triton.jit
+    def kernel(x, y, columns, BLOCK: tl.constexpr):
+        column = tl.arange(0, BLOCK)
+        values = tl.load(x + tl.program_id(0) * columns + column)  # no mask
+        tl.store(y + tl.program_id(0), tl.max(values, 0))
+
+    def row_max(x):
+        y = torch.empty(len(x))
+        kernel[(len(x),)](x, y, x.shape[1], BLOCK=triton.next_power_of_2(x.shape[1]))
+        return y
+
+    call = {"function": "row_max", "names": ["x"], "driver": "kernel", "parameters": []}
+    call["arguments"] = [plain.encode(torch.rand(2, 3))]
+    observation = calling.perform({"row_max": row_max}, call)
+    assert observation["error"] == "IndexError"
+    assert "load in program 1 (row 1) goes outside of its tensors, with 1 of 4 lanes" in observation["message"]
+    assert observation["message"].endswith("mask=column < columns.")
+    assert observation["line"] == kernel.fn.__code__.co_firstlineno + 3
 
 
 def test_an_answer_that_comes_without_its_kernel_is_told():

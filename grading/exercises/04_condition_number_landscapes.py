@@ -71,6 +71,7 @@ def condition_number_extremes(rng):
     yield case(number(rng, 0.2, 5) * torch.eye(3, dtype=F64))
     yield case(vector(number(rng, 1, 5)).reshape(1, 1))
     yield case(torch.diag(vector(*rng.permutation([1e-3, number(rng, 1, 9), 20.0]))))
+    yield case(number(rng, 1, 5) * 1e-9 * hessians(rng, d=2, kappa=number(rng, 2, 9)))
 
 
 @condition_number.criterion("keeps batches", marks=0.5)
@@ -207,13 +208,14 @@ def max_stable_lr_definition(rng):
     yield case(hessians(rng, d=size(rng, 3, 5), kappa=number(rng, 5, 50)))
 
 
-@max_stable_lr.criterion("keeps batches", marks=0.5)
+@max_stable_lr.criterion("keeps batches, at any scale", marks=0.5)
 def max_stable_lr_batches(rng):
     yield case(
         hessians(rng, 3, d=2, kappa=number(rng, 5, 20)) * torch.tensor([1.0, 5.0, 0.2], dtype=F64)[:, None, None]
     )
     yield case(torch.stack([hessians(rng, 2, d=3, kappa=k) for k in (4.0, number(rng, 20, 40))]))
     yield case(torch.zeros(0, 2, 2, dtype=F64))
+    yield case(torch.stack([scale * hessians(rng, d=2, kappa=number(rng, 2, 9)) for scale in (1e-9, 1e9)]))
 
 
 @max_stable_lr.criterion("keeps the dtype and its input", marks=0.5)
@@ -323,11 +325,12 @@ def optimal_lr_round(rng):
     yield case(vector(number(rng, 1, 5)).reshape(1, 1), parts=PAIR)
 
 
-@optimal_lr.criterion("keeps batches, dtype and input", marks=0.5)
+@optimal_lr.criterion("keeps batches, at any scale, dtype and input", marks=0.5)
 def optimal_lr_batches(rng):
     scales = torch.tensor([1.0, 5.0, 0.2], dtype=F64)[:, None, None]
     yield case(hessians(rng, 3, d=2, kappa=number(rng, 5, 20)) * scales, parts=PAIR, unchanged=True)
     yield case(torch.zeros(0, 2, 2, dtype=F64), parts=PAIR)
+    yield case(torch.stack([scale * hessians(rng, d=2, kappa=number(rng, 2, 9)) for scale in (1e-9, 1e9)]), parts=PAIR)
     yield case(hessians(rng, 2, 2, d=3, kappa=number(rng, 4, 8), dtype=F32), parts=PAIR, unchanged=True)
 
 
@@ -471,6 +474,18 @@ def any_gradient_cases(rng, *numbers):
     )
 
 
+def still_cases(rng, *numbers):
+    """At the minimum, close to it, and where the gradient's entries add up to nothing: no run may end there."""
+    rest = normal(rng, 2)
+    bottom = Function("quadratic_gradient", (symmetric(rng, eigenvalues=[1.0, number(rng, 2, 5)]), rest))
+    yield case(bottom, rest, number(rng, 0.1, 0.2), *numbers, size(rng, 3, 5))
+    kappa = number(rng, 5, 50)
+    tiny = vector(number(rng, 1, 9) * 1e-3, number(rng, 1, 9) * 1e-5)
+    yield case(Function("bowl_gradient", (kappa,)), tiny, round(0.6 / kappa, 5), *numbers, size(rng, 6, 10))
+    balanced = number(rng, 0.5, 2) * vector(1, -1)
+    yield case(Function("bowl_gradient", (1.0,)), balanced, number(rng, 0.1, 0.3), *numbers, size(rng, 4, 6))
+
+
 def dtype_cases(rng, *numbers):
     """Both dtypes, and the start as it was."""
     for dtype in (F64, F32):
@@ -511,7 +526,12 @@ def gradient_descent_any(rng):
     yield from any_gradient_cases(rng)
 
 
-@gradient_descent.criterion("keeps the dtype and its input", marks=1)
+@gradient_descent.criterion("takes every step, at the minimum too", marks=0.5)
+def gradient_descent_still(rng):
+    yield from still_cases(rng)
+
+
+@gradient_descent.criterion("keeps the dtype and its input", marks=0.5)
 def gradient_descent_dtypes(rng):
     yield from dtype_cases(rng)
 
@@ -567,6 +587,12 @@ SHARED = (
 SPOILED = "The update works in place on theta0 itself, which belongs to the caller: begin with theta0.clone()."
 NO_START = "The start is missing: the path begins with theta0, so it has steps + 1 points."
 NO_END = "The last point is missing: the start and then one point for each step make steps + 1 points."
+EARLY = (
+    "The run ends early: there are `steps` steps whatever the gradient is. At a minimum, or where the gradient's entries "
+    "cancel in a sum, the path goes on to its full length."
+)
+
+
 TOO_LONG = "One step too many: the start counts as a point, so there are `steps` steps."
 
 
@@ -604,6 +630,29 @@ def gradient_descent_too_long(grad_fn, theta0, lr, steps):
     return gradient_descent_rows(grad_fn, theta0, lr, steps + 1)
 
 
+def small(grad):
+    """What runs that end early ask of a gradient."""
+    return grad.norm() < 1e-6
+
+
+@gradient_descent.misconception(EARLY)
+def gradient_descent_ends_before_the_step(grad_fn, theta0, lr, steps):
+    path = [theta0]
+    while len(path) <= steps and not small(grad_fn(path[-1])):
+        path.append(path[-1] - lr * grad_fn(path[-1]))
+    return torch.stack(path)
+
+
+@gradient_descent.misconception(EARLY)
+def gradient_descent_ends_after_the_step(grad_fn, theta0, lr, steps):
+    path = [theta0]
+    for _ in range(steps):
+        path.append(path[-1] - lr * grad_fn(path[-1]))
+        if ((path[-1] - path[-2]).abs() < 0.01).all():
+            break
+    return torch.stack(path)
+
+
 @gradient_descent.misconception("This climbs: the gradient points uphill, so subtract it.")
 def gradient_descent_climbs(grad_fn, theta0, lr, steps):
     return gradient_descent_rows(grad_fn, theta0, -lr, steps)
@@ -616,7 +665,7 @@ def gradient_descent_one_gradient(grad_fn, theta0, lr, steps):
 
 
 @gradient_descent.misconception(
-    "The step has length lr whatever the slope: use the gradient itself, not its direction."
+    "These steps have length lr: the gradient is scaled to length 1, or clipped there. Use it as it comes."
 )
 def gradient_descent_normalised(grad_fn, theta0, lr, steps):
     return gradient_descent_rows(lambda theta: grad_fn(theta) / grad_fn(theta).norm(), theta0, lr, steps)
@@ -668,7 +717,12 @@ def heavy_ball_any(rng):
     yield case(bowl(rng, 2, 5.0), normal(rng, 2), number(rng, 0.1, 0.2), 0.0, size(rng, 3, 6))
 
 
-@heavy_ball.criterion("keeps the dtype and its input", marks=1)
+@heavy_ball.criterion("takes every step, at the minimum too", marks=0.5)
+def heavy_ball_still(rng):
+    yield from still_cases(rng, number(rng, 0.4, 0.9))
+
+
+@heavy_ball.criterion("keeps the dtype and its input", marks=0.5)
 def heavy_ball_dtypes(rng):
     yield from dtype_cases(rng, 0.75)
 
@@ -780,6 +834,38 @@ def heavy_ball_spoils_its_start(grad_fn, theta0, lr, beta, steps):
     return path
 
 
+@heavy_ball.misconception(EARLY)
+def heavy_ball_ends_before_the_step(grad_fn, theta0, lr, beta, steps):
+    path, v = [theta0], torch.zeros_like(theta0)
+    while len(path) <= steps and abs(grad_fn(path[-1]).sum()) >= 1e-6:
+        v = beta * v + grad_fn(path[-1])
+        path.append(path[-1] - lr * v)
+    return torch.stack(path)
+
+
+@heavy_ball.misconception(EARLY)
+def heavy_ball_ends_after_the_step(grad_fn, theta0, lr, beta, steps):
+    path, v = [theta0], torch.zeros_like(theta0)
+    for _ in range(steps):
+        v = beta * v + grad_fn(path[-1])
+        path.append(path[-1] - lr * v)
+        if small(v):
+            break
+    return torch.stack(path)
+
+
+@heavy_ball.misconception(
+    "The point before the start is taken for 0, which gives the ball a push: before the first step it lies at theta0."
+)
+def heavy_ball_from_the_origin(grad_fn, theta0, lr, beta, steps):
+    path, previous = [theta0], torch.zeros_like(theta0)
+    for _ in range(steps):
+        theta = path[-1]
+        path.append(theta - lr * grad_fn(theta) + beta * (theta - previous))
+        previous = theta
+    return torch.stack(path)
+
+
 @heavy_ball.misconception(NO_START)
 def heavy_ball_without_start(grad_fn, theta0, lr, beta, steps):
     return heavy_ball_velocity(grad_fn, theta0, lr, beta, steps)[1:]
@@ -827,7 +913,12 @@ def nesterov_any(rng):
     yield case(bowl(rng, 2, 5.0), normal(rng, 2), number(rng, 0.1, 0.2), 0.0, size(rng, 3, 6))
 
 
-@nesterov.criterion("keeps the dtype and its input", marks=1)
+@nesterov.criterion("takes every step, at the minimum too", marks=0.5)
+def nesterov_still(rng):
+    yield from still_cases(rng, number(rng, 0.4, 0.9))
+
+
+@nesterov.criterion("keeps the dtype and its input", marks=0.5)
 def nesterov_dtypes(rng):
     yield from dtype_cases(rng, 0.75)
 
@@ -948,6 +1039,49 @@ def nesterov_spoils_its_start(grad_fn, theta0, lr, mu, steps):
     return path
 
 
+@nesterov.misconception(EARLY)
+def nesterov_ends_before_the_step(grad_fn, theta0, lr, mu, steps):
+    path, v = [theta0], torch.zeros_like(theta0)
+    while len(path) <= steps and abs(grad_fn(path[-1] + mu * v).sum()) >= 1e-6:
+        v = mu * v - lr * grad_fn(path[-1] + mu * v)
+        path.append(path[-1] + v)
+    return torch.stack(path)
+
+
+@nesterov.misconception(EARLY)
+def nesterov_ends_after_the_step(grad_fn, theta0, lr, mu, steps):
+    path, v = [theta0], torch.zeros_like(theta0)
+    for _ in range(steps):
+        v = mu * v - lr * grad_fn(path[-1] + mu * v)
+        path.append(path[-1] + v)
+        if small(v):
+            break
+    return torch.stack(path)
+
+
+@nesterov.misconception(
+    "The look-ahead lacks the learning rate: with m = mu m + g the velocity is -lr m, and the point ahead theta - lr mu m."
+)
+def nesterov_ahead_without_lr(grad_fn, theta0, lr, mu, steps):
+    path, m = [theta0], torch.zeros_like(theta0)
+    for _ in range(steps):
+        m = mu * m + grad_fn(path[-1] - mu * m)
+        path.append(path[-1] - lr * m)
+    return torch.stack(path)
+
+
+@nesterov.misconception(
+    "v is multiplied by mu before it looks ahead, so it looks only mu^2 v ahead: the point ahead is theta + mu v."
+)
+def nesterov_decayed_first(grad_fn, theta0, lr, mu, steps):
+    path, v = [theta0], torch.zeros_like(theta0)
+    for _ in range(steps):
+        v = mu * v
+        v = v - lr * grad_fn(path[-1] + mu * v)
+        path.append(path[-1] + v)
+    return torch.stack(path)
+
+
 @nesterov.misconception(NO_START)
 def nesterov_without_start(grad_fn, theta0, lr, mu, steps):
     return nesterov_velocity(grad_fn, theta0, lr, mu, steps)[1:]
@@ -999,11 +1133,12 @@ def heavy_ball_optimum_definition(rng):
     yield case(number(rng, 0.1, 0.9), number(rng, 3, 40), parts=SETTINGS)
 
 
-@heavy_ball_optimum.criterion("needs no momentum in a round bowl", marks=0.5)
+@heavy_ball_optimum.criterion("knows the round bowl, the narrow and the shallow one", marks=0.5)
 def heavy_ball_optimum_round(rng):
     lam = number(rng, 0.5, 5)
     yield case(lam, lam, parts=SETTINGS)
     yield case(1e-4, number(rng, 1, 9) * 1e3, parts=SETTINGS)
+    yield case(1e-10, number(rng, 2, 9) * 1e-10, parts=SETTINGS)
 
 
 @heavy_ball_optimum.alternative
@@ -1060,6 +1195,14 @@ def heavy_ball_optimum_nesterov(lambda_min, lambda_max):
     return 1 / lambda_max, beta**0.5
 
 
+@heavy_ball_optimum.misconception(
+    "1/lambda_max and 1 - sqrt(lambda_min/lambda_max) come from Nesterov's method, its learning rate and its rate; heavy "
+    "ball is fastest with the two squares of the text."
+)
+def heavy_ball_optimum_from_a_bound(lambda_min, lambda_max):
+    return 1 / lambda_max, 1 - (lambda_min / lambda_max) ** 0.5
+
+
 @heavy_ball_optimum.misconception("The two results are in the wrong order: the learning rate comes first, then beta.")
 def heavy_ball_optimum_swapped(lambda_min, lambda_max):
     lr, beta = heavy_ball_optimum_kappa(lambda_min, lambda_max)
@@ -1114,6 +1257,8 @@ def steps_to_reach_edges(rng):
     losses = [4.0, 2.0, 1.0, 0.5, 0.25]
     yield case(losses, losses[k])
     yield case(vector(0.125, 0.5, 0.0625), 0.25, unchanged=True)
+    low = number(rng, 0.2, 0.8)
+    yield case([2.0, low * (1 + 1e-6), low, low / 2], low)
 
 
 @steps_to_reach.criterion("says None where it never happens, and passes nan over", marks=0.5)
@@ -1177,11 +1322,19 @@ def steps_to_reach_for_good(losses, threshold):
 
 
 @steps_to_reach.misconception(
-    "This counts the losses above the threshold, which is the first step only while the loss never rises."
+    "This is the first step only while the loss never rises (a count of losses above, a binary search): go through the "
+    "losses in order."
 )
 def steps_to_reach_count(losses, threshold):
     above = sum(1 for loss in losses if loss > threshold)
     return above if above < len(losses) else None
+
+
+@steps_to_reach.misconception("Close to the threshold is not yet there: compare with <=, without a tolerance.")
+def steps_to_reach_about(losses, threshold):
+    return next(
+        (i for i, loss in enumerate(losses) if loss <= threshold or math.isclose(loss, threshold, rel_tol=1e-5)), None
+    )
 
 
 @steps_to_reach.misconception("At the threshold counts as reached: use <=, not <.")
@@ -1245,6 +1398,9 @@ def top_hessian_eigenvalue(loss_fn, params, iterations, generator):
 
 @top_hessian_eigenvalue.oracle(rtol=1e-5)
 def top_hessian_eigenvalue_by_differences(loss_fn, params, iterations, generator):
+    if iterations == 2:
+        return None  # so few products are not asked for the eigenvalue, only for where they began
+
     def gradient(flat):
         theta = torch.from_numpy(flat).reshape(params.shape).requires_grad_()
         return torch.autograd.grad(loss_fn(theta), theta)[0].reshape(-1).numpy()
@@ -1263,11 +1419,32 @@ def quadratic(rng, *eigenvalues):
 
 
 # gaps of at least four in magnitude: fifteen iterations leave far less than the tolerance, whatever vector they begin with
-@top_hessian_eigenvalue.criterion("finds the largest eigenvalue", marks=1.5)
+@top_hessian_eigenvalue.criterion("finds the largest eigenvalue", marks=1)
 def top_hessian_eigenvalue_definition(rng):
     top = number(rng, 8, 14)
     yield case(quadratic(rng, 0.4, 1.0, 1.8, top), normal(rng, 4), 15, Seed(size(rng, 0, 10**6)), **LAM)
     yield case(quadratic(rng, 0.01, 0.1, top / 10), normal(rng, 3), 15, Seed(size(rng, 0, 10**6)), **LAM)
+
+
+@top_hessian_eigenvalue.criterion(
+    "begins with a vector drawn from the generator, and stops after `iterations`", marks=0.5
+)
+def top_hessian_eigenvalue_start(rng):
+    # the top eigenvector is orthogonal to (1, ..., 1), (1, 2, 3, ...), the first axis and params: none of them finds it
+    low, top = number(rng, 0.5, 1.5), number(rng, 6, 9)
+    direction = torch.tensor([0.0, 1, -2, 1, 0, 0], dtype=F64).roll(int(rng.integers(0, 3)))
+    unit = direction / direction.norm()
+    point = normal(rng, 6)
+    loss = Function("quadratic_loss", (low * torch.eye(6, dtype=F64) + (top - low) * torch.outer(unit, unit),))
+    yield case(loss, point - (point @ unit) * unit, 15, Seed(size(rng, 0, 10**6)), **LAM)
+    # after so few products the answer still shows where the run began
+    most = number(rng, 9, 12)
+    slow = quadratic(rng, *(most * share for share in (0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.8, 1.0)))
+    yield case(
+        slow, normal(rng, 8), 2, driver="seeded_start", parameters=[int(rng.integers(1, 2**31))],
+        expected={"judge": "seeded_start", "low": 0.49 * most, "high": 1.01 * most, "iterations": 2},
+        text=f"between {most / 2:.4g} and {most:.4g}, another number for another seed",
+    )  # fmt: skip
 
 
 @top_hessian_eigenvalue.criterion("keeps the sign of the one that is largest in magnitude", marks=0.5)
@@ -1367,6 +1544,42 @@ def top_hessian_eigenvalue_no_iteration(loss_fn, params, iterations, generator):
     return power_iteration(loss_fn, params, 1, generator)[0]
 
 
+@top_hessian_eigenvalue.misconception(
+    "The first vector is always the same, and a fixed one may be orthogonal to the eigenvector: draw it from `generator`."
+)
+def top_hessian_eigenvalue_from_ones(loss_fn, params, iterations, generator):
+    v = torch.ones_like(params)
+    for _ in range(iterations):
+        _, v = torch.autograd.functional.hvp(loss_fn, params, v / v.norm())
+    return torch.autograd.functional.hvp(loss_fn, params, v / v.norm())[1].mul(v / v.norm()).sum()
+
+
+@top_hessian_eigenvalue.misconception(
+    "The first vector does not come from `generator`: pass generator=generator to torch.randn.",
+    looks={"judge": "unseeded_start"},
+)
+def top_hessian_eigenvalue_global_noise(loss_fn, params, iterations, generator):
+    return power_iteration(loss_fn, params, iterations, None)[0]
+
+
+@top_hessian_eigenvalue.misconception("`iterations` is not used: it says how many products with the Hessian to make.")
+def top_hessian_eigenvalue_until_it_is_exact(loss_fn, params, iterations, generator):
+    return power_iteration(loss_fn, params, 200, generator)[0]
+
+
+@top_hessian_eigenvalue.misconception(
+    "The gradient cannot be differentiated a second time: ask for it with create_graph=True."
+)
+def top_hessian_eigenvalue_without_graph(loss_fn, params, iterations, generator):
+    theta = params.detach().clone().requires_grad_()
+    (grad,) = torch.autograd.grad(loss_fn(theta), theta)
+    v = torch.randn(params.shape, generator=generator, dtype=params.dtype)
+    for _ in range(iterations):
+        v = v / v.norm()
+        (v,) = torch.autograd.grad(grad, theta, grad_outputs=v, retain_graph=True)
+    return v.norm()
+
+
 @top_hessian_eigenvalue.breaks_rule
 def top_hessian_eigenvalue_forming_the_hessian(loss_fn, params, iterations, generator):
     hessian = torch.autograd.functional.hessian(loss_fn, params)
@@ -1412,8 +1625,11 @@ def natural_case(rng, *batch, d, kappa, damping, dtype=F64, **options):
 
 @natural_gradient_step.criterion("solves with the damped Fisher matrix", marks=1.5)
 def natural_gradient_step_definition(rng):
+    # dampings that float32 holds exactly: rounding one is a small mistake, and loses a small criterion
     yield natural_case(rng, d=2, kappa=20.0, damping=0.5)
-    yield natural_case(rng, d=size(rng, 3, 5), kappa=number(rng, 10, 50), damping=number(rng, 0.1, 0.5))
+    yield natural_case(
+        rng, d=size(rng, 3, 5), kappa=number(rng, 10, 50), damping=float(rng.choice([0.125, 0.25, 0.375]))
+    )
 
 
 @natural_gradient_step.criterion("undoes any condition number, damped or not", marks=0.5)
@@ -1422,18 +1638,20 @@ def natural_gradient_step_damping(rng):
     d = size(rng, 3, 4)
     direction = normal(rng, d)  # one observation: a Fisher matrix of rank one, which only the damping makes solvable
     yield case(normal(rng, d), normal(rng, d), torch.outer(direction, direction), number(rng, 0.1, 0.9), 0.25)
+    yield natural_case(rng, d=size(rng, 12, 14), kappa=1e4, damping=2.0**-10)
 
 
 @natural_gradient_step.criterion("keeps batches", marks=0.5)
 def natural_gradient_step_batches(rng):
-    yield natural_case(rng, 3, d=2, kappa=8.0, damping=number(rng, 0.1, 0.5))
-    yield natural_case(rng, 3, d=3, kappa=8.0, damping=number(rng, 0.1, 0.5))
+    yield natural_case(rng, 3, d=2, kappa=8.0, damping=0.375)
+    yield natural_case(rng, 3, d=3, kappa=8.0, damping=0.125)
     empty = torch.zeros(0, 2, dtype=F64)
     yield case(empty, empty, torch.zeros(0, 2, 2, dtype=F64), 0.1, 0.1)
 
 
 @natural_gradient_step.criterion("keeps the dtype and its inputs", marks=0.5)
 def natural_gradient_step_dtypes(rng):
+    yield natural_case(rng, d=3, kappa=4.0, damping=number(rng, 0.1, 0.4), unchanged=True)
     for dtype in (F64, F32):
         yield natural_case(rng, d=3, kappa=4.0, damping=0.25, dtype=dtype, unchanged=True, rtol=1e-5, atol=1e-5)
 
@@ -1477,6 +1695,32 @@ def natural_gradient_step_in_the_eigenbasis(theta, grad, fisher, lr, damping):
 )
 def natural_gradient_step_damping_everywhere(theta, grad, fisher, lr, damping):
     return theta - lr * torch.linalg.solve(fisher + damping, grad[..., None])[..., 0]
+
+
+@natural_gradient_step.misconception(
+    "torch.eye(d) is float32 and rounds the damping to seven digits: torch.eye(d, dtype=theta.dtype)."
+)
+def natural_gradient_step_single_precision_eye(theta, grad, fisher, lr, damping):
+    damped = fisher + damping * torch.eye(theta.shape[-1])
+    return theta - lr * torch.linalg.solve(damped, grad[..., None])[..., 0]
+
+
+@natural_gradient_step.misconception(
+    "Ten steps of conjugate gradients do not arrive where there are more than ten dimensions: solve to the end."
+)
+def natural_gradient_step_ten_conjugate_gradients(theta, grad, fisher, lr, damping):
+    if theta.ndim > 1:
+        return natural_gradient_step_solve(theta, grad, fisher, lr, damping)
+    damped = fisher + damping * torch.eye(theta.shape[-1], dtype=theta.dtype)
+    x, residual, direction = torch.zeros_like(grad), grad, grad
+    for _ in range(10):
+        if residual.norm() < 1e-12 * grad.norm():
+            break
+        image = damped @ direction
+        x = x + (residual @ residual) / (direction @ image) * direction
+        before, residual = residual, grad - damped @ x
+        direction = residual + (residual @ residual) / (before @ before) * direction
+    return theta - lr * x
 
 
 @natural_gradient_step.misconception("The damping is missing: solve with fisher + damping * I.")

@@ -24,6 +24,22 @@ def tensor(*numbers, dtype=f64):
     return torch.tensor(numbers, dtype=dtype)
 
 
+NEARLY = (
+    "Right to a few digits, not to float64's: a small number was added (log(x + 1e-6), var + 1e-8), or something was "
+    "rounded to float32. Nothing needs it: the inputs keep every logarithm and quotient finite."
+)
+
+
+def nearly(exercise):
+    """How an answer looks that is right but for a small number: any of them, wherever it was added."""
+
+    def looks(one):
+        expected = exercise.expectation(one)
+        return {**expected, "rtol": 1e-3, "atol": 1e-4} if expected["judge"] == "close" else expected
+
+    return looks
+
+
 # ----------------------------------------------------------------------------------------------- gaussian_kl
 @exercise(
     hints=[
@@ -58,12 +74,14 @@ def gaussian_kl_closed_form(rng):
     yield case(*(x[0] for x in (normal(rng, 1), positive(rng, 1), normal(rng, 1), positive(rng, 1))))
 
 
-@gaussian_kl.criterion("broadcasts", marks=0.5)
+@gaussian_kl.criterion("broadcasts, at any scale", marks=0.5)
 def gaussian_kl_broadcasts(rng):
     n = size(rng, 2, 4)
     yield case(normal(rng, 3, 1), positive(rng, 3, 1), normal(rng, n), positive(rng, n))
     yield case(normal(rng, n, 2), positive(rng, 2), normal(rng), positive(rng))
     yield case(torch.zeros(0, 2, dtype=f64), positive(rng, 2), normal(rng, 2), positive(rng, 2))
+    for scale in (1e-5, 1e5):
+        yield case(*(scale * x for x in (normal(rng, 2), positive(rng, 2), normal(rng, 2), positive(rng, 2))))
 
 
 @gaussian_kl.criterion("keeps the dtype and its inputs", marks=0.5)
@@ -134,6 +152,11 @@ def gaussian_kl_without_sigma1(mu1, sigma1, mu2, sigma2):
 @gaussian_kl.misconception("These are bits, not nats: use the natural logarithm throughout.")
 def gaussian_kl_bits(mu1, sigma1, mu2, sigma2):
     return gaussian_kl_textbook(mu1, sigma1, mu2, sigma2) / math.log(2)
+
+
+@gaussian_kl.misconception(NEARLY, looks=nearly(gaussian_kl))
+def gaussian_kl_with_a_small_number(mu1, sigma1, mu2, sigma2):
+    return torch.log(sigma2 / sigma1 + 1e-5) + (sigma1**2 + (mu1 - mu2) ** 2) / (2 * sigma2**2 + 1e-8) - 0.5
 
 
 @gaussian_kl.breaks_rule
@@ -258,6 +281,29 @@ def kl_monte_carlo_box_muller(mu1, sigma1, mu2, sigma2, n, generator):
     return estimate, (((ratio - estimate) ** 2).sum() / (n - 1) / n) ** 0.5
 
 
+def looks_like_k3(one):
+    """How the mean of r - 1 - log r looks, with r = q/p and the error of its own spread; None where that is infinite."""
+    mu1, sigma1, mu2, sigma2, n = one.arguments
+    if sigma2**2 >= 4 / 3 * sigma1**2 or sigma1 == sigma2:
+        return None  # then the fourth moment of r is infinite, or n is too small for so long a tail
+
+    def moment(power, about=0.0):
+        def integrand(x):
+            log_p, log_q = stats.norm.logpdf(x, mu1, sigma1), stats.norm.logpdf(x, mu2, sigma2)
+            return math.exp(log_p) * (math.expm1(log_q - log_p) - (log_q - log_p) - about) ** power
+
+        return integrate.quad(integrand, mu1 - 14 * sigma1, mu1 + 14 * sigma1, limit=400)[0]
+
+    mean = moment(1)
+    error = math.sqrt(moment(2, mean) / n)
+    spread = math.sqrt((moment(4, mean) / moment(2, mean) ** 2 - 1) / (4 * n))
+    return {
+        "judge": "monte_carlo", "n": n, "squared_at_two": None,
+        "estimate": [mean - SIGMAS * error, mean + SIGMAS * error],
+        "standard_error": [error * (1 - SIGMAS * spread), error * (1 + SIGMAS * spread)],
+    }  # fmt: skip
+
+
 def looks_like(law, factor=lambda n, std: 1.0):
     """How a mistake looks whose answers are right for another log ratio, or whose error is off by a factor."""
 
@@ -331,6 +377,27 @@ def kl_monte_carlo_variance(mu1, sigma1, mu2, sigma2, n, generator):
     x = mu1 + sigma1 * torch.randn(n, dtype=f64, generator=generator)
     ratio = Normal(mu1, sigma1).log_prob(x) - Normal(mu2, sigma2).log_prob(x)
     return ratio.mean(), ratio.var() / n**0.5
+
+
+@kl_monte_carlo.misconception(
+    "n - 1 is divided by twice: s already does it, so the error is s / sqrt(n), not s / sqrt(n - 1).",
+    looks=looks_like(log_ratio, lambda n, std: math.sqrt(n / (n - 1))),
+)
+def kl_monte_carlo_n_minus_one_twice(mu1, sigma1, mu2, sigma2, n, generator):
+    estimate, error = kl_monte_carlo(mu1, sigma1, mu2, sigma2, n, generator)
+    return estimate, error * (n / (n - 1)) ** 0.5
+
+
+@kl_monte_carlo.misconception(
+    "This is the mean of k3 = r - 1 - log r. Its mean is the divergence, too, but the text asks for the mean log ratio, whose "
+    "error is another one.",
+    looks=looks_like_k3,
+)
+def kl_monte_carlo_k3(mu1, sigma1, mu2, sigma2, n, generator):
+    x = mu1 + sigma1 * torch.randn(n, dtype=f64, generator=generator)
+    log_r = Normal(mu2, sigma2).log_prob(x) - Normal(mu1, sigma1).log_prob(x)
+    k3 = torch.expm1(log_r) - log_r
+    return k3.mean(), k3.std() / n**0.5
 
 
 @kl_monte_carlo.misconception(
@@ -455,6 +522,27 @@ def samples_needed_whole_width(std, tolerance, confidence):
     return math.ceil((2 * stats.norm.ppf((1 + confidence) / 2) * std / tolerance) ** 2)
 
 
+@samples_needed.misconception(
+    "The quantile is rounded: 1.96 is 1.959964. Take it from norm.ppf or ndtri, or n is off by one now and then."
+)
+def samples_needed_rounded_quantile(std, tolerance, confidence):
+    return math.ceil((round(float(stats.norm.ppf((1 + confidence) / 2)), 2) * std / tolerance) ** 2)
+
+
+@samples_needed.misconception(
+    "np.ceil and torch.ceil round up to a float: math.ceil gives an int, or wrap it in int()."
+)
+def samples_needed_ceil_to_float(std, tolerance, confidence):
+    return np.ceil((stats.norm.ppf((1 + confidence) / 2) * std / tolerance) ** 2)
+
+
+@samples_needed.misconception(
+    "Two things: the interval is one-sided (leave (1 - confidence) / 2 on each side), and n must be rounded up to an int."
+)
+def samples_needed_one_sided_float(std, tolerance, confidence):
+    return float((stats.norm.ppf(confidence) * std / tolerance) ** 2)
+
+
 @samples_needed.misconception("n is a whole number: round up and return an int.")
 def samples_needed_float(std, tolerance, confidence):
     return float((stats.norm.ppf((1 + confidence) / 2) * std / tolerance) ** 2)
@@ -548,6 +636,42 @@ def vae_kl_log_sigma(mu, log_var):
     return (0.5 * (mu**2 + (2 * log_var).exp() - 1 - 2 * log_var)).sum(-1).mean()
 
 
+@vae_kl.misconception(
+    "log_var is used as if it were the variance: sigma^2 is exp(log_var), and log sigma^2 is log_var itself."
+)
+def vae_kl_log_var_for_variance(mu, log_var):
+    return (0.5 * (mu**2 + log_var - 1 - log_var.log())).sum(-1).mean()
+
+
+@vae_kl.misconception("sigma stands where sigma^2 belongs: exp(log_var), not exp(log_var / 2).")
+def vae_kl_deviation_for_variance(mu, log_var):
+    return (0.5 * (mu**2 + (log_var / 2).exp() - 1 - log_var)).sum(-1).mean()
+
+
+@vae_kl.misconception(
+    "The sum is divided by the first dimension alone: the mean runs over every dimension but the last, and there may be none."
+)
+def vae_kl_over_the_first_dimension(mu, log_var):
+    return (0.5 * (mu**2 + log_var.exp() - 1 - log_var)).sum() / mu.shape[0]
+
+
+@vae_kl.misconception("This is the cost of the first code alone: average over all of them.")
+def vae_kl_of_the_first(mu, log_var):
+    each = (0.5 * (mu**2 + log_var.exp() - 1 - log_var)).sum(-1)
+    return each.reshape(-1)[0]
+
+
+@vae_kl.misconception("log_var is clamped, which changes the divergence: it is finite as it is, from -30 to 20.")
+def vae_kl_clamped(mu, log_var):
+    return vae_kl_kingma(mu, log_var.clamp(-10, 10))
+
+
+@vae_kl.misconception(NEARLY, looks=nearly(vae_kl))
+def vae_kl_with_a_small_number(mu, log_var):
+    variance = log_var.exp() + 1e-6
+    return (0.5 * (mu**2 + variance - 1 - variance.log())).sum(-1).mean()
+
+
 @vae_kl.misconception("Mean and sum are exchanged: sum over the latent dimension, mean over the batch.")
 def vae_kl_exchanged(mu, log_var):
     terms = 0.5 * (mu**2 + log_var.exp() - 1 - log_var)
@@ -615,10 +739,17 @@ def noise(rng, *shape, dtype=f64):
     return torch.as_tensor(np.clip(rng.standard_normal(shape), -2.5, 2.5)).to(dtype)
 
 
-@reparameterize.criterion("scales and shifts the noise", marks=1)
+@reparameterize.criterion("scales and shifts the noise", marks=0.75)
 def reparameterize_definition(rng):
-    yield case(*vae_inputs(rng, 3), noise(rng, 3))
+    (mu, log_var), eps = vae_inputs(rng, 3), noise(rng, 3)
+    z = mu + (log_var / 2).exp() * eps
+    yield case(mu, log_var, eps, driver="twice", expected=(z, z), parts=["first answer", "second answer"])
     yield case(*vae_inputs(rng, 2, size(rng, 2, 4)), tensor(0.5))
+
+
+@reparameterize.criterion("very small and very large noise", marks=0.25)
+def reparameterize_scales(rng):
+    yield case(torch.zeros(3, dtype=f64), tensor(-40.0, -20.0, number(rng, 8, 12)), noise(rng, 3))
 
 
 @reparameterize.criterion("lets gradients reach both parameters", marks=1)
@@ -674,6 +805,37 @@ def reparameterize_sqrt_log_var(mu, log_var, eps):
     return mu + log_var.abs().sqrt() * eps
 
 
+@reparameterize.misconception(
+    "The noise is drawn anew: use the eps that is given, so that one call has one answer.", looks={"judge": "moody"}
+)
+def reparameterize_fresh_noise(mu, log_var, eps):
+    return mu + (log_var / 2).exp() * torch.randn_like(mu)
+
+
+@reparameterize.misconception(
+    "This sigma is a softplus, another way to keep it positive: here log_var is log sigma^2, so sigma = exp(log_var / 2)."
+)
+def reparameterize_softplus(mu, log_var, eps):
+    return mu + torch.nn.functional.softplus(log_var) * eps
+
+
+@reparameterize.misconception("The exponential is taken twice: sigma is exp(log_var / 2) already.")
+def reparameterize_exponential_twice(mu, log_var, eps):
+    return mu + (log_var / 2).exp().exp() * eps
+
+
+@reparameterize.misconception(
+    "sigma is clamped, which changes the sample: it may be as large or as small as log_var says."
+)
+def reparameterize_clamped(mu, log_var, eps):
+    return mu + (log_var / 2).exp().clamp(1e-6, 10) * eps
+
+
+@reparameterize.misconception(NEARLY, looks=nearly(reparameterize))
+def reparameterize_with_a_small_number(mu, log_var, eps):
+    return mu + (log_var.exp() + 1e-8).sqrt() * eps
+
+
 @reparameterize.misconception("mu is scaled, too: only the noise is multiplied by sigma.")
 def reparameterize_scaled_mean(mu, log_var, eps):
     return (mu + eps) * (log_var / 2).exp()
@@ -700,7 +862,7 @@ def kl_estimators(log_p, log_q):
 @kl_estimators.oracle
 def kl_estimators_with_numpy(log_p, log_q):
     r = np.exp(log_q.numpy().astype(np.longdouble) - log_p.numpy())
-    log_r = np.log1p(r - 1)
+    log_r = np.log(r)
     return tuple(np.asarray(k, dtype=np.float64) for k in (-log_r, 0.5 * np.square(log_r), r - 1 - log_r))
 
 
@@ -714,12 +876,14 @@ def kl_estimators_definition(rng):
     yield case(normal(rng, n), normal(rng, n), parts=KS)
 
 
-@kl_estimators.criterion("any shape, and p = q", marks=0.5)
+@kl_estimators.criterion("any shape, p = q, and far apart", marks=0.5)
 def kl_estimators_shapes(rng):
     log_p = normal(rng, 2, size(rng, 2, 4))
     yield case(log_p, log_p.clone(), parts=KS)
     yield case(log_p, normal(rng, *log_p.shape), parts=KS)
     yield case(normal(rng, 0), normal(rng, 0), parts=KS)
+    log_p = normal(rng, 4)
+    yield case(log_p, log_p + tensor(number(rng, 4, 9), -number(rng, 12, 19), 24.0, -30.0), parts=KS)
 
 
 @kl_estimators.criterion("keeps the dtype and its inputs", marks=0.5)
@@ -778,6 +942,43 @@ def kl_estimators_log_for_ratio(log_p, log_q):
     return k1, k2, ratio - 1 - (log_q - log_p)
 
 
+@kl_estimators.misconception("In k3 the exponential is taken twice: r = exp(log_q - log_p) is the ratio itself.")
+def kl_estimators_exponential_twice(log_p, log_q):
+    k1, k2, _ = kl_estimators_plain(log_p, log_q)
+    return k1, k2, (log_q - log_p).exp().exp() - 1 - (log_q - log_p)
+
+
+@kl_estimators.misconception("k1 has a sign: for a single sample it may be negative, only its mean may not.")
+def kl_estimators_absolute(log_p, log_q):
+    k1, k2, k3 = kl_estimators_plain(log_p, log_q)
+    return k1.abs(), k2, k3
+
+
+CLAMPED = (
+    "Large values are cut off, as some libraries do against outliers: here each sample's own value is asked for. (A k3 that is "
+    "cut off is biased, too.)"
+)
+
+
+@kl_estimators.misconception(CLAMPED)
+def kl_estimators_clamped(log_p, log_q):
+    k1, k2, k3 = kl_estimators_plain(log_p, log_q)
+    return k1, k2, k3.clamp(-10, 10)
+
+
+@kl_estimators.misconception(CLAMPED)
+def kl_estimators_clamped_twice(log_p, log_q):
+    log_r = (log_q - log_p).clamp(-20, 20)
+    return -log_r, log_r**2 / 2, (log_r.exp() - log_r - 1).clamp(-10, 10)
+
+
+@kl_estimators.misconception(NEARLY, looks=nearly(kl_estimators))
+def kl_estimators_with_a_small_number(log_p, log_q):
+    r = (log_q - log_p).exp()
+    log_r = (r + 1e-8).log()
+    return -log_r, log_r**2 / 2, r - 1 - log_r
+
+
 @kl_estimators.misconception("These are means: give one number for each sample.")
 def kl_estimators_means(log_p, log_q):
     return tuple(k.mean() for k in kl_estimators_plain(log_p, log_q))
@@ -827,7 +1028,7 @@ PARTS = ["mu", "sigma"]
 
 @moment_match.criterion("matches mean and spread", marks=2)
 def moment_match_definition(rng):
-    yield case(tensor(0.5, 0.5), tensor(-3.0, 3.0), tensor(1.0, 1.0), parts=PARTS)
+    yield case(tensor(0.5, 0.5), tensor(-3.0, 3.0), tensor(0.5, 2.0), parts=PARTS)
     yield case(*mixture(rng, size(rng, 3, 5)), parts=PARTS)
 
 
@@ -889,6 +1090,32 @@ def moment_match_mean_sigma(weights, means, sigmas):
 def moment_match_variance(weights, means, sigmas):
     mu, sigma = moment_match_total_variance(weights, means, sigmas)
     return mu, sigma**2
+
+
+@moment_match.misconception("sigmas are used as if they were variances: square them.")
+def moment_match_sigmas_for_variances(weights, means, sigmas):
+    return moment_match_total_variance(weights, means, sigmas.sqrt())
+
+
+@moment_match.misconception(
+    "Variances go in and come out: sigmas are standard deviations, so square them on the way in and take the root on the way out."
+)
+def moment_match_all_variances(weights, means, sigmas):
+    mu, sigma = moment_match_total_variance(weights, means, sigmas.sqrt())
+    return mu, sigma**2
+
+
+@moment_match.misconception("The spread of the means is not weighted: it is sum w_i (mu_i - mu)^2.")
+def moment_match_unweighted_spread(weights, means, sigmas):
+    mu = (weights * means).sum(-1)
+    between = ((means - mu.unsqueeze(-1)) ** 2).mean(-1)
+    return mu, ((weights * sigmas**2).sum(-1) + between).sqrt()
+
+
+@moment_match.misconception(NEARLY, looks=nearly(moment_match))
+def moment_match_with_a_small_number(weights, means, sigmas):
+    mu, sigma = moment_match_total_variance(weights, means, sigmas)
+    return mu, (sigma**2 + 1e-6).sqrt()
 
 
 @moment_match.misconception("The weights are ignored: each component counts by its weight.")
@@ -1022,6 +1249,20 @@ def multivariate_kl_without_k(mu1, cov1, mu2, cov2):
     return multivariate_kl_by_cholesky_solve(mu1, cov1, mu2, cov2) + mu1.shape[-1] / 2
 
 
+@multivariate_gaussian_kl.misconception("The distance of the means is missing: d^T S2^-1 d, halved.")
+def multivariate_kl_without_distance(mu1, cov1, mu2, cov2):
+    return multivariate_kl_by_cholesky_solve(mu1, cov1, mu1.expand_as(mu1 + mu2), cov2)
+
+
+@multivariate_gaussian_kl.misconception(
+    "Only the first entry of the solution is taken: d^T S2^-1 d is the sum of the squares of all entries of L2^-1 d."
+)
+def multivariate_kl_first_entry(mu1, cov1, mu2, cov2):
+    near = multivariate_kl_without_distance(mu1, cov1, mu2, cov2)
+    l2 = torch.linalg.cholesky(cov2)
+    return near + (mu2 - mu1)[..., 0] ** 2 / l2[..., 0, 0] ** 2 / 2
+
+
 @multivariate_gaussian_kl.misconception("Only the diagonals are used: correlations count, too.")
 def multivariate_kl_diagonal(mu1, cov1, mu2, cov2):
     v1, v2 = cov1.diagonal(dim1=-2, dim2=-1), cov2.diagonal(dim1=-2, dim2=-1)
@@ -1138,6 +1379,36 @@ def elbo_sign(x, mu, log_var, eps, decode, beta):
 def elbo_without_constant(x, mu, log_var, eps, decode, beta):
     squares, kl, _ = elbo_terms(x, mu, log_var, eps, decode)
     return (-0.5 * squares - beta * kl).mean()
+
+
+PUBLIC_LOSS = (
+    "This is the loss that is often trained, |x - m|^2 + beta KL. The ELBO is its negative with the squares halved, with the "
+    "constant -(d / 2) log(2 pi), and averaged over the batch."
+)
+
+
+@elbo.misconception(PUBLIC_LOSS)
+def elbo_public_loss(x, mu, log_var, eps, decode, beta):
+    squares, kl, _ = elbo_terms(x, mu, log_var, eps, decode)
+    return (squares + beta * kl).sum()
+
+
+@elbo.misconception(PUBLIC_LOSS)
+def elbo_public_loss_averaged(x, mu, log_var, eps, decode, beta):
+    squares, kl, _ = elbo_terms(x, mu, log_var, eps, decode)
+    return (squares + beta * kl).mean()
+
+
+@elbo.misconception("The squares are not halved: log N(x; m, I) has -|x - m|^2 / 2.")
+def elbo_squares_not_halved(x, mu, log_var, eps, decode, beta):
+    squares, kl, d = elbo_terms(x, mu, log_var, eps, decode)
+    return (-squares - d / 2 * math.log(2 * math.pi) - beta * kl).mean()
+
+
+@elbo.misconception("The constant is counted once: each of the d features has its -log(2 pi) / 2.")
+def elbo_constant_once(x, mu, log_var, eps, decode, beta):
+    squares, kl, _ = elbo_terms(x, mu, log_var, eps, decode)
+    return (-0.5 * squares - 0.5 * math.log(2 * math.pi) - beta * kl).mean()
 
 
 @elbo.misconception("The divergence is added; it is what the code costs, so subtract it.")

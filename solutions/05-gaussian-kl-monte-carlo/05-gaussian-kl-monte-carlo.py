@@ -128,7 +128,7 @@ plotting.show_figure(
 # Difficulty ●●●○○ · Importance ●●●●● · 15 minutes
 #
 # - Floats in, two scalars out: `(estimate, standard_error)`.
-# - Sample from the *first* Gaussian. All randomness comes from `generator`, so one seed gives one answer:
+# - Average $n$ *independent* log ratios, sampled from the *first* Gaussian. All randomness comes from `generator`, so one seed gives one answer:
 #   `torch.randn(n, dtype=torch.float64, generator=generator)`.
 # - The check runs it for several seeds. It accepts what chance allows, and nothing else.
 
@@ -284,7 +284,8 @@ plotting.show_figure(
 # Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - Sum over the last dimension, then mean over whatever is left.
-# - Finite for `log_var` from -30 to 20; gradients reach both arguments.
+# - Finite for `log_var` from -30 to 20, and not clamped; gradients reach both arguments.
+# - The distribution classes of PyTorch and SciPy are no answer here either.
 
 
 # %% nbgrader={"grade_id": "vae_kl"}
@@ -338,6 +339,8 @@ for sigma in (1.0, 0.5, 0.1, 0.01):
 # **Goal:** a sample that autograd can see through.
 #
 # Difficulty ●○○○○ · Importance ●●●●● · 5 minutes
+#
+# - The noise is `eps`, and no other: one call has one answer. `log_var` may be anything, -40 as well as 12.
 
 
 # %% nbgrader={"grade_id": "reparameterize"}
@@ -400,7 +403,7 @@ for name, g in (("reparameterized", through), ("score function", score)):
 #
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
-# - One value for each sample: no means.
+# - One value for each sample: no means, and nothing cut off, however far apart $p$ and $q$ are.
 # - The samples came from $p$, so $r = q/p$.
 
 
@@ -623,6 +626,7 @@ print(
 # Difficulty ●●●○○ · Importance ●●●●○ · 15 minutes
 #
 # - The log-density sums over the features, with $-\tfrac12\log 2\pi$ for each of them; the mean is over the batch.
+# - `log_prob` of a distribution class is allowed, `kl_divergence` is not.
 
 
 # %% nbgrader={"grade_id": "elbo"}

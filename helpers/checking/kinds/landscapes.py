@@ -1,12 +1,17 @@
-"""Gradients and losses that the exercises of notebook 04 hand to a learner's function."""
+"""What judging the exercises of notebook 04 needs: the gradients and losses that they hand to a learner's function, and
+a driver and its judge for a power iteration that begins with a random vector."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from helpers.checking.shapes import Expectation
 
 Map = Callable[[Tensor], Tensor]
 
@@ -44,3 +49,55 @@ def logistic_loss(features: Tensor, labels: Tensor) -> Map:
 
 
 FUNCTIONS = (quadratic_gradient, bowl_gradient, tanh_gradient, quadratic_loss, quartic_loss, logistic_loss)
+
+
+def seeded_start(function: Callable[..., Any], seed: int, *arguments: Any) -> tuple[Any, Any, Any]:
+    """Driver: what `function(..., generator)` answers with a generator of `seed`, with another of the same seed and
+    with one of the next seed."""
+
+    def answer(at: int) -> Any:
+        fresh = [a.clone() if isinstance(a, Tensor) else a for a in arguments]
+        return function(*fresh, torch.Generator().manual_seed(at))
+
+    return answer(seed), answer(seed), answer(seed + 1)
+
+
+def three_numbers(value: Any) -> list[float] | None:
+    """The answers of `seeded_start` as floats; None unless each is one finite number."""
+    if not isinstance(value, tuple) or len(value) != 3:
+        return None
+    found = [float(one) if plain_number(one) else math.nan for one in value]
+    return found if all(map(math.isfinite, found)) else None
+
+
+def plain_number(one: Any) -> bool:
+    """Whether a decoded answer is one number."""
+    return type(one) in (int, float) or getattr(one, "ndim", 1) == 0
+
+
+def judge_seeded_start(value: Any, expectation: Expectation) -> str | None:
+    """Rayleigh quotients from a few products lie strictly inside the spectrum, between `low` and `high`, and depend on
+    the generator's seed and on nothing else."""
+    found = three_numbers(value)
+    if found is None:
+        return "The answer is not one finite number."
+    first, again, other = found
+    low, high, iterations = (expectation[name] for name in ("low", "high", "iterations"))
+    if not all(low <= one <= high for one in found):
+        return (
+            f"From {iterations} products it answers {first:.6g}, outside of the spectrum from {low:.4g} to {high:.4g}."
+        )
+    if first != again:
+        return "The same seed gave two answers: draw the first vector from `generator`."
+    if math.isclose(first, other, rel_tol=1e-9):
+        return "Two seeds gave one answer, as if `generator` or `iterations` were not used."
+    return None
+
+
+def judge_unseeded_start(value: Any, expectation: Expectation) -> str | None:
+    """Recognises numbers that do not come from the generator: one seed, two answers."""
+    found = three_numbers(value)
+    return None if found and found[0] != found[1] else "One seed gives one answer."
+
+
+JUDGES = {"seeded_start": judge_seeded_start, "unseeded_start": judge_unseeded_start}

@@ -125,6 +125,12 @@ def sampleless(value: Any, expectation: Expectation) -> str | None:
     return None if pairs and pairs[0] == pairs[1] == pairs[2] else "The answer depends on the seed."
 
 
+def moody(value: Any, expectation: Expectation) -> str | None:
+    """Recognises a function that was called twice with the same arguments and gave two answers."""
+    twice = isinstance(value, tuple) and len(value) == 2 and all(isinstance(one, Tensor) for one in value)
+    return None if twice and value[0].shape == value[1].shape and not torch.equal(*value) else "Both answers agree."
+
+
 def answers(value: Any) -> list[tuple[float, float]] | None:
     """The three answers at n, as floats; None where one of them is not two finite numbers."""
     if not isinstance(value, (tuple, list)) or len(value) not in (3, 4):
@@ -133,4 +139,4 @@ def answers(value: Any) -> list[tuple[float, float]] | None:
     return None if None in pairs else [one for one in pairs if one is not None]
 
 
-JUDGES = {"monte_carlo": monte_carlo, "unrepeatable": unrepeatable, "sampleless": sampleless}
+JUDGES = {"monte_carlo": monte_carlo, "unrepeatable": unrepeatable, "sampleless": sampleless, "moody": moody}

@@ -51,6 +51,7 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "follow": training.follow,
     "reseed": training.reseed,
     "for_each_seed": training.for_each_seed,
+    "seeded_start": landscapes.seeded_start,
     "estimate_often": sampling.estimate_often,
     "kernel": kernels.call_kernel,
     "without_kernels": kernels.call_without_kernels,
@@ -62,6 +63,7 @@ WORDS = {
     "follow": ", and on from its own results with fresh gradients",
     "reseed": ", twice, and once with another seed",
     "for_each_seed": ", and with four other seeds",
+    "seeded_start": ", with a generator, with one of the same seed and with one of another",
     "estimate_often": ", with a generator, with one of the same seed and with one of another",
     "kernel": "",
     "without_kernels": ", with every kernel left out",
@@ -77,6 +79,7 @@ JUDGES: dict[str, Judge] = {
     "xor_symptom": training.xor_symptom,
     "capacity": channels.capacity,
     "from_kernel": kernels.from_kernel,
+    **landscapes.JUDGES,
     **sampling.JUDGES,
 }
 NAMED: dict[str, Callable[..., Callable[..., object]]] = {

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from helpers.figures.landscape_explorer import ANGLES, KAPPAS, RATES, LandscapePicture
+from helpers.figures.landscape_explorer import ANGLES, KAPPAS, MOMENTA, RATES, LandscapePicture
 from helpers.figures.landscapes import METHODS
 
 RESULT = Path(__file__).resolve().parent / "results" / "explorer.json"
@@ -30,18 +30,25 @@ POSITIONS, REPEATS = 400, 3
 def measure(positions: int, repeats: int, seed: int = 0) -> dict[str, Any]:
     """Milliseconds on the wall clock: the median redraw of each method, and the slowest position by its own median."""
     picture, draw = LandscapePicture(), random.Random(seed)
-    ends = itertools.product(KAPPAS, ANGLES, RATES)
+    ends = itertools.product(KAPPAS, ANGLES, RATES, MOMENTA)
     anywhere = itertools.repeat(None)
-    within = ((draw.uniform(*KAPPAS), draw.uniform(*ANGLES), 10 ** draw.uniform(-4, 0) * RATES[1]) for _ in anywhere)
+    within = (
+        (draw.uniform(*KAPPAS), draw.uniform(*ANGLES), 10 ** draw.uniform(-4, 0) * RATES[1], draw.uniform(*MOMENTA))
+        for _ in anywhere
+    )
     everywhere = ((position, method) for position in itertools.chain(ends, within) for method in METHODS)
     took: dict[str, list[float]] = {method: [] for method in METHODS}
     slowest = (0.0, "")
-    picture.draw(1.0, 0.0, 0.1, METHODS[0])  # warms up
+    picture.draw(1.0, 0.0, 0.1, 0.9, METHODS[0])  # warms up
     for position, method in itertools.islice(everywhere, positions):
         times = [milliseconds(picture, position, method) for _ in range(repeats)]
         took[method].append(statistics.median(times))
         slowest = max(
-            slowest, (took[method][-1], "{}: kappa {:.4g}, {:.3g} degrees, lr {:.3g}".format(method, *position))
+            slowest,
+            (
+                took[method][-1],
+                "{}: kappa {:.4g}, {:.3g} degrees, lr {:.3g}, momentum {:.2g}".format(method, *position),
+            ),
         )
     return {
         "median_ms": {method: round(statistics.median(times), 1) for method, times in took.items()},
@@ -50,7 +57,7 @@ def measure(positions: int, repeats: int, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def milliseconds(picture: LandscapePicture, position: tuple[float, float, float], method: str) -> float:
+def milliseconds(picture: LandscapePicture, position: tuple[float, float, float, float], method: str) -> float:
     """The wall time of one redraw."""
     begun = time.perf_counter()
     picture.draw(*position, method)

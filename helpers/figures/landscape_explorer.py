@@ -1,5 +1,5 @@
 """The landscape explorer of notebook 04: sliders for a bowl's condition number and angle, the learning rate, the
-method.
+momentum, the method; and stills of it, for a page that does not move.
 
 `LandscapePicture` draws and knows no widgets; `landscape_explorer` puts sliders above it. Axes, ticks and labels never
 change: they are drawn once and copied, and only lines and titles are drawn anew, which takes tens of milliseconds.
@@ -22,17 +22,24 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from helpers.figures.landscapes import COLOURS, METHODS, TARGET, best_settings, descend
+from helpers.figures.landscapes import COLOURS, METHODS, TARGET, contours, corner, descend, shares
 from helpers.landscapes import bowl_loss, rotated_bowl, rotation, steps_to_reach
-from helpers.plotting import PALETTE, STYLE
+from helpers.plotting import PALETTE, STYLE, describe
 
 if TYPE_CHECKING:
     import ipywidgets
 
 STEPS = 100
+WITH_MOMENTUM = ("heavy ball", "Nesterov")
 REACH = 1.6  # the picture shows the square from -REACH to REACH
-LOSSES = (1e-5, 1e5)
-KAPPAS, ANGLES, RATES = (1.0, 1000.0), (0, 90), (1e-4, 1.0)  # the ends of the sliders
+LOSSES = (1e-8, 1e4)  # as shares of the starting loss
+KAPPAS, ANGLES, RATES, MOMENTA = (1.0, 1000.0), (0, 90), (1e-4, 1.0), (0.0, 0.99)  # the ends of the sliders
+STILLS = (  # condition number, angle, learning rate, momentum, method
+    (100.0, 0, 0.0099, 0.0, "heavy ball"),
+    (100.0, 0, 0.0125, 0.5, "heavy ball"),
+    (100.0, 0, 0.0155, 0.5, "heavy ball"),
+    (100.0, 45, 0.1, 0.0, "Adam"),
+)
 
 
 class View(NamedTuple):
@@ -53,14 +60,14 @@ class LandscapePicture:
             self.map, self.curve = figure.subplots(1, 2, width_ratios=(1, 1.1))
             self.rings = [self.map.plot([], [], color="#9a9a9a", linewidth=0.9)[0] for _ in range(8)]
             (self.path,) = self.map.plot([], [], ".-", markersize=5, linewidth=1.3)
-            self.map.plot(0, 0, "+", color=PALETTE["black"], markersize=12, markeredgewidth=2)
+            (self.goal,) = self.map.plot(0, 0, "X", color=PALETTE["black"], markeredgecolor="white", markersize=11)
             self.map.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), xlabel=r"$\theta_1$", ylabel=r"$\theta_2$")
             self.map.set_aspect("equal")
             self.map.grid(False)
             (self.losses,) = self.curve.semilogy([1], [1], linewidth=2)
             self.curve.axhline(TARGET, color=PALETTE["black"], linewidth=1)
-            self.curve.set(xlim=(0, STEPS), ylim=LOSSES, xlabel="step", ylabel="loss")
-            self.moving = [*self.rings, self.path, self.losses, self.map.title, self.curve.title]
+            self.curve.set(xlim=(0, STEPS), ylim=LOSSES, xlabel="step", ylabel="loss / starting loss")
+            self.moving = [*self.rings, self.path, self.goal, self.losses, self.map.title, self.curve.title]
             for artist in self.moving:
                 artist.set_animated(True)  # the canvas leaves these out
             self.canvas.draw()
@@ -68,24 +75,19 @@ class LandscapePicture:
         gc.collect()
         gc.freeze()  # else one redraw in a hundred waits while the collector looks over all that torch has made
 
-    def draw(self, kappa: float, angle: float, lr: float, method: str) -> View:
-        """Draw the run of ``method`` from the corner (1, 1) of a bowl; both are turned by ``angle`` degrees."""
-        turn = rotation(math.radians(angle))
-        hessian = rotated_bowl(kappa, math.radians(angle))
-        start = turn @ torch.ones(2, dtype=torch.float64)
-        momentum = best_settings(method, kappa)[1]
-        path = descend(method, hessian, start, lr, momentum, STEPS)
-        losses = bowl_loss(hessian, path)
-        words = verdict(losses)
-        self._move_rings(kappa, turn)
-        bad = words.startswith("diverges")
-        colour = PALETTE["vermilion"] if bad else COLOURS["gradient descent"]
+    def draw(self, kappa: float, angle: float, lr: float, momentum: float, method: str) -> View:
+        """Draw the run of ``method`` from the corner (1, 1) of a bowl; both are turned by ``angle`` degrees. Only heavy
+        ball and Nesterov's method have a ``momentum``."""
+        path, losses = run(kappa, angle, lr, momentum, method)
+        words, name = verdict(losses), named(method, momentum)
+        self._move_rings(kappa, rotation(math.radians(angle)))
         for line, values in ((self.path, inside(path).T), (self.losses, (range(STEPS + 1), drawable(losses)))):
             line.set_data(*values)
-            line.set_color(colour)
-        self.map.set_title(f"{method}, momentum {momentum:.2f}" if momentum else method, loc="center")
+            line.set_color(COLOURS[method])
+        self.map.set_title(name, loc="center")
+        colour = PALETTE["vermilion"] if words.startswith("diverges") else PALETTE["black"]
         self.curve.set_title(words, color=colour, loc="center")  # the centre, as these are the titles that move
-        return View(self._png(), f"{method} at condition number {kappa:.3g}, {angle:g} degrees, lr {lr:.4g}: {words}")
+        return View(self._png(), f"{name} at condition number {kappa:.3g}, {angle:g} degrees, lr {lr:.4g}: {words}")
 
     def _move_rings(self, kappa: float, turn: Tensor) -> None:
         """Put the eight lines of equal loss where this bowl has them; the outermost passes through the start."""
@@ -104,6 +106,19 @@ class LandscapePicture:
         return drawn.getvalue()
 
 
+def run(kappa: float, angle: float, lr: float, momentum: float, method: str) -> tuple[Tensor, Tensor]:
+    """The path of ``method`` from the corner (1, 1), and its losses as shares of the first; angle in degrees."""
+    turn, hessian = math.radians(angle), rotated_bowl(kappa, math.radians(angle))
+    kept = momentum if method in WITH_MOMENTUM else 0.0
+    path = descend(method, hessian, corner(turn), lr, kept, STEPS)
+    return path, shares(bowl_loss(hessian, path))
+
+
+def named(method: str, momentum: float) -> str:
+    """A method with its momentum, if it has one."""
+    return f"{method}, momentum {momentum:.2f}" if method in WITH_MOMENTUM else method
+
+
 def inside(path: Tensor) -> Tensor:
     """The path up to its first point far outside the picture, or no number: so far its line can be drawn."""
     far = ~(path.abs().amax(-1) < 3 * REACH)
@@ -116,18 +131,39 @@ def drawable(losses: Tensor) -> Tensor:
 
 
 def verdict(losses: Tensor) -> str:
-    """What became of a run, in words: diverged, arrived, or where it is."""
+    """What became of a run, from its losses as shares of the first: diverged, arrived, or where it is."""
     last = losses[-1].item()
-    if not last <= losses[0].item():
-        return f"diverges: loss {last:.1e} after {STEPS} steps"
+    if not last <= 1:
+        return f"diverges: {last:.1e} of the loss after {STEPS} steps"
     reached = steps_to_reach(losses, TARGET)
     if reached is not None:
-        return f"reaches loss {TARGET:g} at step {reached}"
-    return f"loss {last:.2g} after {STEPS} steps"
+        return f"reaches a millionth of the loss at step {reached}"
+    return f"{last:.2g} of the loss after {STEPS} steps"
+
+
+def landscape_stills() -> Figure:
+    """Four positions of the explorer's sliders: the path of each, with what became of it."""
+    told = []
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8.4, 2.9))
+        for axes, position in zip(figure.subplots(1, len(STILLS), sharey=True), STILLS, strict=True):
+            kappa, angle, lr, momentum, method = position
+            path, losses = run(*position)
+            contours(axes, rotated_bowl(kappa, math.radians(angle)), [0.02 * kappa * 2.5**k for k in range(5)], REACH)
+            axes.plot(*inside(path).T, ".-", color=COLOURS[method], markersize=4, linewidth=1)
+            axes.plot(0, 0, "X", color=PALETTE["black"], markeredgecolor="white", markersize=9)
+            axes.set(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal", xlabel=r"$\theta_1$")
+            axes.grid(False)
+            turned = f", {angle} degrees" if angle else ""
+            words = verdict(losses)
+            axes.set_title(f"{named(method, momentum)}{turned}\nlr {lr:g}: {words.split(' of the')[0]}", fontsize=8)
+            told.append(f"{named(method, momentum)}{turned}, learning rate {lr:g}: {words}")
+        figure.axes[0].set_ylabel(r"$\theta_2$")
+    return describe(figure, f"Four runs from (1, 1) at condition number 100: {'; '.join(told)}.")
 
 
 def landscape_explorer() -> ipywidgets.Widget:
-    """Sliders for kappa, angle, learning rate and method above the picture they draw, with its words as alt text."""
+    """Sliders for kappa, angle, learning rate, momentum and method above the picture, with its words as alt text."""
     import ipywidgets as widgets
 
     picture = LandscapePicture()
@@ -140,6 +176,7 @@ def landscape_explorer() -> ipywidgets.Widget:
         "lr": widgets.FloatLogSlider(
             0.04, min=ends[1][0], max=ends[1][1], step=0.02, description="learning rate", readout_format=".4f", **wide
         ),
+        "momentum": widgets.FloatSlider(0.9, min=MOMENTA[0], max=MOMENTA[1], step=0.01, description="momentum", **wide),
     }
     screen = widgets.HTML()
 

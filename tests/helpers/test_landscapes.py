@@ -18,7 +18,18 @@ from torch import Tensor
 from benchmarks import explorer
 from helpers import plotting
 from helpers.figures import landscapes as figures
-from helpers.figures.landscape_explorer import ANGLES, KAPPAS, RATES, LandscapePicture, drawable, inside, verdict
+from helpers.figures.landscape_explorer import (
+    ANGLES,
+    KAPPAS,
+    MOMENTA,
+    RATES,
+    STILLS,
+    LandscapePicture,
+    drawable,
+    inside,
+    landscape_stills,
+    verdict,
+)
 from helpers.landscapes import (
     bowl_loss,
     condition_number,
@@ -28,6 +39,7 @@ from helpers.landscapes import (
     max_stable_lr,
     natural_gradient_step,
     nesterov,
+    nesterov_bowl_optimum,
     nesterov_optimum,
     optimal_lr,
     rotated_bowl,
@@ -225,10 +237,29 @@ def test_no_other_settings_are_faster():
     assert nesterov_optimum(1, 25) == (pytest.approx(1 / 25), pytest.approx(2 / 3))
 
 
+def test_no_settings_of_nesterovs_method_are_faster_on_bowls():
+    def slowest(settings):
+        lr, mu = settings
+        return max(
+            np.abs(np.roots([1, -(1 + mu) * (1 - lr * lam), mu * (1 - lr * lam)])).max() for lam in (1, 3, 12, 25)
+        )
+
+    best = nesterov_bowl_optimum(1, 25)
+    assert slowest(best) == pytest.approx(1 - 2 / math.sqrt(3 * 25 + 1), abs=1e-6)
+    starts = itertools.product((0.02, 0.04, 0.06), (0.4, 0.6, 0.8))
+    found = [
+        scipy.optimize.minimize(slowest, start, method="Nelder-Mead", options={"xatol": 1e-9}).fun for start in starts
+    ]
+    assert min(found) >= slowest(best) - 1e-6
+    assert slowest(nesterov_optimum(1, 25)) > slowest(best)
+
+
 @pytest.mark.parametrize("ends", [(0, 1), (-1, 1), (2, 1), (1, math.inf), (math.nan, 1)])
 def test_bad_spectra_are_refused(ends):
     with pytest.raises(ValueError, match="lambda_min"):
         heavy_ball_optimum(*ends)
+    with pytest.raises(ValueError, match="lambda_min"):
+        nesterov_bowl_optimum(*ends)
 
 
 @given(st.lists(st.sampled_from([0.5, 1.0, 2.0, math.nan, math.inf])), st.sampled_from([0.4, 0.5, 1.5]))
@@ -331,33 +362,56 @@ def picture():
 def test_the_explorer_draws_every_slider_position(picture):
     kappas, angles, rates = (KAPPAS[0], 17.0, KAPPAS[1]), (ANGLES[0], 40, ANGLES[1]), (RATES[0], 0.05, RATES[1])
     seen = set()
-    for kappa, angle, lr, method in itertools.product(kappas, angles, rates, figures.METHODS):
-        view = picture.draw(kappa, angle, lr, method)
+    for i, (kappa, angle, lr, method) in enumerate(itertools.product(kappas, angles, rates, figures.METHODS)):
+        view = picture.draw(kappa, angle, lr, (MOMENTA[0], 0.9, MOMENTA[1])[i % 3], method)
         image = np.asarray(Image.open(io.BytesIO(view.png)))
         ink = (image != 255).any(-1)[:, : image.shape[1] // 2].mean()
         assert 0.01 < ink < 0.9, view.words
         seen.add(view.words.split(": ")[1].split(" ")[0])
-    assert seen == {"diverges", "reaches", "loss"}
+    assert {"diverges", "reaches"} < seen
 
 
 def test_divergence_is_shown_as_divergence(picture):
     for lr, diverges in ((0.0099, False), (0.0101, True)):
-        view = picture.draw(100, 30, lr, "gradient descent")
+        view = picture.draw(100, 30, lr, 0.0, "gradient descent")
         assert ("diverges" in view.words) == diverges
         vermilion = (np.asarray(Image.open(io.BytesIO(view.png))) == (0xD5, 0x5E, 0x00)).all(-1)
         assert vermilion.any() == diverges
 
 
 def test_a_redraw_leaves_nothing_of_the_last_one_behind(picture):
-    first = picture.draw(20, 0, 0.04, "gradient descent").png
-    picture.draw(500, 60, 0.9, "heavy ball")
-    assert picture.draw(20, 0, 0.04, "gradient descent").png == first
+    first = picture.draw(20, 0, 0.04, 0.9, "gradient descent").png
+    assert picture.draw(500, 60, 0.9, 0.5, "heavy ball").png != first
+    assert picture.draw(20, 0, 0.04, 0.3, "gradient descent").png == first  # gradient descent has no momentum
+
+
+def test_the_momentum_slider_moves_the_limit(picture):
+    for method in ("heavy ball", "Nesterov"):
+        words = [picture.draw(100, 0, 0.0125, beta, method).words for beta in (0.0, 0.5)]
+        assert "diverges" in words[0]
+        assert f"{method}, momentum 0.50" in words[1]
+        assert ("diverges" in words[1]) == (method == "Nesterov")  # whose limit falls where heavy ball's rises
+
+
+def test_the_stills_show_what_became_of_each_run():
+    figure = landscape_stills()
+    assert len(figure.axes) == len(STILLS)
+    for axes, (kappa, angle, lr, _, method) in zip(figure.axes, STILLS, strict=True):
+        assert axes.get_title("left").startswith(method)
+        path = np.asarray(axes.get_lines()[0].get_xydata())
+        hessian, start = rotated_bowl(kappa, math.radians(angle)), rotation(math.radians(angle)) @ vector(1, 1)
+        assert path[0] == pytest.approx(start.numpy())
+        if method != "Adam":
+            assert path[1] == pytest.approx((start - lr * hessian @ start).numpy())
+    alt = plotting.alt_of(figure)
+    assert "momentum 0.50, learning rate 0.0125: reaches" in alt
+    assert "momentum 0.50, learning rate 0.0155: diverges" in alt
 
 
 def test_runs_that_overflow_can_be_drawn_and_named():
     path = gradient_descent(lambda theta: 1e6 * theta, vector(1, 1), 1.0, 80)
     assert inside(path).isfinite().all()
-    losses = bowl_loss(rotated_bowl(100), path)
+    losses = figures.shares(bowl_loss(rotated_bowl(100), path))
     assert drawable(losses).isfinite().all()
     assert verdict(losses).startswith("diverges")
 
@@ -371,7 +425,7 @@ def test_the_explorers_benchmark_measures_every_method():
 
 def test_titles_are_drawn_in_the_courses_style_too():
     def ink_above_the_axes(picture):
-        image = np.asarray(Image.open(io.BytesIO(picture.draw(20, 0, 0.04, "Adam").png)))
+        image = np.asarray(Image.open(io.BytesIO(picture.draw(20, 0, 0.04, 0.9, "Adam").png)))
         return (image[: image.shape[0] // 14] != 255).any(-1).sum()
 
     with matplotlib.rc_context():
@@ -394,13 +448,38 @@ def test_the_sliders_redraw_the_picture():
 def test_paths_on_contours_say_how_many_steps_each_method_takes(angle):
     figure = figures.paths_on_contours(10, angle)
     titles = [axes.get_title("left") for axes in figure.axes]
-    assert titles == [f"{m}: {figures.steps_needed(m, 10, angle)} steps to 0.0001" for m in figures.METHODS]
+    settings = {m: figures.best_settings(m, 10, angle) for m in figures.METHODS}
+    steps = [figures.steps_from_corner(m, 10, angle, *settings[m], 400) for m in figures.METHODS]
+    assert titles == [f"{m}: {count} steps" for m, count in zip(figures.METHODS, steps, strict=True)]
+    swing = np.abs(np.asarray(figure.axes[1].get_lines()[0].get_xydata())).max()
+    assert f"heavy ball takes {steps[1]} steps and strays to {swing:.2f}" in plotting.alt_of(figure)
+    assert swing < figure.axes[1].get_xlim()[1]  # the whole path is in the picture
+
+
+def test_the_split_of_the_loss_says_where_the_steep_part_falls_below_the_flat_one():
+    figure = figures.loss_by_direction()
+    flat, steep = (np.asarray(line.get_ydata(), dtype=float) for line in figure.axes[0].get_lines())
+    assert flat[0] + steep[0] == pytest.approx(101)
+    step = int(np.argmax(steep <= flat))
+    assert f"at 0.0090 the steep part falls below the flat one at step {step};" in plotting.alt_of(figure)
+    flat, steep = (np.asarray(line.get_ydata(), dtype=float) for line in figure.axes[1].get_lines())
+    assert steep / flat == pytest.approx(100)  # equally slow, at the learning rate with the best worst case
+
+
+def test_the_edge_of_stability_is_described_from_its_data():
+    figure = figures.edge_of_stability([0, 5, 10], {0.1: [9.0, 22.0, 19.5], 0.2: [9.0, 8.0, 10.1]})
+    alt = plotting.alt_of(figure)
+    assert "at 0.1, limit 20, it ends at 19.5 after a peak of 22.0; at 0.2, limit 10, it ends at 10.1" in alt
+    assert [line.get_ydata()[0] for line in figure.axes[0].get_lines()[1::2]] == [20, 10]
 
 
 def test_figures_draw_and_label_their_axes():
     spectrum = vector(-0.5, 1e-9, 0.1, 3)
     drawn = [
         figures.learning_rates(),
+        figures.loss_by_direction(),
+        figures.root_moduli(),
+        figures.edge_of_stability([0, 1], {0.1: [3.0, 4.0]}),
         figures.steps_against_kappa((10, 20)),
         figures.steps_against_angle(10, (0, 45)),
         figures.promises_of_momentum(),
@@ -409,7 +488,9 @@ def test_figures_draw_and_label_their_axes():
     ]
     for figure in drawn:
         figure.canvas.draw()
-        assert all(axes.get_xlabel() and axes.get_ylabel() for axes in figure.axes)
+        assert all(axes.get_xlabel() for axes in figure.axes)
+        assert figure.axes[0].get_ylabel()
+        assert len(plotting.Picture(figure, plotting.alt_of(figure)).png) < 60_000
 
 
 def test_the_divergence_of_gaussians_is_torchs():

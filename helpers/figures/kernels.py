@@ -137,7 +137,7 @@ def measurements(folder: Path = RESULTS) -> dict[str, Any] | None:
     found = []
     for file in sorted(folder.glob("*.json")):
         results = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(results, dict) or results.get("schema") != 1 or not results.get("measurements"):
+        if not isinstance(results, dict) or results.get("schema") != 2 or not results.get("measurements"):
             raise ValueError(f"{file.name} is no result of helpers.kernels.bench: measure again, or remove it")
         found.append(results)
     return max(found, key=lambda results: str(results["date"]), default=None)

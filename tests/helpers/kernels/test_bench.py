@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -34,14 +35,15 @@ def invented():
         for dtype in bench.DTYPES:
             for number, columns in enumerate((128, 32768)):
                 case = bench.Case(operation, 1000, columns, dtype)
-                for contender, microseconds in ((bench.COPY, 10.0), (bench.OURS, 20.0 + number)):
+                scale = columns * bench.DTYPES[dtype].itemsize / 512  # every copy has the same bandwidth
+                for contender, microseconds in ((bench.COPY, 10.0 * scale), (bench.OURS, (20.0 + number) * scale)):
                     result = bench.summary([microseconds, microseconds + 1, microseconds + 2])
-                    copy = bench.summary([10.0, 11.0, 12.0])
+                    roof = bench.summary([10.0, 11.0, 12.0])
                     passes = 2 if contender == bench.COPY else bench.PASSES[operation]
                     about = {"operation": operation, "rows": 1000, "columns": columns, "dtype": dtype, "ok": True}
-                    rows.append(about | {"contender": contender} | bench.rates(case, passes, result, copy))
+                    rows.append(about | {"contender": contender} | bench.rates(case, passes, result, roof))
     return {
-        "schema": 1,
+        "schema": bench.SCHEMA,
         "date": "2000-01-01T00:00:00+00:00",
         "machine": {"gpu": "an invented GPU"},
         "versions": {"torch": "0"},
@@ -56,14 +58,16 @@ def test_every_contender_is_right_and_a_wrong_one_is_found(operation, inputs):
     functions = bench.contenders(case, *inputs)
     assert {bench.COPY, bench.OURS, "torch", "torch.compile"} <= set(functions)
     # torch.compile needs a C++ compiler on a CPU, and minutes.
-    for name in set(functions) - {bench.COPY, "torch.compile"}:
+    for name in set(functions) - {*bench.ROOFS, "torch.compile", "torch.compile, autotuned"}:
         assert bench.check(case, name, functions[name], *inputs)["ok"], name
         once, twice = functions[name](), functions[name]()
         assert torch.equal(once, twice)
     right = functions[bench.OURS]()
     for wrong in (right + 1e-4, torch.zeros_like(right), right * float("nan")):
         assert bench.worst_error(case, wrong, *inputs) > 1
-    assert bench.check(case, bench.COPY, functions[bench.COPY], *inputs) == {"ok": True}
+    for roof in bench.ROOFS:
+        assert bench.check(case, roof, functions[roof], *inputs) == {"ok": True}
+    assert bench.check(case, bench.READ, lambda: functions[bench.READ]() + 1e-3, *inputs) == {"ok": False}
 
 
 @pytest.mark.parametrize("operation", bench.PASSES)
@@ -86,7 +90,9 @@ def test_contenders_take_turns_and_each_goes_first():
     assert {name: len(values) for name, values in times.items()} == {"a": 6, "b": 6, "c": 6}
     rounds = [calls[i : i + 3] for i in range(0, 18, 3)]
     assert all(sorted(names) == ["a", "b", "c"] for names in rounds)
-    assert all(first[0] != second[0] for first, second in pairwise(rounds))
+    assert {names[0] for names in rounds} == {"a", "b", "c"}
+    before_a = {first for first, second in pairwise(calls) if second == "a"}
+    assert before_a == {"b", "c"}
 
 
 def test_a_summary_is_median_and_quartiles():
@@ -95,11 +101,16 @@ def test_a_summary_is_median_and_quartiles():
 
 def test_rates_count_the_bytes_that_must_move():
     case = bench.Case("log_softmax backward", 1000, 500, "bfloat16")
-    result = bench.rates(case, 3, {"median_us": 3.0}, {"median_us": 2.0})
+    times = {bench.COPY: {"median_us": 2.0}, bench.READ: {"median_us": 0.5}}
+    result = bench.rates(case, 3, {"median_us": 3.0}, bench.roof_of(3, times))
     assert result["bytes"] == 3 * 1000 * 500 * 2
     assert result["bytes_per_second"] == pytest.approx(3e6 / 3e-6)
     # Three tensors in 3 us are as fast as the copy's two in 2 us.
-    assert result["fraction_of_copy"] == pytest.approx(1.0)
+    assert result["fraction_of_roof"] == pytest.approx(1.0)
+    # What reads once is held against a read, where there is one.
+    assert bench.rates(case, 1, {"median_us": 1.0}, bench.roof_of(1, times))["fraction_of_roof"] == 0.5
+    del times[bench.READ]
+    assert bench.rates(case, 1, {"median_us": 1.0}, bench.roof_of(1, times))["fraction_of_roof"] == 1.0
 
 
 def test_one_contender_that_fails_does_not_stop_the_others(monkeypatch):
@@ -122,7 +133,7 @@ def test_one_contender_that_fails_does_not_stop_the_others(monkeypatch):
     assert "median_us" not in rows["wrong"]
     assert rows["broken"]["error"] == "RuntimeError: out of shared memory"
     text = [bench.line(row) for row in rows.values()]
-    assert "100.0% of copy" in text[1]
+    assert "100.0% of the roof" in text[1]
     assert "WRONG" in text[2]
     assert "out of shared memory" in text[3]
     json.dumps(list(rows.values()))
@@ -151,7 +162,7 @@ def test_the_figures_show_the_numbers_of_the_file(tmp_path):
     assert names == ["kernels-invented-bandwidth.svg", "kernels-invented-roofline.svg"]
 
 
-@pytest.mark.parametrize("text", ["{", '{"schema": 2}', '{"schema": 1, "measurements": []}', None])
+@pytest.mark.parametrize("text", ["{", '{"schema": 1}', '{"schema": 2, "measurements": []}', "[]", None])
 def test_a_file_that_is_no_measurement_is_refused(text, tmp_path, capsys):
     file = tmp_path / "kernels.json"
     if text is not None:
@@ -175,13 +186,144 @@ def test_under_the_interpreter_it_says_so(monkeypatch, capsys):
 
 
 def test_the_command_line():
-    options = bench.parse(["--shapes", "8x16,3x5", "--rounds", "4"])
-    assert options.shapes == [(8, 16), (3, 5)]
-    assert bench.parse([]).shapes[3] == (2048, 128256)
+    options = bench.parse(["--columns", "16,5", "--rounds", "4", "--operations", "log_softmax forward"])
+    assert (options.columns, options.operations) == ([16, 5], ["log_softmax forward"])
+    assert bench.parse([]).columns[-1] == 128256
+    assert bench.parse([]).operations == list(bench.PASSES)
 
 
-@pytest.mark.parametrize("arguments", [["--shapes", "8"], ["--shapes", "0x3"], ["--rounds", "1"]])
+@pytest.mark.parametrize(
+    "arguments", [["--columns", "8x3"], ["--columns", "0"], ["--rounds", "1"], ["--operations", "softmax"]]
+)
 def test_a_wrong_command_line_is_refused(arguments):
     with pytest.raises(SystemExit) as refusal:
         bench.parse(arguments)
     assert refusal.value.code == 2
+
+
+@pytest.mark.parametrize("columns", bench.parse([]).columns)
+@pytest.mark.parametrize("dtype", bench.DTYPES)
+def test_a_tensor_fills_a_gibibyte_at_every_width(columns, dtype):
+    row = columns * bench.DTYPES[dtype].itemsize
+    assert 2**30 <= bench.rows_for(columns, dtype) * row < 2**30 + row
+
+
+class Event:
+    """A torch.cuda.Event where there is no GPU: all that was asked for is done at once, in 5 us."""
+
+    def __init__(self, enable_timing):
+        assert enable_timing
+
+    def record(self):
+        pass
+
+    def synchronize(self):
+        pass
+
+    def query(self):
+        return False
+
+    def elapsed_time(self, end):
+        return 5e-3
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    """What `run` asks of CUDA, played by a CPU; and everything small."""
+    gpu = SimpleNamespace(name="a CPU in disguise", multi_processor_count=4, L2_cache_size=16, total_memory=2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: gpu)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: gpu.name)
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "_sleep", lambda cycles: None)
+    compile_ = torch.compile  # whose own backend needs a C++ compiler on a CPU, and minutes
+    monkeypatch.setattr(torch, "compile", lambda function, **options: compile_(function, backend="aot_eager"))
+    for name, small in {"FLUSHED": 16, "PRODUCT": 8, "TENSOR_BYTES": 200}.items():
+        monkeypatch.setattr(bench, name, small)
+
+
+ARGUMENTS = ["--rounds", "2", "--columns", "7"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU runs the whole")
+def test_run_measures_every_contender_of_every_case(no_gpu, tmp_path):
+    output = tmp_path / "kernels.json"
+    results = bench.run(bench.parse(ARGUMENTS), output, device="cpu")
+    assert json.loads(output.read_text()) == json.loads(json.dumps(results))
+    rows = results["measurements"]
+    wrong = [bench.line(row) for row in rows if not row["ok"]]
+    assert not wrong
+    assert {(row["operation"], row["dtype"]) for row in rows} == {(o, d) for o in bench.PASSES for d in bench.DTYPES}
+    assert all(row["median_us"] == pytest.approx(5.0) and row["runs"] == 2 for row in rows)
+    names = {row["contender"] for row in rows if row["operation"] == "log_softmax forward"}
+    compiled = {"torch.compile", "torch.compile, autotuned"}
+    assert names == {*bench.ROOFS, bench.OURS, "torch", *compiled, "one block", "pipelined"}
+    assert set(bench.draw(results)) == {"bandwidth", "roofline"}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU runs the whole")
+def test_what_was_measured_stays_when_a_later_case_ends_the_run(no_gpu, tmp_path, monkeypatch):
+    output, measure = tmp_path / "kernels.json", bench.measure
+
+    def until(case, *rest):
+        if case.columns == 9:
+            raise KeyboardInterrupt
+        return measure(case, *rest)
+
+    monkeypatch.setattr(bench, "measure", until)
+    some = ["--rounds", "2", "--operations", "cross_entropy forward", "--columns"]
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(bench.parse([*some, "7,9"]), output, device="cpu")
+    first = json.loads(output.read_text())
+    assert {row["columns"] for row in first["measurements"]} == {7}
+
+    monkeypatch.setattr(bench, "measure", measure)
+    again = bench.run(bench.parse([*some, "9,7"]), output, bench.earlier(output), device="cpu")
+    assert len(again["measurements"]) == 2 * len(first["measurements"])
+    assert {row["columns"] for row in again["measurements"]} == {7, 9}
+    other = again | {"versions": again["versions"] | {"torch": "0"}}
+    assert bench.merged(other, first) == first
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU runs the whole")
+def test_main_writes_the_file_and_the_figures_and_leaves_a_strange_file_alone(no_gpu, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "obstacle", lambda: None)
+    run = bench.run
+    monkeypatch.setattr(bench, "run", lambda options, output, before: run(options, output, before, "cpu"))
+    output = tmp_path / "kernels.json"
+    arguments = [*ARGUMENTS, "--operations", "log_softmax forward", "--output", str(output)]
+    assert bench.main(arguments) == 0
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["kernels-bandwidth.svg", "kernels-roofline.svg", "kernels.json"]
+    output.write_text("not a result")
+    assert bench.main(arguments) == 2
+    assert "--output" in capsys.readouterr().err
+    assert output.read_text() == "not a result"
+
+
+def test_the_gpu_sleeps_longer_until_the_launch_is_prepared_in_time(monkeypatch):
+    slept, woken = [], [True, True, False]
+
+    class Early(Event):
+        def query(self):
+            return woken.pop(0)
+
+    monkeypatch.setattr(torch.cuda, "Event", Early)
+    monkeypatch.setattr(torch.cuda, "_sleep", slept.append)
+    ran = []
+    clock = bench.gpu_clock({"slow to launch": lambda: ran.append(1)}, torch.ones(4))
+    assert clock("slow to launch") == pytest.approx(5.0)
+    assert slept == [bench.SLEEP_CYCLES * factor for factor in (1, 2, 4)]
+    assert len(ran) == 3
+
+
+def test_the_driver_is_told_where_nvidia_smi_is(monkeypatch):
+    said = SimpleNamespace(stdout="1.2.3, 1980 MHz, 2619 MHz, 700.00 W\n")
+    monkeypatch.setattr(bench.subprocess, "run", lambda *_, **__: said)
+    assert bench.driver()["driver_version"] == "1.2.3"
+    assert bench.driver()["power.limit"] == "700.00 W"
+
+    def missing(*_, **__):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(bench.subprocess, "run", missing)
+    assert bench.driver() == {}

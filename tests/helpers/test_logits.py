@@ -127,7 +127,7 @@ def measured(columns, contender, median, date="2026-01-02"):
     row = {"ok": True, "operation": "log_softmax forward", "rows": 8, "columns": columns, "dtype": "float32"}
     row |= {"contender": contender, "median_us": median, "lower_us": median - 1, "upper_us": median + 1}
     row["bytes_per_second"] = 8 * columns * 8 / median * 1e6
-    about = {"schema": 1, "date": date, "machine": {"gpu": "a GPU"}, "versions": {"torch": "2"}}
+    about = {"schema": 2, "date": date, "machine": {"gpu": "a GPU"}, "versions": {"torch": "2"}}
     return about | {"measurements": [row]}
 
 

@@ -25,10 +25,10 @@ from typing import Any
 
 import torch
 
-from grading.building.build import write
 from grading.exercises import load, notebooks
 from helpers.checking import card, key
 from helpers.checking.check import examine
+from helpers.files import write_whole
 
 RESULTS = Path(__file__).resolve().parent / "results" / "check.json"
 REPEATS = 7
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "check_seconds": {name: round(seconds, 4) for name, seconds in checks.items()},
         "import_seconds": {"torch": round(alone, 3), "torch and helpers": round(together, 3)},
     }
-    write(RESULTS, json.dumps(results, indent=1) + "\n")
+    write_whole(RESULTS, json.dumps(results, indent=1) + "\n")
     for name, seconds in checks.items():
         print(f"check {name:32} {1000 * seconds:8.1f} ms")
     print(f"import torch {alone:.2f} s, with helpers {together:.2f} s: helpers adds {together - alone:.2f} s")

@@ -19,37 +19,18 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from grading.building.build import notebook_from_source, released_text
 from grading.exercises import notebooks
 from grading.grade import Grader
-from grading.judge import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "grading.json"
 LIMIT = 0.3
 ROUNDS = 7
-TIMER = """
-import sys, time
-frame = sys._getframe()
-while "calling" not in frame.f_globals:
-    frame = frame.f_back
-drivers, spent = frame.f_globals["calling"].DRIVERS, [0.0]
-def timed(driver):
-    def call(*arguments):
-        begun = time.perf_counter()
-        try:
-            return driver(*arguments)
-        finally:
-            spent[0] += time.perf_counter() - begun
-    return call
-drivers.update({name: timed(driver) for name, driver in drivers.items()})
-"""
 
 
 def main(names: Sequence[str]) -> int:
@@ -74,43 +55,21 @@ def main(names: Sequence[str]) -> int:
 def measure(name: str, grader: Grader) -> dict[str, float]:
     """Grade the model answers of a notebook some times; the median of what it takes beside running the cells."""
     rounds = []
-    with tempfile.TemporaryDirectory(prefix="infograd-bench-") as folder, timed_checks() as checks:
+    with tempfile.TemporaryDirectory(prefix="infograd-bench-") as folder:
         released, handed_in = hand_in(name, Path(folder))
-        for number in range(ROUNDS + 1):
-            checks.clear()
+        for _ in range(ROUNDS + 1):
             begun, used = time.perf_counter(), processor()
-            graded = grader.grade(handed_in, released, Path(folder) / f"{number}.json")
+            graded = grader.grade(handed_in, released, None)
             whole, busy = time.perf_counter() - begun, processor() - used
-            cells = sum(cell.seconds for cell in graded.judged.cells)
+            cells = sum(run.seconds for run in graded.judgement.runs)
+            checks = sum(one.seconds for one in graded.verdict.exercises.values())
             rounds.append({
-                "added_seconds": whole - cells - sum(checks), "cells_seconds": cells, "checks_seconds": sum(checks),
+                "added_seconds": whole - cells - checks, "cells_seconds": cells, "checks_seconds": checks,
                 "whole_seconds": whole, "processor_seconds_of_the_grader": busy,
             })  # fmt: skip
-            assert all(report.marks == report.points for report in graded.judged.reports.values())
+            assert all(report.marks == report.points for report in graded.judgement.reports.values())
     warm = rounds[1:]  # the first round draws the public cases, once for a class
     return {key: round(statistics.median(one[key] for one in warm), 3) for key in warm[0]}
-
-
-@contextmanager
-def timed_checks() -> Iterator[list[float]]:
-    """The seconds that calls take inside, as the sandboxed process itself counts them: a list that grows."""
-    found: list[float] = []
-    restart, end = Run.restart, Run.end
-
-    def restart_timed(run: Run) -> float:
-        seconds = restart(run)
-        if run.inside is not None:
-            run.inside.ask({"cell": "timer", "source": TIMER, "seconds": 5}, 5)
-        return seconds
-
-    def end_timed(run: Run) -> str:
-        if run.inside is not None:
-            reply = run.inside.ask({"cell": "timer", "source": "spent[0]", "seconds": 5}, 5)
-            found.append(float(reply["outputs"]["shown"][0]["data"]["text/plain"]))
-        return end(run)
-
-    with mock.patch.multiple(Run, restart=restart_timed, end=end_timed):
-        yield found
 
 
 def processor() -> float:

@@ -1,4 +1,4 @@
-"""Grade submissions: graft, run, judge, and what there is to record."""
+"""Grade one submission: read it, run and judge it, and say all that there is to record."""
 
 from __future__ import annotations
 
@@ -7,28 +7,35 @@ import secrets
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 
-from grading import record
 from grading.exercises import load, notebooks, version
-from grading.exercises.exercise import Exercise
-from grading.graft import Grafted, graft, others
-from grading.judge import Judged, judge
+from grading.feedback import graded_notebook
+from grading.judge import Judgement, judge
 from grading.sandbox.sandbox import Limits, NoSandbox, Sandbox
+from grading.submission import Submission, files_beside, read_submission
+from grading.verdict import (
+    Outcome,
+    Verdict,
+    changed_answers,
+    digests,
+    exercise_verdict,
+)
 
-BESIDE = ("timestamp.txt", "submission_secret.txt")  # nbgrader puts them there
+DATE, SECRET = NBGRADERS_OWN = ("timestamp.txt", "submission_secret.txt")  # the files that nbgrader puts beside
 
 
 @dataclass
 class Graded:
-    """A graded notebook with its verdict, and the answers that changed since the verdict before."""
+    """A graded notebook with its submission, judgement and verdict, and the answers that changed since the verdict
+    before."""
 
     notebook: NotebookNode
-    judged: Judged
-    verdict: dict[str, Any]
+    submission: Submission
+    judgement: Judgement
+    verdict: Verdict
     changed: set[str]
 
 
@@ -48,40 +55,56 @@ class Grader:
         """End the sandbox."""
         self.sandbox.close()
 
-    def grade(self, file: Path, released: Path, verdict_file: Path, seed: int | None = None) -> Graded:
-        """Grade the submitted `file` against the `released` notebook and write the verdict. Hidden cases are drawn from
-        `seed`; by default from that of the verdict before if submission and exercises are the same, else from a new
-        one. Raises NoSandbox; nothing else for what was handed in."""
+    def grade(self, file: Path, released: Path, before: Verdict | None, seed: int | None = None) -> Graded:
+        """Grade the submitted `file` against the `released` notebook. Hidden cases are drawn from `seed`; by default
+        from that of the verdict `before` if submission and exercises are the same, else from a new one. Raises
+        NoSandbox; nothing else for what was handed in."""
         limits, name = self.sandbox.limits, released.stem
         ours = released_notebook(released, released.stat().st_mtime_ns)
-        grafted = graft(file, ours, limits.notebook_bytes, limits.cell_characters)
-        for sentence in others(file.parent, {*BESIDE, *(one.name for one in released.parent.glob("*.ipynb"))}):
-            grafted.note(sentence)
-        before = record.read_verdict(verdict_file)
-        exercises, current = (load(name), version_now(name)) if name in notebooks() else ({}, "none")
+        submission = read_submission(file, ours, limits.notebook_bytes, limits.cell_characters)
+        expected = {*NBGRADERS_OWN, *(one.name for one in released.parent.glob("*.ipynb"))}
+        for sentence in files_beside(file.parent, expected):
+            submission.note(sentence)
+        current = version_now(name) if name in notebooks() else "none"
         if seed is None:
-            same = (before.get("submission"), before.get("exercises_version")) == (grafted.digest, current)
-            seed = before["seed"] if same else secrets.randbits(63)
-        judged = self.judge(grafted, exercises, seed)
-        verdict = record.verdict(grafted, judged, current, seed, self.sandbox.confined)
-        changed = record.changed_answers(verdict, before)
-        notebook = record.fill_in(grafted, judged, self.sandbox.confined, limits.output_bytes)
-        record.write_verdict(verdict_file, verdict)
-        return Graded(notebook, judged, verdict, changed)
+            same = before and (before.submission, before.exercises_version) == (submission.digest, current)
+            seed = before.seed if before and same else secrets.randbits(63)
+        outcome, reason, judgement = self.judge(submission, name, seed)
+        verdict = Verdict(
+            submission=submission.digest,
+            exercises_version=current,
+            seed=seed,
+            sandbox=self.sandbox.confined,
+            outcome=outcome,
+            reason=reason,
+            irregularities=submission.irregularities,
+            answers=digests(submission),
+            exercises={
+                exercise: exercise_verdict(report, judgement.seconds_of.get(exercise, 0.0))
+                for exercise, report in judgement.reports.items()
+            },
+            failed=judgement.failed,
+            limits_hit=judgement.limits_hit,
+            seconds={part: round(value, 4) for part, value in judgement.seconds.items()},
+            memory_bytes=judgement.memory_bytes,
+        )
+        changed = changed_answers(verdict, before)
+        notebook = graded_notebook(submission, judgement, verdict, limits.output_bytes)
+        return Graded(notebook, submission, judgement, verdict, changed)
 
-    def judge(self, grafted: Grafted, exercises: dict[str, Exercise], seed: int) -> Judged:
-        """Judge what there is. A fault of our own is this submission's alone: noted there, told here, and no mark."""
-        if grafted.problem is not None:
-            return Judged()
+    def judge(self, submission: Submission, name: str, seed: int) -> tuple[Outcome, str | None, Judgement]:
+        """Judge what there is. A fault of our own is this submission's alone: told in the verdict, and no mark."""
+        if submission.unreadable is not None:
+            return "unreadable", submission.unreadable, Judgement()
         try:
-            return judge(grafted.notebook, exercises, seed, self.sandbox)
+            exercises = load(name) if name in notebooks() else {}
+            return "graded", None, judge(submission, exercises, seed, self.sandbox)
         except NoSandbox:
             raise
         except Exception as error:
             logging.exception("a submission could not be judged")
-            kind = type(error).__name__
-            grafted.problem = f"The grader itself failed ({kind}), and no answer was judged. Tell your teacher."
-            return Judged()
+            reason = f"The grader itself failed ({type(error).__name__}), and no answer was judged. Tell your teacher."
+            return "grader failed", reason, Judgement()
 
 
 @lru_cache(maxsize=16)

@@ -1,4 +1,4 @@
-"""Judge a grafted notebook: run its cells in the sandbox, call its functions with our inputs, compare what comes back.
+"""Judge a submission: run its cells in the sandbox, call its functions with our inputs, compare what comes back.
 
 All cells run before the first call, and all public cases are played before the first hidden one, so that nothing a
 learner is shown can hold what a hidden case let slip. A process that dies or does not answer is replaced by a fresh
@@ -7,25 +7,23 @@ one, in which the cell or the exercise that ended it is left out; the others are
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from nbformat import NotebookNode
-
 from grading.exercises.exercise import Exercise
-from grading.graft import grade_id, is_answer
-from grading.magics import as_python
-from grading.reading import Text
-from grading.sandbox.replies import conforming, words
-from grading.sandbox.sandbox import Gone, Inside, Limits, Sandbox
+from grading.sandbox import replies
+from grading.sandbox.sandbox import Process, ProcessEnded, Sandbox
+from grading.source_rules import AnswerText
+from grading.submission import Cell, Submission
 from helpers.checking.calling import FINAL
-from helpers.checking.marking import INCORRECT, CriterionReport, Report, mark, recognise
-from helpers.checking.shapes import Observation
+from helpers.checking.marking import Report, mark, recognise
+from helpers.checking.shapes import Call, CriterionData, ExerciseData, Observation
 
-INTERACTIVE = "interactive"  # the tag of our cells whose widgets need a kernel
 GRACE = 2.0  # seconds beyond a limit that the process keeps itself
 MOST_FRESH_STARTS = 8
 ENDINGS = {
@@ -35,166 +33,149 @@ ENDINGS = {
     "frame too large": "what it returned is too large",
     "kernel": "the process ended, as it does where a kernel reads or writes outside of its tensors",
 }
+KERNEL_DRIVERS = ("kernel", "without_kernels")
 
 
 @dataclass
-class Cell:
-    """A code cell to run: its name, its Python (IPython's magics written out), and what came of it."""
+class CellRun:
+    """What came of running a cell."""
 
-    name: str
-    node: NotebookNode
-    source: str
+    cell: Cell
     reply: dict[str, Any] = field(default_factory=dict)
     ended: str | None = None  # why the process did not survive it
     seconds: float = 0.0
 
 
 @dataclass
-class Judged:
-    """What is known of a submission when it has been judged."""
+class Judgement:
+    """What is known of a submission when it has been judged. `failed` holds the exercises that the grader itself failed
+    to judge, with its error."""
 
     reports: dict[str, Report] = field(default_factory=dict)
-    cells: list[Cell] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    runs: list[CellRun] = field(default_factory=list)
     limits_hit: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    seconds_of: dict[str, float] = field(default_factory=dict)  # by exercise
     memory_bytes: int = 0
 
 
-def judge(notebook: NotebookNode, exercises: Mapping[str, Exercise], seed: int, sandbox: Sandbox) -> Judged:
-    """Run `notebook` and judge the `exercises` that it has check cells for, with hidden cases drawn from `seed`."""
-    checks = {str(grade_id(cell)).removesuffix("-check") for cell in notebook.cells if is_check(cell)}
-    wanted = {name: one for name, one in exercises.items() if name in checks}
+def judge(submission: Submission, exercises: Mapping[str, Exercise], seed: int, sandbox: Sandbox) -> Judgement:
+    """Run a submission and judge the `exercises` that it has check cells for, with hidden cases drawn from `seed`."""
+    wanted = {name: exercises[name] for name in submission.exercises if name in exercises}
     sandbox.start()
-    run = Run(list(code_cells(notebook)), sandbox)
+    run = SubmissionRun(submission, sandbox)
+    seconds = run.judgement.seconds
     try:
         begun = time.monotonic()
         with ThreadPoolExecutor(1) as pool:  # while the cells run, and this process would wait
-            ready = pool.submit(prepare, wanted, seed, run.text)
-            run.seconds["cells"] = run.restart()
-            data = ready.result()
-        run.seconds["waiting for cases"] = time.monotonic() - begun - run.seconds["cells"]
+            drawing = pool.submit(with_hidden_cases, wanted, seed, run.text)
+            seconds["cells"] = run.restart()
+            drawn = drawing.result()
+        seconds["waiting for cases"] = time.monotonic() - begun - seconds["cells"]
         begun = time.monotonic()
-        for name, one in data.items():
-            run.play_public(name, one)
-        for name, one in data.items():
-            run.judged.reports[name] = recognised(exercises[name], run.report(name, one), seed)
-        run.seconds["calls"] = time.monotonic() - begun
+        for name, exercise in drawn.items():
+            run.play_public(name, exercise)
+        for name, exercise in drawn.items():
+            run.report(name, exercise, exercises[name], seed)
+        seconds["calls"] = time.monotonic() - begun
     finally:
         run.end()
-    return run.judged
+    return run.judgement
 
 
-def prepare(wanted: Mapping[str, Exercise], seed: int, text: Text) -> dict[str, dict[str, Any]]:
+def with_hidden_cases(wanted: Mapping[str, Exercise], seed: int, text: AnswerText) -> dict[str, ExerciseData]:
     """The exercises with their hidden cases drawn; their source rules are looked for in the text of the answers."""
-    data = {name: one.as_data(seed, mistakes=False) for name, one in wanted.items()}
-    for one in data.values():
+    drawn = {name: one.as_data(seed, mistakes=False) for name, one in wanted.items()}
+    for one in drawn.values():
         text.broken_rule(one)
-    return data
+    return drawn
 
 
-def is_check(cell: NotebookNode) -> bool:
-    """Whether a cell of ours is a check, whose output the grader writes."""
-    about = cell.metadata.get("nbgrader", {})
-    return bool(cell.cell_type == "code" and about.get("grade") and not about.get("solution"))
+class SubmissionRun:
+    """One submission in the sandbox. A process that ends is replaced, at most MOST_FRESH_STARTS times."""
 
-
-def code_cells(notebook: NotebookNode) -> Iterator[Cell]:
-    """The cells that run: ours and the learner's answers, but no check, nothing interactive."""
-    for number, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code" and not is_check(cell) and INTERACTIVE not in cell.metadata.get("tags", ()):
-            yield Cell(grade_id(cell) or f"cell {number + 1}", cell, as_python(cell.source))
-
-
-class Run:
-    """One submission in the sandbox, over as many processes as it wears out."""
-
-    def __init__(self, cells: list[Cell], sandbox: Sandbox):
-        self.cells, self.sandbox, self.limits = cells, sandbox, sandbox.limits
-        self.judged = Judged(cells=cells)
-        self.seconds = self.judged.seconds
+    def __init__(self, submission: Submission, sandbox: Sandbox):
+        self.sandbox, self.limits = sandbox, sandbox.limits
+        self.judgement = Judgement(runs=[CellRun(cell) for cell in submission.cells if cell.runs])
         self.deadline = time.monotonic() + self.limits.notebook_seconds
-        self.inside: Inside | None = None
+        self.process: Process | None = None
         self.starts = 0
         self.given_up: dict[str, str] = {}  # exercises whose call ended a process, with the reason
-        self.public: dict[tuple[str, int], Observation] = {}
-        self.text = Text([cell.source for cell in cells if is_answer(cell.node)])
+        self.public: dict[str, list[list[Observation]]] = {}  # by exercise and criterion
+        self.text = AnswerText([cell.python for cell in submission.answers if cell.runs])
 
     def restart(self) -> float:
         """A fresh process with all cells run that did not end one before. Returns the seconds that running took."""
         begun = time.monotonic()
-        while self.inside is None and self.starts < MOST_FRESH_STARTS:
+        while self.process is None and self.starts < MOST_FRESH_STARTS:
             self.starts += 1
-            self.inside = self.sandbox.open()
-            for cell in self.cells:
-                if cell.ended is None and self.inside is not None:
-                    self.run_cell(cell)
+            self.process = self.sandbox.open()
+            for run in self.judgement.runs:
+                if run.ended is None and self.process is not None:
+                    self.run_cell(run, self.process)
         return time.monotonic() - begun
 
-    def run_cell(self, cell: Cell) -> None:
+    def run_cell(self, run: CellRun, process: Process) -> None:
         """Run a cell; where the process does not survive it, note why."""
-        seconds = min(self.limits.cell_seconds, self.left())
+        name, seconds = run.cell.name, min(self.limits.cell_seconds, self.seconds_left())
         begun = time.monotonic()
         try:
-            assert self.inside is not None
-            cell.reply = self.inside.ask(
-                {"cell": cell.name, "source": cell.source, "seconds": seconds}, seconds + GRACE
-            )
-            if cell.reply.get("error") == "OutOfTime":
-                self.judged.limits_hit.append(f"the cell {cell.name}: it did not end in time")
-        except Gone as gone:
-            cell.ended = self.lose(gone, f"the cell {cell.name}")
-            cell.reply = {"outcome": "raised", "error": "Stopped", "message": cell.ended}
-        cell.seconds += time.monotonic() - begun
+            run.reply = process.ask({"cell": name, "source": run.cell.python, "seconds": seconds}, seconds + GRACE)
+            if run.reply.get("error") == "OutOfTime":
+                self.judgement.limits_hit.append(f"the cell {name}: it did not end in time")
+        except ProcessEnded as ended:
+            run.ended = self.note_end(ended, f"the cell {name}")
+            run.reply = {"outcome": "raised", "error": "Stopped", "message": run.ended}
+        run.seconds += time.monotonic() - begun
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds left for this submission."""
         return max(self.deadline - time.monotonic(), 0.1)
 
-    def lose(self, gone: Gone, where: str) -> str:
-        """The process is gone: write down why, and return it in words."""
-        why = "memory" if self.end() == "memory" else gone.why
+    def note_end(self, ended: ProcessEnded, where: str) -> str:
+        """The process has ended: write down why, and return it in words."""
+        why = "memory" if self.end() == "memory" else ended.why
         reason = ENDINGS.get(why, "it disturbed the grading")
-        self.judged.limits_hit.append(f"{where}: {reason}")
+        self.judgement.limits_hit.append(f"{where}: {reason}")
         return reason
 
     def end(self) -> str:
         """End the process; why it had ended, if it had."""
-        if self.inside is None:
+        if self.process is None:
             return "ended"
-        report = self.inside.end()
-        self.inside = None
-        self.judged.memory_bytes = max(self.judged.memory_bytes, int(report.get("memory_bytes", 0)))
+        report = self.process.end()
+        self.process = None
+        self.judgement.memory_bytes = max(self.judgement.memory_bytes, int(report.get("memory_bytes", 0)))
         return str(report.get("why"))
 
-    def play_public(self, name: str, data: dict[str, Any]) -> None:
+    def play_public(self, name: str, exercise: ExerciseData) -> None:
         """Play the public cases of an exercise, and keep what happened for `report`."""
-        cases = [case for criterion in data["criteria"] for case in criterion["cases"] if not case.get("hidden")]
-        calls = [case["call"] for case in cases]
-        for call, observation in zip(calls, self.play(name, calls, data["seconds"]), strict=False):
-            self.public[name, id(call)] = observation
+        calls = [public_calls(criterion) for criterion in exercise["criteria"]]
+        found = iter(self.play(name, [call for some in calls for call in some], exercise["seconds"]))
+        self.public[name] = [list(islice(found, len(some))) for some in calls]
 
-    def play(self, name: str, calls: list[dict[str, Any]], seconds: float) -> list[Observation]:
-        """Send calls, and take what comes back for what it is. There are fewer observations than calls where one ends
-        them."""
-        if self.inside is None and name not in self.given_up and time.monotonic() < self.deadline:
+    def play(self, name: str, calls: list[Call], seconds: float) -> list[Observation]:
+        """Send calls, and return what happened. There are fewer observations than calls where one ends them."""
+        if self.process is None and name not in self.given_up and time.monotonic() < self.deadline:
             self.restart()
-        if self.inside is None or time.monotonic() > self.deadline:
+        if self.process is None or time.monotonic() > self.deadline:
             self.given_up.setdefault(name, "the time for this notebook is used up")
-        if self.inside is None or name in self.given_up:
+        if self.process is None or name in self.given_up:
             return [self.stopped(name)]
-        seconds = min(seconds, self.limits.call_seconds, self.left())
+        seconds = min(seconds, self.limits.call_seconds, self.seconds_left())
         request = {"calls": calls, "seconds": seconds}
         found: list[Observation] = []
         try:
-            for reply in self.inside.replies(request, seconds + GRACE, len(calls), self.deadline + GRACE):
-                found.append(self.observed(reply, calls[len(found)]))
+            for reply in self.process.replies(request, seconds + GRACE, len(calls), self.deadline + GRACE):
+                found.append(self.observed(name, reply, calls[len(found)]))
                 if found[-1]["outcome"] in FINAL:
                     break
-        except Gone as gone:
+        except ProcessEnded as ended:
             call = calls[len(found)]
-            if gone.why == "ended" and call.get("driver") in ("kernel", "without_kernels"):
-                gone = Gone("kernel")
-            self.given_up[name] = self.lose(gone, f"a call of {call['function']}")
+            if ended.why == "ended" and call.get("driver") in KERNEL_DRIVERS:
+                ended = ProcessEnded("kernel")
+            self.given_up[name] = self.note_end(ended, f"a call of {call['function']}")
             found.append(self.stopped(name))
         return found
 
@@ -202,59 +183,53 @@ class Run:
         """The observation of an exercise that is given up."""
         return {"outcome": "interrupted", "message": self.given_up[name]}
 
-    def observed(self, reply: dict[str, Any], call: dict[str, Any]) -> Observation:
+    def observed(self, name: str, reply: dict[str, Any], call: Call) -> Observation:
         """The observation in the reply to a call."""
-        observation = conforming(reply, len(call["arguments"]))
-        if observation["outcome"] == "no value" and observation["message"].startswith("There is no function"):
+        known = self.judgement.seconds_of.get(name, 0.0)
+        self.judgement.seconds_of[name] = known + replies.seconds(reply)
+        observation = replies.checked(reply, len(call["arguments"]))
+        if observation["outcome"] == "no function":
             observation["message"] = self.why_missing(call["function"])
         return observation
 
     def why_missing(self, function: str) -> str:
         """Why a function is not there: the error that ended the cell that should define it."""
-        for cell in self.cells:
-            if cell.reply.get("outcome") == "raised" and f"def {function}" in cell.source:
-                line = cell.reply.get("line")
+        for run in self.judgement.runs:
+            if run.reply.get("outcome") == "raised" and f"def {function}" in run.cell.python:
+                line = run.reply.get("line")
                 where = f" in line {line}" if type(line) is int else ""
-                error = f"{words(cell.reply.get('error'))}{where}: {words(cell.reply.get('message'))}"
+                error = f"{replies.words(run.reply.get('error'))}{where}: {replies.words(run.reply.get('message'))}"
                 return f"The cell with {function} stops before it is defined. {error}"
         return f"There is no function called {function}."
 
-    def report(self, name: str, data: dict[str, Any]) -> Report:
-        """The report on an exercise. A comparison that fails on what came back is no reason to stop, and earns
-        nothing."""
+    def report(self, name: str, data: ExerciseData, exercise: Exercise, seed: int) -> None:
+        """Report on an exercise. A fault of ours is noted, and ends neither the other exercises nor the class."""
 
-        def play(calls: list[dict[str, Any]]) -> list[Observation]:
-            known = [self.public[name, id(call)] for call in calls if (name, id(call)) in self.public]
+        def play(criterion: int, calls: list[Call]) -> list[Observation]:
+            known = self.public[name][criterion]  # its public cases come first
             ended = len(known) == len(calls) or bool(known and known[-1]["outcome"] in FINAL)
             return known if ended else known + self.play(name, calls[len(known) :], data["seconds"])
 
         try:
-            return mark(name, data, play, lambda: self.text.broken_rule(data))
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            IndexError,
-            ArithmeticError,
-            RuntimeError,
-            MemoryError,
-            RecursionError,
-        ) as error:
-            self.judged.limits_hit.append(f"{name}: what came back could not be compared ({type(error).__name__})")
-            criteria = [CriterionReport(c["name"], c["marks"], False) for c in data["criteria"]]
-            return Report(name, data["points"], data["stretch"], INCORRECT, criteria)
+            report = mark(name, data, play, lambda: self.text.broken_rule(data))
+            self.judgement.reports[name] = with_mistake(exercise, report, seed)
+        except Exception as error:
+            logging.exception("%s could not be judged", name)
+            self.judgement.failed[name] = type(error).__name__
 
 
-def recognised(exercise: Exercise, report: Report, seed: int) -> Report:
+def public_calls(criterion: CriterionData) -> list[Call]:
+    """The calls of a criterion's public cases."""
+    return [case["call"] for case in criterion["cases"] if not case.get("hidden")]
+
+
+def with_mistake(exercise: Exercise, report: Report, seed: int) -> Report:
     """The report, with the mistake that explains a failure: only now the misconceptions are asked, on hidden cases only
     where the failure is in one."""
     if report.failure is not None:
         data = exercise.as_data(seed if report.failure.case.get("hidden") else None)
         for criterion, full in zip(report.criteria, data["criteria"], strict=True):
             for played, case in zip(criterion.played, full["cases"], strict=False):
-                played.case = played.case | {"mistakes": case["mistakes"]}
+                played.case = {**played.case, "mistakes": case["mistakes"]}
         report.mistake, report.mistake_sentence = recognise(data, report)
     return report
-
-
-__all__ = ["Judged", "Limits", "judge"]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from typing import Any
 
-import bleach
-from bleach.css_sanitizer import CSSSanitizer
+import nh3
 from nbformat import NotebookNode, from_dict
+
+from helpers.checking.words import printable
 
 TAGS = frozenset({
     "a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del", "details", "div",
@@ -34,7 +34,7 @@ CSS = frozenset({
     "overflow", "padding", "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align",
     "text-decoration", "text-transform", "vertical-align", "white-space", "width", "word-break", "word-wrap",
 })  # fmt: skip
-PROTOCOLS = frozenset({"http", "https", "mailto", "data"})  # `allowed` says where which may stand
+SCHEMES = frozenset({"http", "https", "mailto", "data"})  # `allowed` says where which may stand
 CLASSES = re.compile(r"[\w -]*")
 PICTURE = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]+")
 ADDRESS = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
@@ -43,30 +43,36 @@ STYLE = re.compile(r"url|expression|@|\\|/\*|image|-moz|behavior|fixed|absolute|
 TEX = re.compile(
     r"\\(?=(href|url|style|class|cssId|unicode|require|html\w*|data|bbox|def|let|(re)?newcommand|csname|mmlToken)\b)"
 )
-MOST_HTML, MOST_HTML_OF_ALL = 20_000, 100_000  # characters of one output and of a notebook, pictures apart
-MOST_WITH_PICTURES = 200_000
+MOST_OUTPUTS = 100  # of one cell
 PNG = b"\x89PNG\r\n\x1a\n"
 CUT = "[More was shown here than is kept.]"
 
 
 def clean(html: object) -> str:
     """HTML without anything that runs, loads from elsewhere, or covers the page."""
-    text = html.decode("utf-8", "replace") if isinstance(html, bytes) else str(html)
-    css = CSSSanitizer(allowed_css_properties=CSS)
-    return str(bleach.clean(text, TAGS, allowed, protocols=PROTOCOLS, css_sanitizer=css, strip=True))
+    return CLEANER.clean(html.decode("utf-8", "replace") if isinstance(html, bytes) else str(html))
 
 
-def allowed(tag: str, name: str, value: str) -> bool:
-    """Whether an attribute may stay."""
+def allowed(tag: str, name: str, value: str) -> str | None:
+    """The value of an attribute that may stay, else None."""
     if name == "href":
-        return tag == "a" and ADDRESS.match(value) is not None
+        return value if tag == "a" and ADDRESS.match(value) else None
     if name == "src":
-        return tag == "img" and PICTURE.fullmatch(value) is not None
+        return value if tag == "img" and PICTURE.fullmatch(value) else None
     if name == "style":
-        return STYLE.search(value) is None
+        return None if STYLE.search(value) else value
     if name == "class":
-        return CLASSES.fullmatch(value) is not None
-    return name in ATTRIBUTES
+        return value if CLASSES.fullmatch(value) else None
+    return value
+
+
+CLEANER = nh3.Cleaner(
+    tags=set(TAGS),
+    attributes={"*": {*ATTRIBUTES, "style", "class"}},
+    attribute_filter=allowed,
+    filter_style_properties=set(CSS),
+    url_schemes=set(SCHEMES),
+)
 
 
 def harmless_tex(text: str) -> str:
@@ -74,33 +80,17 @@ def harmless_tex(text: str) -> str:
     return TEX.sub("\\\\ ", text)
 
 
-def printable(text: str) -> str:
+def printable_lines(text: str) -> str:
     """Text without control characters but line ends and tabs: no terminal escapes, no overprinting."""
-    return "".join(c for c in text if c.isprintable() or c in "\n\t ")
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
-@dataclass
-class Room:
-    """Room for the HTML of one notebook: making it harmless takes steps to the square of its nested tags."""
-
-    left: int = MOST_HTML_OF_ALL
-
-    def take(self, html: str) -> bool:
-        """Take room, if there is enough."""
-        size = len(PICTURE.sub("", html)) if len(html) <= MOST_WITH_PICTURES else len(html)
-        if size > min(self.left, MOST_HTML):
-            return False
-        self.left -= size
-        return True
-
-
-def outputs(found: Any, most: int, html_room: Room | None = None) -> list[NotebookNode]:
+def outputs(found: Any, most: int) -> list[NotebookNode]:
     """Notebook outputs from what a submission's process says that a cell has shown; at most so many characters."""
-    html_room = html_room or Room()
     shown = found.get("shown") if isinstance(found, dict) else None
     kept, room, cut = [], most, not isinstance(shown, list) or bool(found.get("left_out"))
-    for one in (shown if isinstance(shown, list) else [])[:100]:
-        output, size = harmless_output(one, html_room) if isinstance(one, dict) else (None, 0)
+    for one in (shown if isinstance(shown, list) else [])[:MOST_OUTPUTS]:
+        output, size = harmless_output(one) if isinstance(one, dict) else (None, 0)
         if output is None:
             continue
         room -= size
@@ -113,18 +103,18 @@ def outputs(found: Any, most: int, html_room: Room | None = None) -> list[Notebo
     return kept
 
 
-def harmless_output(one: dict[str, Any], html_room: Room) -> tuple[NotebookNode | None, int]:
+def harmless_output(one: dict[str, Any]) -> tuple[NotebookNode | None, int]:
     """One output and its size; None for what has no harmless form."""
     if "stream" in one and isinstance(one.get("text"), str):
-        text = printable(one["text"])
+        text = printable_lines(one["text"])
         return stream("stderr" if one["stream"] == "stderr" else "stdout", text), len(text)
     offered = one.get("data")
     if not isinstance(offered, dict):
         return None, 0
     data: dict[str, str] = {}
     if isinstance(plain := offered.get("text/plain"), str):
-        data["text/plain"] = printable(plain)
-    if isinstance(html := offered.get("text/html"), str) and html_room.take(html):
+        data["text/plain"] = printable_lines(plain)
+    if isinstance(html := offered.get("text/html"), str):
         data["text/html"] = harmless_tex(clean(html))
     if isinstance(png := offered.get("image/png"), str) and is_png(png):
         data["image/png"] = "".join(png.split())

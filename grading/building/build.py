@@ -38,6 +38,8 @@ from traitlets.config.loader import Config
 from grading.course import ROOT, course_settings
 from grading.exercises import load, notebooks
 from grading.exercises.key import make_key, same_key
+from grading.submission import INTERACTIVE
+from helpers.files import write_whole
 
 SECONDS_PER_CELL = 120
 WORKERS = 2
@@ -45,7 +47,6 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 NBGRADER_DEFAULTS = {"grade": False, "locked": False, "schema_version": 3, "solution": False, "task": False}
 PICTURE = re.compile(r"(?<=data:image/png;base64,)[A-Za-z0-9+/=\n]+")
 UNCOMPARED = "nbval-ignore-output"  # the tag of cells whose output is the machine's own, such as a progress bar
-INTERACTIVE = "interactive"  # the tag of cells whose widgets need a kernel; their output is not kept
 
 
 class BuildError(RuntimeError):
@@ -85,18 +86,18 @@ def build_all(names: Sequence[str], root: Path) -> int:
 
 def write_key(name: str, root: Path) -> None:
     """Make the answer key."""
-    write(root / "helpers" / "keys" / f"{name}.json", make_key(name))
+    write_whole(root / "helpers" / "keys" / f"{name}.json", make_key(name))
 
 
 def write_solution(name: str, root: Path) -> None:
     """Make the executed notebook."""
     executed = execute(notebook_from_source(name, root), root / "solutions" / name, root / "helpers" / "keys")
-    write(root / "solutions" / name / f"{name}.ipynb", nbformat.writes(executed) + "\n")
+    write_whole(root / "solutions" / name / f"{name}.ipynb", nbformat.writes(executed) + "\n")
 
 
 def write_release(name: str, root: Path) -> None:
     """Make the learner's notebook from the executed one."""
-    write(root / "notebooks" / name / f"{name}.ipynb", released_text(name, root))
+    write_whole(root / "notebooks" / name / f"{name}.ipynb", released_text(name, root))
 
 
 def compare(names: Sequence[str]) -> int:
@@ -257,14 +258,6 @@ def scratch_course(folder: Path, name: str, settings: Config) -> CourseDirectory
         db_url=f"sqlite:///{folder}/gradebook.db",
     )  # fmt: skip
     return CourseDirectory(config=settings)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 if __name__ == "__main__":

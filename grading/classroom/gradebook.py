@@ -1,21 +1,119 @@
-"""nbgrader's table of grades as CSV that a spreadsheet opens as text and numbers, never as formulas."""
+"""nbgrader's gradebook: what a judgement enters into it, and its table of grades as CSV.
+
+A spreadsheet opens that CSV as text and numbers, never as formulas."""
 
 from __future__ import annotations
 
 import csv
 import io
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import CsvExportPlugin
+from nbgrader.preprocessors import AssignLatePenalties
+
+from grading.feedback import UNPROTECTED
+from grading.grade import Graded
+from grading.submission import Cell
+from helpers.checking.marking import NOT_ATTEMPTED
+from helpers.checking.words import printable
+from helpers.files import write_whole
 
 COLUMNS = (
     "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
     "raw_score", "late_submission_penalty", "score", "max_score",
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+
+
+@contextmanager
+def one_transaction(gradebook: Gradebook) -> Iterator[None]:
+    """What happens inside is committed together at its end, nbgrader's own commits included, or not at all."""
+    session = gradebook.db
+    session.commit = session.flush
+    try:
+        yield
+    except BaseException:
+        del session.commit
+        session.rollback()
+        raise
+    del session.commit
+    session.commit()
+
+
+def record(
+    gradebook: Gradebook,
+    assignment: str,
+    student: str,
+    timestamp: str | None,
+    graded: Graded,
+    notebook: str,
+    penalties: AssignLatePenalties,
+) -> None:
+    """Enter one graded notebook, in one transaction: its learner and submission if they are new, its scores and
+    comments in place of all earlier ones, and its late penalty."""
+    with one_transaction(gradebook):
+        gradebook.update_or_create_student(student)
+        when = {} if timestamp is None else {"timestamp": timestamp}
+        gradebook.update_or_create_submission(assignment, student, **when)
+        enter_grades(gradebook, (notebook, assignment, student), graded)
+        enter_penalty(gradebook, (notebook, assignment, student), penalties)
+
+
+def enter_grades(gradebook: Gradebook, place: tuple[str, str, str], graded: Graded) -> None:
+    """Scores and comments of one notebook (its name, assignment and student). Marks that a person gave stay until the
+    answer is another. Where the grader failed there is no score, and the cell waits for a person."""
+    for cell in graded.submission.cells:
+        if cell.kind in ("check", "hand-graded"):
+            grade = gradebook.find_grade(cell.name, *place)
+            grade.auto_score, grade.extra_credit = marks_of(cell, graded)
+            if cell.exercise in graded.changed:
+                grade.manual_score = None
+            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+        if cell.is_learners:
+            comment = gradebook.find_comment(cell.name, *place)
+            comment.auto_comment = comment_on(cell, graded)
+
+
+def marks_of(cell: Cell, graded: Graded) -> tuple[float | None, float | None]:
+    """(score, extra credit) of a cell; no score where a person must give one."""
+    if cell.kind == "hand-graded":
+        return (0.0 if is_untouched(cell) else None), None
+    exercise = graded.verdict.exercises.get(cell.exercise)
+    if exercise is not None:
+        return (0.0, exercise.marks) if exercise.stretch else (exercise.marks, None)
+    failed = cell.exercise in graded.verdict.failed or graded.verdict.outcome == "grader failed"
+    return (None if failed else 0.0), None
+
+
+def is_untouched(cell: Cell) -> bool:
+    """Whether an answer is as it was released."""
+    return bool(cell.node.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell.node))
+
+
+def comment_on(cell: Cell, graded: Graded) -> str | None:
+    """nbgrader's own words for an untouched answer, and a warning where there was no sandbox."""
+    exercise = graded.verdict.exercises.get(cell.exercise)
+    untouched = is_untouched(cell) or (exercise is not None and exercise.outcome == NOT_ATTEMPTED)
+    said = ["No response."] if untouched else []
+    return " ".join(said + ([] if graded.verdict.sandbox else [UNPROTECTED])) or None
+
+
+def enter_penalty(gradebook: Gradebook, place: tuple[str, str, str], penalties: AssignLatePenalties) -> None:
+    """The late penalty, by nbgrader's own plugin."""
+    notebook = gradebook.find_submission_notebook(*place)
+    notebook.late_submission_penalty = None
+    gradebook.db.flush()
+    gradebook.db.refresh(notebook)
+    late = notebook.assignment.total_seconds_late
+    if late > 0:
+        penalty = penalties.plugin_inst.late_submission_penalty(place[2], notebook.score, late)
+        if penalty is not None:
+            notebook.late_submission_penalty = penalties._check_late_penalty(notebook, penalty)
 
 
 class SafeCsvExportPlugin(CsvExportPlugin):
@@ -31,9 +129,7 @@ class SafeCsvExportPlugin(CsvExportPlugin):
             for student in gradebook.students:
                 if chosen(assignment.name, self.assignment) and chosen(student.id, self.student):
                     writer.writerow(safe(value) for value in line(gradebook, assignment, student))
-        part = file.with_name(file.name + ".tmp")
-        part.write_text(stream.getvalue(), encoding="utf-8")
-        os.replace(part, file)
+        write_whole(file, stream.getvalue())
         self.log.info("Exported grades to %s", file)
 
 
@@ -70,5 +166,5 @@ def safe(value: Any) -> str:
         return ""
     if isinstance(value, (int, float)):
         return str(value)
-    text = "".join(c if c.isprintable() else " " for c in str(value))
+    text = printable(str(value), instead=" ")
     return "'" + text if str(value).startswith(FORMULA) or text.lstrip().startswith(FORMULA) else text

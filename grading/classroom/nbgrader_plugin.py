@@ -9,28 +9,35 @@ gradebook is filled from. `install` is called in nbgrader_config.py.
 from __future__ import annotations
 
 import atexit
+import difflib
 import glob
 import os
 import sys
+from collections.abc import Iterable
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import nbgrader.apps.api
 import nbgrader.apps.autogradeapp
 import nbgrader.converters
-from nbconvert.exporters.exporter import ResourcesDict
-from nbformat import NotebookNode
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import parse_utc, setenv
+from nbgrader.utils import parse_utc
 from traitlets import Bool, Dict, Integer
 from traitlets.config import Config
 
-DATE, SECRET = NBGRADERS_OWN = ("timestamp.txt", "submission_secret.txt")
-MOST_BYTES = 1000
+from grading.classroom.gradebook import record
+from grading.grade import DATE, NBGRADERS_OWN, Grader
+from grading.sandbox.sandbox import Limits, NoSandbox
+from grading.verdict import read_verdict, write_verdict
+from helpers.files import write_whole
+
+MOST_BYTES = 1000  # of one of nbgrader's own files
 
 
 def install(config: Config) -> None:
@@ -39,8 +46,6 @@ def install(config: Config) -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     for module in (nbgrader.converters, nbgrader.apps.api, nbgrader.apps.autogradeapp):
         module.Autograde = SandboxedAutograde
-    config.Autograde.sanitize_preprocessors = []
-    config.Autograde.autograde_preprocessors = [Record]
     config.HTMLExporter.sanitize_html = True
     config.HTMLExporter.filters = {"clean_html": "grading.sanitise.clean"}
     config.ExportApp.plugin_class = "grading.classroom.gradebook.SafeCsvExportPlugin"
@@ -61,16 +66,23 @@ class SandboxedAutograde(Autograde):
 
     def start(self) -> None:
         """Grade; the sandbox is started first, so that where there is none nothing has been touched."""
-        from grading.sandbox.sandbox import NoSandbox
-
         try:
             self.grader().sandbox.start()
-        except NoSandbox as missing:
-            self.log.error(str(missing))
-            raise NbGraderException(str(missing)) from missing
-        super().start()
+        except (NoSandbox, UnknownLimit) as problem:
+            self.log.error(str(problem))
+            raise NbGraderException(str(problem)) from problem
+        self.need_a_person: list[str] = []
+        self.penalties = AssignLatePenalties(parent=self)
+        self.penalties.init_plugin()
+        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as self.gradebook:
+            super().start()
+        if self.need_a_person:
+            self.log.error(
+                "%d of these submissions need a person, since the grader itself failed; they have no marks until "
+                "someone has looked: %s", len(self.need_a_person), ", ".join(self.need_a_person),
+            )  # fmt: skip
 
-    def grader(self) -> Any:
+    def grader(self) -> Grader:
         """The grader, warm from the first submission of this process to the last."""
         return warm_grader(tuple(sorted(self.limits.items())), not self.without_sandbox)
 
@@ -91,42 +103,49 @@ class SandboxedAutograde(Autograde):
         return str(self.coursedir.format_path(self.coursedir.release_directory, ".", self.coursedir.assignment_id))
 
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
-        """Student and submission in the gradebook. Of the files handed in only nbgrader's own two are copied: the date,
-        and the secret by which feedback finds its learner."""
+        """See that the gradebook knows the assignment. Of the files handed in only nbgrader's own two are copied: the
+        date, and the secret by which feedback finds its learner."""
+        if not self.create_student:
+            self.must_be_known("student", student_id, self.gradebook.find_student, student_id)
+        self.must_be_known("assignment", assignment_id, self.gradebook.find_assignment, assignment_id)
+        for file in self.notebooks:
+            name = Path(file).stem
+            self.must_be_known("notebook", name, self.gradebook.find_notebook, name, assignment_id)
         source, place = (Path(path(assignment_id, student_id)) for path in (self._format_source, self._format_dest))
-        own = {name: text for name in NBGRADERS_OWN if (text := small_text(source / name)) is not None}
-        patterns, dates = self.coursedir.ignore, self.coursedir.get_existing_timestamp
-        try:
-            self.coursedir.ignore = ["*"]
-            self.coursedir.get_existing_timestamp = lambda folder: dates(folder) if DATE in own else None
-            super().init_assignment(assignment_id, student_id)
-        finally:
-            self.coursedir.ignore = patterns
-            del self.coursedir.get_existing_timestamp
         place.mkdir(parents=True, exist_ok=True)
-        for name, text in own.items():
-            (place / name).write_text(text, encoding="ascii")
+        for name in NBGRADERS_OWN:
+            if (text := small_text(source / name)) is not None:
+                write_whole(place / name, text)
+
+    def must_be_known(self, kind: str, name: str, find: Any, *arguments: str) -> None:
+        """Raise NbGraderException for what the gradebook does not know."""
+        try:
+            find(*arguments)
+        except MissingEntry:
+            message = f"No {kind} with ID '{name}' exists in the database"
+            self.log.error(message)
+            raise NbGraderException(message) from None
 
     def convert_single_notebook(self, notebook_filename: str) -> None:
-        """Grade one notebook. What the file holds can make this a bad mark, not an error."""
+        """Grade one notebook. What the file holds can make this a bad mark, not an error.
+
+        The gradebook comes first and the graded notebook last: it is what a later run looks for, so a run that is
+        killed in between grades this submission again, with the same result."""
         self.log.info("Grading %s", notebook_filename)
-        resources = self.init_single_notebook_resources(notebook_filename)
-        about = resources["nbgrader"]
-        graded = self.grader().grade(
-            Path(notebook_filename),
-            Path(self.format_release()) / f"{about['notebook']}.ipynb",
-            Path(self.verdict_file(about)),
-            None if self.seed < 0 else self.seed,
-        )
-        resources["graded"] = graded
-        self._sanitizing = False
-        try:
-            self._init_preprocessors()
-            with setenv(NBGRADER_EXECUTION="autograde"):
-                output, resources = self.exporter.from_notebook_node(graded.notebook, resources)
-            self.write_single_notebook(output, resources)
-        finally:
-            self._sanitizing = True
+        file = Path(notebook_filename)
+        about = self.init_single_notebook_resources(notebook_filename)["nbgrader"]
+        name, assignment, student = about["notebook"], about["assignment"], about["student"]
+        released = Path(self.format_release()) / f"{name}.ipynb"
+        verdict_file = Path(self.verdict_file(about))
+        seed = None if self.seed < 0 else self.seed
+        graded = self.grader().grade(file, released, read_verdict(verdict_file), seed)
+        date = small_text(file.parent / DATE)
+        record(self.gradebook, assignment, student, date, graded, name, self.penalties)
+        write_verdict(verdict_file, graded.verdict)
+        graded_file = Path(self._format_dest(assignment, student)) / f"{name}.ipynb"
+        write_whole(graded_file, nbformat.writes(graded.notebook) + "\n")
+        if graded.verdict.needs_a_person:
+            self.need_a_person.append(student)
 
     def verdict_file(self, about: dict[str, str]) -> str:
         """Where the verdict is kept: beside the folder of autograded notebooks."""
@@ -135,48 +154,27 @@ class SandboxedAutograde(Autograde):
         return os.path.join(place, f"{about['notebook']}.json")
 
 
-class Record(AssignLatePenalties):
-    """Scores, comments and the late penalty of one notebook into the gradebook, in one transaction."""
-
-    def preprocess(self, nb: NotebookNode, resources: ResourcesDict) -> tuple[NotebookNode, ResourcesDict]:
-        """Enter what `resources` says about the notebook."""
-        from grading.record import enter_grades
-
-        about, graded = resources["nbgrader"], resources["graded"]
-        place = (about["notebook"], about["assignment"], about["student"])
-        self.init_plugin()
-        with Gradebook(about["db_url"]) as gradebook:
-            try:
-                enter_grades(gradebook, place, nb, graded.judged, graded.changed)
-                self.enter_penalty(gradebook, place)
-                gradebook.db.commit()
-            except BaseException:
-                gradebook.db.rollback()
-                raise
-        return nb, resources
-
-    def enter_penalty(self, gradebook: Gradebook, place: tuple[str, str, str]) -> None:
-        """The late penalty, by nbgrader's own plugin."""
-        notebook = gradebook.find_submission_notebook(*place)
-        notebook.late_submission_penalty = None
-        gradebook.db.flush()
-        gradebook.db.refresh(notebook)
-        late = notebook.assignment.total_seconds_late
-        if late > 0:
-            penalty = self.plugin_inst.late_submission_penalty(place[2], notebook.score, late)
-            if penalty is not None:
-                notebook.late_submission_penalty = self._check_late_penalty(notebook, penalty)
+class UnknownLimit(ValueError):
+    """A limit of another name than those that there are; the text names the one that was meant."""
 
 
 @cache
-def warm_grader(limits: tuple[tuple[str, Any], ...], confined: bool) -> Any:
-    """One grader for each setting, closed when this process ends."""
-    from grading.grade import Grader
-    from grading.sandbox.sandbox import Limits
-
+def warm_grader(limits: tuple[tuple[str, Any], ...], confined: bool) -> Grader:
+    """One grader for each setting, closed when this process ends. Raises UnknownLimit."""
+    refuse_unknown_limits(name for name, _ in limits)
     grader = Grader(Limits(**dict(limits)), confined)
     atexit.register(grader.close)
     return grader
+
+
+def refuse_unknown_limits(names: Iterable[str]) -> None:
+    """Raise UnknownLimit for a limit that there is not."""
+    known = [one.name for one in fields(Limits)]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else "."
+            raise UnknownLimit(f"c.SandboxedAutograde.limits: there is no limit {name!r}{meant} SECURITY.md lists them.")
 
 
 def small_text(file: Path) -> str | None:
@@ -192,4 +190,4 @@ def small_text(file: Path) -> str | None:
     return text if len(text) <= MOST_BYTES else None
 
 
-__all__ = ["NBGRADERS_OWN", "Record", "SandboxedAutograde", "install"]
+__all__ = ["SandboxedAutograde", "install"]

@@ -24,19 +24,28 @@ submission from a recorded seed."""
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Never, TypedDict, TypeVar, Unpack, cast
 
 import numpy as np
 import torch
 
 from helpers.checking import calling, judging, plain
 from helpers.checking.calling import SECONDS_PER_CALL
-from helpers.checking.kinds.tables import DRIVERS
-from helpers.checking.shapes import Observation
+from helpers.checking.kinds.tables import DRIVERS, JUDGES
+from helpers.checking.shapes import (
+    Call,
+    CaseData,
+    ExerciseData,
+    Expectation,
+    Observation,
+    Rules,
+    Symptom,
+)
 
 F = TypeVar("F", bound=Callable[..., Any])
 PUBLIC_SEED = 0
@@ -81,7 +90,19 @@ class Case:
     function: str | None = None
     expected: Any = None
     hidden: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=lambda: Options())
+
+
+class Options(TypedDict, total=False):
+    """What an author may add to the expectation of a case (see helpers.checking.shapes.Expectation)."""
+
+    rtol: float
+    atol: float
+    unchanged: bool
+    dtype: str | None
+    parts: list[str]
+    text: str
+    any_sequence: bool
 
 
 def case(
@@ -91,10 +112,22 @@ def case(
     function: str | None = None,
     expected: Any = None,
     hidden: bool = False,
-    **options: Any,
+    **options: Unpack[Options],
 ) -> Case:
-    """A case that is judged by closeness to the reference, unless `expected` says otherwise."""
+    """A case that is judged by closeness to the reference, unless `expected` says otherwise. Raises TypeError for an
+    option that there is not, and names the one that was meant."""
+    refuse_unknown(options, Options.__annotations__, "case")
     return Case(arguments, driver, tuple(parameters), function, expected, hidden, options)
+
+
+def refuse_unknown(given: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Raise TypeError for a name that is not known."""
+    known = list(known)
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+            raise TypeError(f"{where} has no option {name!r}; {meant}")
 
 
 def raises(error: str, *arguments: Any, function: str | None = None) -> Case:
@@ -118,20 +151,20 @@ class Misconception:
 
     sentence: str
     functions: dict[str, Callable[..., Any]]
-    looks: dict[str, Any] | Callable[[Case], dict[str, Any] | None] | None = None
+    looks: Expectation | Callable[[Case], Expectation | None] | None = None
 
 
 class Exercise:
     """An exercise under construction and in use; call it to call its reference."""
 
     def __init__(
-        self, reference: Callable[..., Any], stretch: bool, hints: Sequence[str], rules: dict[str, Any], seconds: float
+        self, reference: Callable[..., Any], stretch: bool, hints: Sequence[str], rules: Rules, seconds: float
     ):
         self.name = reference.__name__
         self.references = {self.name: reference}
         self.stretch, self.hints, self.rules, self.seconds = stretch, list(hints), rules, seconds
         self.criteria: list[Criterion] = []
-        self.drawn: dict[tuple[str, bool], list[dict[str, Any]]] = {}
+        self.drawn: dict[tuple[str, bool], list[CaseData]] = {}
         self.misconceptions: dict[str, Misconception] = {}
         self.alternatives: dict[str, dict[str, Callable[..., Any]]] = {}
         self.rule_breakers: dict[str, dict[str, Callable[..., Any]]] = {}
@@ -178,7 +211,7 @@ class Exercise:
         self,
         sentence: str,
         function: str | None = None,
-        looks: dict[str, Any] | Callable[[Case], dict[str, Any] | None] | None = None,
+        looks: Expectation | Callable[[Case], Expectation | None] | None = None,
     ) -> Callable[[F], F]:
         """Add a wrong answer with the sentence that it is told; `function` names which of several functions is wrong,
         `looks` is an expectation to know it by where its numbers are not always the same, or a function of the case
@@ -197,7 +230,7 @@ class Exercise:
         self.rule_breakers[function.__name__] = {**self.references, self.name: function}
         return function
 
-    def as_data(self, seed: int | None = None, mistakes: bool = True) -> dict[str, Any]:
+    def as_data(self, seed: int | None = None, mistakes: bool = True) -> ExerciseData:
         """The exercise as plain data: its public cases and, with a submission's `seed`, hidden ones behind them.
         Without `mistakes` these do not say what misconceptions would answer: that takes time, and a right answer needs
         none of it."""
@@ -215,7 +248,7 @@ class Exercise:
             "hints": self.hints,
         }  # fmt: skip
 
-    def public(self, criterion: Criterion, mistakes: bool = True) -> list[dict[str, Any]]:
+    def public(self, criterion: Criterion, mistakes: bool = True) -> list[CaseData]:
         """The public cases of a criterion, drawn once."""
         if (criterion.name, mistakes) not in self.drawn:
             asked = self.worth_asking(criterion) if mistakes else {}
@@ -223,11 +256,11 @@ class Exercise:
             self.drawn[criterion.name, mistakes] = [self.case_as_data(one, asked) for one in cases]
         return self.drawn[criterion.name, mistakes]
 
-    def hidden(self, criterion: Criterion, seed: int | None, mistakes: bool) -> list[dict[str, Any]]:
+    def hidden(self, criterion: Criterion, seed: int | None, mistakes: bool) -> list[CaseData]:
         """The hidden cases of a criterion for a seed, marked as such."""
         asked = self.worth_asking(criterion) if mistakes else {}
         cases = [] if seed is None else self.draw(criterion, seed)
-        return [self.case_as_data(one, asked) | {"hidden": True} for one in cases]
+        return [{**self.case_as_data(one, asked), "hidden": True} for one in cases]
 
     def worth_asking(self, criterion: Criterion) -> dict[str, Misconception]:
         """The misconceptions that may be met in a criterion: one that fails at the gate gets no further."""
@@ -240,33 +273,34 @@ class Exercise:
         stream = zlib.crc32(f"{self.name}/{criterion.name}".encode())
         return list(criterion.draw(np.random.default_rng([seed, stream])))
 
-    def case_as_data(self, one: Case, asked: dict[str, Misconception]) -> dict[str, Any]:
+    def case_as_data(self, one: Case, asked: dict[str, Misconception]) -> CaseData:
         """A case as plain data, with what each misconception that is asked would answer where it would be wrong."""
         call, expected = self.call_as_data(one), self.expectation(one)
-        found: dict[str, Any] = {}
+        found: dict[str, Observation | Symptom] = {}
         for name, wrong in asked.items():
             if wrong.looks is not None:
                 looks = wrong.looks(one) if callable(wrong.looks) else wrong.looks
-                found |= {} if looks is None else {name: {"looks": looks}}
+                if looks is not None:
+                    found[name] = {"looks": well_formed(looks)}
                 continue
             observation = calling.perform(wrong.functions, call, self.seconds)
             if judging.problem(observation, expected) is not None:
                 found[name] = rounded({k: v for k, v in observation.items() if k != "line"})
         return {"call": call, "expected": expected, "mistakes": found}
 
-    def call_as_data(self, one: Case) -> dict[str, Any]:
+    def call_as_data(self, one: Case) -> Call:
         """The call of a case."""
         function = one.function or self.name
         names = list(inspect.signature(self.references[function]).parameters)[: len(one.arguments)]
-        call = {"function": function, "names": names, "arguments": [argument_as_data(a) for a in one.arguments]}
+        call: Call = {"function": function, "names": names, "arguments": [argument_as_data(a) for a in one.arguments]}
         if one.driver != "call":
-            call |= {"driver": one.driver, "parameters": [argument_as_data(a) for a in one.parameters]}
+            call["driver"], call["parameters"] = one.driver, [argument_as_data(a) for a in one.parameters]
         return call
 
-    def expectation(self, one: Case) -> dict[str, Any]:
+    def expectation(self, one: Case) -> Expectation:
         """What is expected of a case: its own expectation, or the reference's value, which is judged by closeness."""
         if isinstance(one.expected, dict):
-            return {**one.expected, **one.options}
+            return well_formed({**one.expected, **one.options})
         value = self.reference_value(one) if one.expected is None else one.expected
         dtype = one.options.get("dtype", dtype_of(one.arguments))
         return {"judge": "close", "value": plain.encode(as_tensors(value)), "dtype": dtype, **one.options}
@@ -288,17 +322,30 @@ def exercise(
     because: str = "",
     kernel: bool = False,
     seconds: float = SECONDS_PER_CALL,
+    **misspelt: Never,
 ) -> Callable[[Callable[..., Any]], Exercise]:
     """Define an exercise by its reference: `forbid`, `modules`, `require`, `because` and `kernel` are its source rules
-    (see helpers.checking.rules), `seconds` limits one call."""
-    rules: dict[str, Any] = {
+    (see helpers.checking.rules), `seconds` limits one call. Raises TypeError for an option that there is not, and names
+    the one that was meant."""
+    refuse_unknown(misspelt, list(inspect.signature(exercise).parameters)[:-1], "exercise")
+    rules: Rules = {
         "forbid": list(forbid),
         "modules": [*OWN_WORK, *modules],
         "require": list(require),
         "because": because,
     }
-    rules |= {"kernel": True} if kernel else {}
+    if kernel:
+        rules["kernel"] = True
     return lambda reference: Exercise(reference, stretch, hints, rules, seconds)
+
+
+def well_formed(expectation: Any) -> Expectation:
+    """An author's own expectation. Raises TypeError where its judge or one of its options does not exist."""
+    judge = expectation.get("judge")
+    if judge != "raises":
+        refuse_unknown([judge], JUDGES, "the table of judges")
+    refuse_unknown(expectation, Expectation.__annotations__, f"an expectation for the judge {judge!r}")
+    return cast(Expectation, expectation)
 
 
 def rounded(data: Any) -> Any:

@@ -8,7 +8,6 @@ out of date or a wrong answer survives.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,8 @@ from grading.exercises import load, non_answers, notebooks
 from grading.exercises.exercise import Exercise
 from helpers.checking.check import examine
 from helpers.checking.marking import CORRECT, Report
+from helpers.checking.shapes import ExerciseData
+from helpers.files import write_whole
 
 FILE = Path(__file__).with_name("KILL_TABLE.md")
 NON_ANSWER = "non-answer"
@@ -65,9 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fresh = FILE.is_file() and FILE.read_text(encoding="utf-8") == text
         print(f"{FILE.name} is {'up to date' if fresh else 'out of date: run python -m grading.exercises.kill_table'}.")
         return 0 if fresh else 1
-    part = FILE.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, FILE)
+    write_whole(FILE, text)
     return 0
 
 
@@ -90,11 +89,11 @@ def wrong_answers(exercise: Exercise) -> Iterator[tuple[str, str, dict[str, Any]
         yield NON_ANSWER, name, {**exercise.references, exercise.name: answer}
 
 
-def for_non_answer(data: dict[str, Any], name: str) -> dict[str, Any]:
+def for_non_answer(data: ExerciseData, name: str) -> ExerciseData:
     """An exercise's data for a non-answer: without the names that an answer must mention, as its text does not show
     what it is made from, and with little time for the one that takes all there is."""
     seconds = PATIENCE if name == non_answers.NEVER else data["seconds"]
-    return data | {"rules": data["rules"] | {"require": []}, "seconds": seconds}
+    return {**data, "rules": {**data["rules"], "require": []}, "seconds": seconds}
 
 
 def row(kind: str, name: str, report: Report) -> Row:
@@ -102,9 +101,9 @@ def row(kind: str, name: str, report: Report) -> Row:
     if report.broken_rule is not None:
         return Row(kind, name, "source rule", report.marks, report.broken_rule)
     failed = next((criterion for criterion in report.criteria if criterion.failure), None)
-    if report.outcome == CORRECT or failed is None or failed.failure is None:
+    if report.outcome == CORRECT or failed is None or failed.failure is None or failed.failure.problem is None:
         return Row(kind, name, None, report.marks, "")
-    return Row(kind, name, failed.name, report.marks, report.mistake_sentence or str(failed.failure.problem))
+    return Row(kind, name, failed.name, report.marks, report.mistake_sentence or failed.failure.problem.text)
 
 
 def as_text(table: dict[str, dict[str, list[Row]]]) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from grading.exercises.exercise import Exercise
 from helpers.checking import plain
+from helpers.checking.shapes import CaseData
 
 Answer = Callable[..., Any]
 NEVER = "nothing, for ever"
@@ -72,7 +73,7 @@ def near(exercise: Exercise) -> dict[str, Answer]:
     return made
 
 
-def wanted_of(one: dict[str, Any]) -> Any:
+def wanted_of(one: CaseData) -> Any:
     """The value that a case wants, without the gradients that its driver adds."""
     value = plain.decode(one["expected"]["value"])
     return value[0] if one["call"].get("driver") == "gradient" else value

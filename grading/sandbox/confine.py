@@ -119,10 +119,8 @@ def drop_capabilities() -> None:
     check("drop capabilities", libc.capset(header, nothing))
 
 
-# ------------------------------------------------------------------------------------------------- system calls
 # Refused with "operation not permitted": what reaches other processes, the kernel's rarely walked corners, or memory
-# that no
-# other limit counts. Numbers: x86-64, arm64 (None: not there).
+# that no other limit counts. Numbers: x86-64, arm64 (None: not there).
 REFUSED = {
     "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41),
     "chroot": (161, 51), "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
@@ -143,6 +141,7 @@ REFUSED = {
     "iopl": (172, None), "ioperm": (173, None), "uselib": (134, None), "ustat": (136, None), "sysfs": (139, None),
 }  # fmt: skip
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, and the kernel's name for it
+FIRST_UNKNOWN = 450  # of system calls that are newer than this table, on both machines
 CLONE, CLONE3, SOCKET = (56, 220), (435, 435), (41, 198)
 FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)  # the network namespace confines these, not all others
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -156,6 +155,7 @@ def filter_program(machine: str) -> list[tuple[int, int, int, int]]:
     program = [
         (LOAD, 0, 0, MACHINE), (EQUAL, 1, 0, name), (RETURN, 0, 0, KILL),
         (LOAD, 0, 0, NUMBER), (AT_LEAST, 0, 1, 0x40000000), (RETURN, 0, 0, KILL),  # x86-64 has a second table there
+        (AT_LEAST, 0, 1, FIRST_UNKNOWN), (RETURN, 0, 0, REFUSE | errno.ENOSYS),
         (EQUAL, 0, 1, CLONE3[column]), (RETURN, 0, 0, REFUSE | errno.ENOSYS),  # its flags are out of sight
     ]  # fmt: skip
     for numbers in REFUSED.values():
@@ -189,7 +189,6 @@ def filter_system_calls() -> None:
     check("filter system calls", libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(Program(len(program), steps)), 0, 0))
 
 
-# ------------------------------------------------------------------------------------------------- the guard
 def watch(first: int, order: socket.socket, limits: dict[str, Any]) -> dict[str, Any]:
     """Wait until `first` ends, all of its namespace takes too much memory, or the grader closes `order`. When this
     returns, nothing is left in the namespace: the kernel ends it with its first process. Returns how it ended."""

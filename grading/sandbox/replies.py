@@ -1,46 +1,59 @@
-"""Take what a submission's process says for what it is: hold it against a strict form before anything uses it."""
+"""Check replies from the sandbox: a submission's process may send anything, so nothing is used before it has the right
+form."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from helpers.checking import plain
-from helpers.checking.shapes import Observation
+from helpers.checking.shapes import Observation, Outcome
+from helpers.checking.words import printable
 
-MAX_WORDS = 300
-OUTCOMES = ("returned", "raised", "not attempted", "no value", "interrupted")
+MOST_WORDS = 300
+MOST_LETTERS_OF_A_NAME = 80
+MOST_LINES = 10_000  # of a cell; more than `cell_characters` has room for
+MOST_SECONDS = 3600.0
+OUTCOMES = frozenset(get_args(Outcome)) - {"hidden"}
 
 
-def conforming(reply: dict[str, Any], arguments: int) -> Observation:
+def checked(reply: dict[str, Any], arguments: int) -> Observation:
     """The observation in a reply to a call with so many arguments; one that says so where the reply has none."""
     try:
-        return observation(reply, arguments)
+        return rebuilt(reply, arguments)
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
         return {"outcome": "no value", "message": f"The answer came back in no form that can be read ({words(error)})."}
 
 
-def observation(reply: dict[str, Any], arguments: int) -> Observation:
+def rebuilt(reply: dict[str, Any], arguments: int) -> Observation:
     """The observation in a reply, rebuilt from checked parts. Raises ValueError."""
     outcome = reply.get("outcome")
-    if outcome not in OUTCOMES:
+    if type(outcome) is not str or outcome not in OUTCOMES:
         raise ValueError("unknown outcome")
     if outcome == "returned":
         plain.decode(reply.get("value"))
         changed = reply.get("changed")
         if type(changed) is not list or any(type(i) is not int or not 0 <= i < arguments for i in changed):
             raise ValueError("unknown arguments")
-        return {"outcome": outcome, "value": reply.get("value"), "changed": changed}
+        return {"outcome": "returned", "value": reply.get("value"), "changed": changed}
     if outcome == "not attempted":
-        return {"outcome": outcome}
-    found: Observation = {"outcome": outcome, "message": words(reply.get("message"))}
-    if outcome == "raised":
-        found["error"] = words(reply.get("error"))[:80]
-        if type(line := reply.get("line")) is int and 0 < line < 10_000:
-            found["line"] = line
+        return {"outcome": "not attempted"}
+    message = words(reply.get("message"))
+    if outcome != "raised":
+        return {"outcome": outcome, "message": message}  # type: ignore[typeddict-item] # one of OUTCOMES
+    found: Observation = {"outcome": "raised", "message": message}
+    found["error"] = words(reply.get("error"))[:MOST_LETTERS_OF_A_NAME]
+    if type(line := reply.get("line")) is int and 0 < line < MOST_LINES:
+        found["line"] = line
     return found
+
+
+def seconds(reply: dict[str, Any]) -> float:
+    """The seconds that a call is said to have taken; 0 where that is no sensible number."""
+    told = reply.get("seconds")
+    return told if type(told) is float and 0.0 <= told <= MOST_SECONDS else 0.0
 
 
 def words(text: object) -> str:
     """A stranger's words: short, on one line, printable."""
     text = text if type(text) is str else str(text) if isinstance(text, Exception) else ""
-    return "".join(c if c.isprintable() else " " for c in text[:MAX_WORDS])
+    return printable(text, MOST_WORDS, " ")

@@ -1,7 +1,7 @@
 """The sandbox, seen from outside: start it warm, open a fresh process for each submission, ask it, end it.
 
 bubblewrap makes the place (`command` says all that is in it), `worker` runs inside. A submission's process is a fork of
-the warm one in namespaces of its own; it and all that it started are gone when `Inside.end` returns.
+the warm one in namespaces of its own; it and all that it started are gone when `Process.end` returns.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class NoSandbox(RuntimeError):
     """The sandbox cannot be made here; the text says what is missing and what to do."""
 
 
-class Gone(Exception):
+class ProcessEnded(Exception):
     """The submission's process did not answer as it must, and has been ended; `why` is one word for it."""
 
     def __init__(self, why: str):
@@ -111,7 +111,7 @@ class Sandbox:
                 self.close()
                 raise NoSandbox(explain(complaints)) from error
 
-    def open(self) -> Inside:
+    def open(self) -> Process:
         """A fresh process for one submission; raises NoSandbox where the system refuses a step."""
         self.start()
         assert self.control is not None
@@ -121,9 +121,9 @@ class Sandbox:
         with their_channel, their_order:
             files = [their_channel.fileno(), their_order.fileno()]
             socket.send_fds(self.control, [json.dumps(limits).encode()], files)
-        inside = Inside(self, channel, order)
-        inside.await_ready()
-        return inside
+        process = Process(self, channel, order)
+        process.await_ready()
+        return process
 
     def close(self) -> None:
         """End the warm process and everything in it."""
@@ -135,8 +135,8 @@ class Sandbox:
         self.control = self.process = None
 
 
-class Inside:
-    """One submission's process, as far as it can be seen from outside: something that answers requests, or does not."""
+class Process:
+    """The connection to one submission's process."""
 
     def __init__(self, sandbox: Sandbox, channel: socket.socket, order: socket.socket):
         self.sandbox, self.channel, self.order = sandbox, channel, order
@@ -146,57 +146,57 @@ class Inside:
         """Wait until the process is shut in; nothing of the learner's has run before."""
         try:
             first = self.read(time.monotonic() + SECONDS_TO_END)
-        except Gone:
+        except ProcessEnded:
             raise NoSandbox(f"{self.end().get('message', 'the sandbox did not start')}. {REMEDY}") from None
         if first.get("ready") is not True:
             self.end()
             raise NoSandbox(f"{first.get('message')}. {REMEDY}")
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        """Send a request, and return the one reply to it. Raises Gone, as `replies` does."""
+        """Send a request, and return the one reply to it. Raises ProcessEnded, as `replies` does."""
         (reply,) = self.replies(request, seconds, 1)
         return reply
 
     def replies(
         self, request: dict[str, Any], seconds: float, most: int, latest: float = math.inf
     ) -> Iterator[dict[str, Any]]:
-        """Send a request, and yield up to so many replies to it, as they come. Raises Gone, and ends the process, where
-        one does not come within `seconds` of the one before, or before `latest` on the clock, or where anything else
-        than a whole reply comes."""
+        """Send a request, and yield up to so many replies to it, as they come. Raises ProcessEnded, and ends the
+        process, where one does not come within `seconds` of the one before, or before `latest` on the clock, or where
+        anything else than a whole reply comes."""
         number = secrets.randbits(48)
         body = json.dumps({**request, "id": number}).encode()
         try:
             if select.select([self.channel], [], [], 0)[0]:
-                raise Gone("talks unasked" if self.channel.recv(1, socket.MSG_PEEK) else "ended")
+                raise ProcessEnded("talks unasked" if self.channel.recv(1, socket.MSG_PEEK) else "ended")
             self.channel.settimeout(seconds)
             self.channel.sendall(HEADER.pack(len(body)) + body)
             for expected in range(number, number + most):
                 reply = self.read(min(time.monotonic() + seconds, latest))
                 if reply.pop("id", None) != expected:
-                    raise Gone("protocol")
+                    raise ProcessEnded("protocol")
                 yield reply
         except TimeoutError:
             self.end()
-            raise Gone("time") from None
+            raise ProcessEnded("time") from None
         except OSError:
             self.end()
-            raise Gone("ended") from None
-        except Gone:
+            raise ProcessEnded("ended") from None
+        except ProcessEnded:
             self.end()
             raise
 
     def read(self, deadline: float) -> dict[str, Any]:
-        """One frame from the stranger. Raises Gone."""
+        """One frame from the stranger. Raises ProcessEnded."""
         (length,) = HEADER.unpack(self.read_bytes(HEADER.size, deadline))
         if length > self.sandbox.limits.frame_bytes:
-            raise Gone("frame too large")
+            raise ProcessEnded("frame too large")
         body = self.read_bytes(length, deadline)
         try:
             frame = json.loads(body, parse_constant=refuse)
         except (ValueError, RecursionError):
-            raise Gone("protocol") from None
+            raise ProcessEnded("protocol") from None
         if type(frame) is not dict:
-            raise Gone("protocol")
+            raise ProcessEnded("protocol")
         return frame
 
     def read_bytes(self, count: int, deadline: float) -> bytes:
@@ -205,16 +205,16 @@ class Inside:
         while missing:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise Gone("time")
+                raise ProcessEnded("time")
             self.channel.settimeout(left)
             try:
                 part = self.channel.recv(min(missing, 1 << 20))
             except TimeoutError:
-                raise Gone("time") from None
+                raise ProcessEnded("time") from None
             except OSError:
-                raise Gone("ended") from None
+                raise ProcessEnded("ended") from None
             if not part:
-                raise Gone("ended")
+                raise ProcessEnded("ended")
             parts.append(part)
             missing -= len(part)
         return b"".join(parts)
@@ -228,7 +228,7 @@ class Inside:
         return self.report
 
     def await_report(self) -> dict[str, Any]:
-        """The guard's last word. Where none comes the whole sandbox is ended, to be sure."""
+        """How the process ended, as its guard reports. Where no report comes the whole sandbox is ended, to be sure."""
         try:
             self.order.shutdown(socket.SHUT_WR)
             self.order.settimeout(SECONDS_TO_END)

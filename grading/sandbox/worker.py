@@ -25,6 +25,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 import traceback
 import types
 from collections.abc import Iterator
@@ -109,9 +110,10 @@ def replies(request: dict[str, Any], space: dict[str, Any], output_bytes: int) -
         yield run_cell(request["cell"], request["source"], space, request["seconds"], output_bytes)
         return
     for call in request["calls"]:
+        begun = time.monotonic()
         with captured(0):
             reply = calling.perform(space, call, request["seconds"])
-        yield reply
+        yield {**reply, "seconds": time.monotonic() - begun}
         if reply["outcome"] in calling.FINAL:
             return
 

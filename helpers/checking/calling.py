@@ -8,6 +8,7 @@ returned       with the plain value, and the positions of arguments that the cal
 raised         with the error's type, its first line, and the line of the learner's cell
 not attempted  the stub is still there
 no value       what was returned has no plain form; with a sentence that says why
+no function    there is none of that name; with a sentence that says so
 interrupted    the time limit, or the learner, stopped it
 """
 
@@ -24,27 +25,28 @@ from types import CodeType
 from typing import Any
 
 import torch
-from torch import equal, nan_to_num  # bound once: an answer that patches torch does not change what is seen here
+from torch import equal, isnan  # bound once: an answer that patches torch does not change what is seen here
 
 from helpers.checking import plain
 from helpers.checking.kinds.tables import DRIVERS, NAMED
-from helpers.checking.shapes import Observation
+from helpers.checking.shapes import Call, Observation
+from helpers.checking.words import printable
 
 FINAL = ("interrupted", "not attempted")  # outcomes after which the same answer is asked nothing more
 SECONDS_PER_CALL = 10.0
 SECONDS_FOR_TEXT = 1.0  # of an error
-MAX_MESSAGE = 300
+MOST_LETTERS_OF_A_MESSAGE, MOST_LETTERS_OF_A_NAME = 300, 80
 
 
 class OutOfTime(BaseException):
     """The time limit of a call; no `except Exception` in an answer swallows it."""
 
 
-def perform(functions: Mapping[str, Any], call: dict[str, Any], seconds: float = SECONDS_PER_CALL) -> Observation:
+def perform(functions: Mapping[str, Any], call: Call, seconds: float = SECONDS_PER_CALL) -> Observation:
     """Play `call` with one of `functions` and return the observation. Raises nothing that the function raised."""
     name = call["function"]
     if name not in functions:
-        return {"outcome": "no value", "message": f"There is no function called {name}."}
+        return {"outcome": "no function", "message": f"There is no function called {name}."}
     function = functions[name]
     if not callable(function):
         kind = type(function).__name__
@@ -88,12 +90,16 @@ def same(now: Any, before: Any) -> bool:
     """Whether two arguments agree, number for number."""
     if isinstance(before, torch.Tensor):
         form = (type(now), getattr(now, "dtype", None), getattr(now, "shape", None))
-        return form == (type(before), before.dtype, before.shape) and bool(
-            equal(nan_to_num(now, 7.25), nan_to_num(before, 7.25))
-        )
+        return form == (type(before), before.dtype, before.shape) and same_numbers(now, before)
     if isinstance(before, (list, tuple)):
         return len(now) == len(before) and all(map(same, now, before))
     return True
+
+
+def same_numbers(now: torch.Tensor, before: torch.Tensor) -> bool:
+    """Whether two tensors of one form hold the same numbers, nan at the same places."""
+    now_nan, before_nan = isnan(now), isnan(before)
+    return equal(now_nan, before_nan) and equal(now[~now_nan], before[~before_nan])
 
 
 def raised(error: BaseException, function: Any) -> Observation:
@@ -124,7 +130,7 @@ def code_of(function: Any) -> CodeType | None:
 def kind_of(error: BaseException) -> str:
     """The name of an error's class."""
     name: str = type.__dict__["__name__"].__get__(type(error))  # a metaclass may lie about it, or raise
-    return name[:80]
+    return name[:MOST_LETTERS_OF_A_NAME]
 
 
 def first_line(error: BaseException) -> str:
@@ -134,7 +140,7 @@ def first_line(error: BaseException) -> str:
             lines = str.strip(str(error)).splitlines()
     except BaseException:
         lines = []
-    return "".join(c for c in (lines[0] if lines else "")[:MAX_MESSAGE] if c.isprintable())
+    return printable(lines[0] if lines else "", MOST_LETTERS_OF_A_MESSAGE)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import torch
 from helpers.checking import plain
 from helpers.checking.kinds.tables import WORDS
 from helpers.checking.marking import CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED, CriterionReport, Played, Report
+from helpers.checking.shapes import Call, Expectation
 
 WIDTH = 96
 LINES_OF_VALUE = 4
@@ -113,17 +114,22 @@ def row(label: str, passed: bool | None, right: str, more: str = "") -> str:
 def failure_rows(failure: Played) -> list[tuple[str, str]]:
     """What was called, what was expected, what came; of a case that is not shown only the sentence."""
     if failure.case.get("hidden"):
-        return [("So", failure.problem or "")]
+        return [("So", sentence_of(failure))]
     call = failure.case["call"]
     rows = [("Called", call_text(call)), ("Expected", expected_text(failure.case["expected"]))]
     if failure.observation["outcome"] == "returned":
         rows.append(("Got", describe(plain.decode(failure.observation["value"]))))
-    problem = failure.problem or ""
-    rows.append(("So", problem[:1].upper() + problem[1:]))
+    rows.append(("So", sentence_of(failure)))
     return rows
 
 
-def call_text(call: dict[str, Any]) -> str:
+def sentence_of(failure: Played) -> str:
+    """What was wrong, as a sentence."""
+    text = failure.problem.text if failure.problem else ""
+    return text[:1].upper() + text[1:]
+
+
+def call_text(call: Call) -> str:
     """The call as the learner would write it."""
     parts = [f"{name}={argument_text(data)}" for name, data in zip(call["names"], call["arguments"], strict=True)]
     words = WORDS[call.get("driver", "call")]
@@ -141,7 +147,7 @@ def argument_text(data: Any) -> str:
     return describe(plain.decode(data)) + layout
 
 
-def expected_text(expected: dict[str, Any]) -> str:
+def expected_text(expected: Expectation) -> str:
     """What was expected, in words where many answers are right."""
     if "text" in expected:
         return str(expected["text"])

@@ -9,7 +9,8 @@ from helpers.checking import card, key, rules
 from helpers.checking.calling import SECONDS_PER_CALL, perform
 from helpers.checking.marking import Report, mark
 from helpers.checking.progress import remember
-from helpers.checking.shapes import Observation
+from helpers.checking.shapes import Call, ExerciseData, Observation
+from helpers.checking.words import printable
 
 
 class Score(float):
@@ -29,7 +30,7 @@ def check(name: str, *functions: Callable[..., Any]) -> Score:
     try:
         exercise = key.find(name)
     except key.KeyProblem as problem:
-        card.show(card.notice(str(name)[:80], str(problem)))
+        card.show(card.notice(short(name), str(problem)))
         return score(0.0, "not checked")
     wanted = exercise["functions"]
     if len(functions) != len(wanted):
@@ -42,17 +43,17 @@ def check(name: str, *functions: Callable[..., Any]) -> Score:
     return score(0.0 if report.stretch else report.marks, words + (" (stretch)" if report.stretch else ""))
 
 
-def examine(name: str, exercise: dict[str, Any], functions: dict[str, Any]) -> Report:
+def examine(name: str, exercise: ExerciseData, functions: dict[str, Any]) -> Report:
     """The report on an answer in this process."""
     seconds = exercise.get("seconds", SECONDS_PER_CALL)
 
-    def play(calls: list[dict[str, Any]]) -> Iterator[Observation]:
+    def play(criterion: int, calls: list[Call]) -> Iterator[Observation]:
         return (perform(functions, call, seconds) for call in calls)
 
     return mark(name, exercise, play, lambda: broken_rule(exercise, functions))
 
 
-def broken_rule(exercise: dict[str, Any], functions: dict[str, Any]) -> str | None:
+def broken_rule(exercise: ExerciseData, functions: dict[str, Any]) -> str | None:
     """The source rule that the functions break, read from their text."""
     for function in functions.values():
         module = getattr(function, "__module__", None) or ""
@@ -70,12 +71,17 @@ def hint(name: str, stage: int = 1) -> None:
     try:
         hints = key.find(name)["hints"]
     except key.KeyProblem as problem:
-        card.show(card.notice(str(name)[:80], str(problem)))
+        card.show(card.notice(short(name), str(problem)))
         return
     if not isinstance(stage, int) or not 1 <= stage <= len(hints):
         card.show(card.notice(name, f"There are hints 1 to {len(hints)} for {name}: hint({name!r}, 1)."))
         return
     card.show(card.hint(name, hints, stage))
+
+
+def short(name: object) -> str:
+    """What was given for an exercise's name, as a card's title."""
+    return printable(str(name), 80)
 
 
 def score(marks: float, words: str) -> Score:

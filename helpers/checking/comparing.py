@@ -1,4 +1,4 @@
-"""Compare numbers, structure, shape and dtype: a sentence for the learner, or None where they agree.
+"""Compare numbers, structure, shape and dtype: the problem, or None where they agree.
 
 Nothing here uses an operator of the learner's objects: values arrive as plain data and are decoded by us.
 """
@@ -13,6 +13,7 @@ import torch
 
 from helpers.checking import plain
 from helpers.checking.shapes import Expectation, Observation
+from helpers.checking.words import Phrase, Problem
 
 TOLERANCES = {  # relative, absolute
     "float64": (1e-9, 1e-12),
@@ -25,73 +26,106 @@ MISTAKE_RTOL, MISTAKE_ATOL = 1e-9, 1e-11
 DIGITS = re.compile(r"[-+.\d]+")
 
 
-def close(value: Any, expectation: Expectation) -> str | None:
+def close(value: Any, expectation: Expectation) -> Problem | None:
     """Numbers agree within the tolerance, and so do structure, shape and dtype."""
     return _close(value, plain.decode(expectation["value"]), expectation, "")
 
 
-def _close(value: Any, want: Any, expectation: Expectation, part: str) -> str | None:
+def _close(value: Any, want: Any, expectation: Expectation, part: str) -> Problem | None:
     if isinstance(want, (tuple, list)):
-        if not isinstance(value, (tuple, list)):
-            return f"{_it(part)} is {kind_of(value)}, where {len(want)} results were expected (a tuple)."
-        if len(value) != len(want):
-            return f"{_it(part)} holds {len(value)} results, where {len(want)} were expected."
-        names = (not part and expectation.get("parts")) or [f"result {i + 1}" for i in range(len(want))]
-        pairs = zip(value, want, names, strict=True)
-        return next((p for v, w, name in pairs if (p := _close(v, w, expectation, name))), None)
-    if want is None:
-        return None if value is None else f"{_it(part)} is {kind_of(value)}, where None was expected."
+        return _close_results(value, want, expectation, part)
+    if want is None and value is not None:
+        return Problem.of("structure", "{it} is {kind}, where None was expected.", it=_it(part), kind=kind_of(value))
     if value is None:
-        return missing(part)
+        return missing(part) if want is not None else None
     if isinstance(want, (bool, str)):
-        if isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim == 0:
-            value = value.item()
-        same = type(value) is type(want) and value == want
-        return None if same else f"{_it(part)} is {value!r:.80}, not {want!r:.80}."
+        return _same_word(value, want, part)
     return wrong_form(value, want, expectation, part) or wrong_numbers(value, want, expectation, part)
 
 
-def missing(part: str) -> str:
-    """The sentence for None where a number was expected."""
+def _close_results(value: Any, want: Any, expectation: Expectation, part: str) -> Problem | None:
+    """Several results, one after the other."""
+    it, count = _it(part), len(want)
+    if not isinstance(value, (tuple, list)):
+        template = "{it} is {kind}, where {count} results were expected (a tuple)."
+        return Problem.of("structure", template, it=it, kind=kind_of(value), count=count)
+    if len(value) != count:
+        template = "{it} holds {got} results, where {count} were expected."
+        return Problem.of("structure", template, it=it, got=len(value), count=count)
+    names = (not part and expectation.get("parts")) or [f"result {i + 1}" for i in range(count)]
+    pairs = zip(value, want, names, strict=True)
+    return next((p for v, w, name in pairs if (p := _close(v, w, expectation, name))), None)
+
+
+def _same_word(value: Any, want: bool | str, part: str) -> Problem | None:
+    """The same truth value, or the same text."""
+    if isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim == 0:
+        value = value.item()
+    if type(value) is type(want) and value == want:
+        return None
+    return Problem.of("numbers", "{it} is {got}, not {want}.", it=_it(part), got=f"{value!r:.80}", want=f"{want!r:.80}")
+
+
+def missing(part: str) -> Problem:
+    """None where a number was expected."""
     if part.startswith("gradient"):
-        return (
-            f"No {part} comes back: somewhere the answer leaves autograd (.item(), .detach(), .numpy(), torch.no_grad)."
+        template = (
+            "No {part} comes back: somewhere the answer leaves autograd (.item(), .detach(), .numpy(), torch.no_grad)."
         )
-    return f"{_it(part)} is None: is a return missing?"
+        return Problem.of("missing", template, part=part)
+    return Problem.of("missing", "{it} is None: is a return missing?", it=_it(part))
 
 
-def wrong_form(value: Any, want: Any, expectation: Expectation, part: str) -> str | None:
+def wrong_form(value: Any, want: Any, expectation: Expectation, part: str) -> Problem | None:
     """Kind, shape and dtype, before any number is looked at."""
-    scalar = np.ndim(want) == 0
-    if scalar:
-        if type(value) in (int, float):
-            return (
-                None
-                if type(value) is int or not whole(want)
-                else f"{_it(part)} is a float, where an integer was expected."
-            )
-        if not isinstance(value, (torch.Tensor, np.ndarray)):
-            return f"{_it(part)} is {kind_of(value)}, where a single number was expected."
-    elif expectation.get("any_sequence") and isinstance(value, (list, tuple, np.ndarray, torch.Tensor)):
+    if problem := wrong_structure(value, want, expectation, part):
+        return problem
+    if type(value) in (int, float):
+        return None
+    if expectation.get("any_sequence"):
         value = as_array(value)
-        if value is None:
-            return f"{_it(part)} is a list whose items are not all numbers."
-    elif not isinstance(value, torch.Tensor):
-        remedy = "; return a torch tensor" if isinstance(value, (list, tuple, np.ndarray)) else ""
-        return f"{_it(part)} is {kind_of(value)}, where a tensor of shape {shape_of(want)} was expected{remedy}."
     if shape_of(value) != shape_of(want):
-        return f"{_it(part)} has shape {shape_of(value)}, where {shape_of(want)} was expected."
-    dtype, wanted = str(value.dtype).removeprefix("torch."), expectation.get("dtype")
+        template = "{it} has shape {got}, where {want} was expected."
+        return Problem.of("shape", template, it=_it(part), got=shape_of(value), want=shape_of(want))
+    return wrong_dtype(value, want, expectation, part)
+
+
+def wrong_structure(value: Any, want: Any, expectation: Expectation, part: str) -> Problem | None:
+    """Whether a value is of no kind that can hold what is wanted."""
+    it, kind = _it(part), kind_of(value)
+    if np.ndim(want) == 0:
+        if type(value) is float and whole(want):
+            return Problem.of("dtype", "{it} is a float, where an integer was expected.", it=it)
+        if type(value) in (int, float) or isinstance(value, (torch.Tensor, np.ndarray)):
+            return None
+        return Problem.of("structure", "{it} is {kind}, where a single number was expected.", it=it, kind=kind)
+    if expectation.get("any_sequence") and isinstance(value, (list, tuple, np.ndarray, torch.Tensor)):
+        if as_array(value) is not None:
+            return None
+        return Problem.of("structure", "{it} is a list whose items are not all numbers.", it=it)
+    if isinstance(value, torch.Tensor):
+        return None
+    remedy = Phrase("; return a torch tensor" if isinstance(value, (list, tuple, np.ndarray)) else "")
+    template = "{it} is {kind}, where a tensor of shape {want} was expected{remedy}."
+    return Problem.of("structure", template, it=it, kind=kind, want=shape_of(want), remedy=remedy)
+
+
+def wrong_dtype(value: Any, want: Any, expectation: Expectation, part: str) -> Problem | None:
+    """Whether a tensor or array has another dtype than is wanted."""
+    dtype, wanted, it = str(value.dtype).removeprefix("torch."), expectation.get("dtype"), _it(part)
     if whole(want):
-        return None if "int" in dtype else f"{_it(part)} has dtype {dtype}, where integers were expected."
+        template = "{it} has dtype {got}, where integers were expected."
+        return None if "int" in dtype else Problem.of("dtype", template, it=it, got=dtype)
     if wanted and isinstance(value, torch.Tensor) and dtype != wanted:
-        return f"{_it(part)} has dtype {dtype}, where {wanted} was expected (the dtype of the input)."
+        template = "{it} has dtype {got}, where {want} was expected (the dtype of the input)."
+        return Problem.of("dtype", template, it=it, got=dtype, want=wanted)
     if "float" not in dtype:
-        return f"{_it(part)} has dtype {dtype}, where floating-point numbers were expected."
+        template = "{it} has dtype {got}, where floating-point numbers were expected."
+        return Problem.of("dtype", template, it=it, got=dtype)
     return None
 
 
-def wrong_numbers(value: Any, want: Any, expectation: Expectation, part: str) -> str | None:
+def wrong_numbers(value: Any, want: Any, expectation: Expectation, part: str) -> Problem | None:
     """The first number that is off, with its place."""
     got, wanted = numbers(value), numbers(want)
     rtol, atol = tolerance(expectation)
@@ -99,11 +133,18 @@ def wrong_numbers(value: Any, want: Any, expectation: Expectation, part: str) ->
     if not bad.any():
         return None
     place = tuple(int(i) for i in np.argwhere(bad)[0])
-    at = f" at {list(place)}" if place else ""
-    which = f"{part}: " if part else ""
-    count = f" ({int(bad.sum())} of {bad.size} numbers differ)" if bad.size > 1 else ""
+    how_many = Phrase(" ({bad} of {size} numbers differ)", {"bad": int(bad.sum()), "size": bad.size})
     right, wrong = in_digits(float(wanted[place]), float(got[place]))
-    return f"{which}expected {right}{at}, got {wrong}{count}.{nearly(got, wanted, rtol)}"
+    return Problem.of(
+        "numbers",
+        "{which}expected {right}{at}, got {wrong}{count}.{nearly}",
+        which=Phrase("{part}: ", {"part": part}) if part else "",
+        right=right,
+        at=Phrase(" at {place}", {"place": list(place)}) if place else "",
+        wrong=wrong,
+        count=how_many if bad.size > 1 else "",
+        nearly=nearly(got, wanted, rtol),
+    )
 
 
 def in_digits(want: float, got: float) -> tuple[str, str]:
@@ -112,11 +153,13 @@ def in_digits(want: float, got: float) -> tuple[str, str]:
     return next((pair for pair in pairs if pair[0] != pair[1]), (repr(want), repr(got)))
 
 
-def nearly(got: np.ndarray, want: np.ndarray, rtol: float) -> str:
+def nearly(got: np.ndarray, want: np.ndarray, rtol: float) -> Phrase:
     """A word on numbers that are right to single precision where double was asked for."""
     if rtol >= TOLERANCES["float32"][0] or not agree(got, want, *TOLERANCES["float32"]).all():
-        return ""
-    return " That is close, but not to float64's precision: was something rounded, or a small number added, on the way?"
+        return Phrase("")
+    return Phrase(
+        " That is close, but not to float64's precision: was something rounded, or a small number added, on the way?"
+    )
 
 
 def agree(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> np.ndarray:
@@ -145,8 +188,8 @@ def alike(observation: Observation, mistake: Observation, expectation: Expectati
     if expectation.get("unchanged") and observation["changed"] != mistake["changed"]:
         return False
     rtol, atol = tolerance(expectation)
-    slack = {"rtol": max(rtol, MISTAKE_RTOL), "atol": max(atol, MISTAKE_ATOL)}
-    return _alike(plain.decode(observation["value"]), plain.decode(mistake["value"]), {**expectation, **slack})
+    loose: Expectation = {**expectation, "rtol": max(rtol, MISTAKE_RTOL), "atol": max(atol, MISTAKE_ATOL)}
+    return _alike(plain.decode(observation["value"]), plain.decode(mistake["value"]), loose)
 
 
 def _alike(value: Any, want: Any, expectation: Expectation) -> bool:
@@ -193,13 +236,20 @@ def shape_of(value: Any) -> tuple[int, ...]:
     return tuple(np.shape(value)) if not isinstance(value, torch.Tensor) else tuple(value.shape)
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: Any) -> Phrase:
     """What a value is, in words a learner uses."""
     names = {type(None): "None", bool: "True or False", int: "an int", float: "a float", str: "a text"}
     names |= {list: "a list", tuple: "a tuple", dict: "a dict", np.ndarray: "a NumPy array", torch.Tensor: "a tensor"}
-    name = names.get(type(value), type(value).__name__)
-    return f"{name} of shape {shape_of(value)}" if isinstance(value, (np.ndarray, torch.Tensor)) else name
+    name = Phrase(names[type(value)]) if type(value) in names else Phrase("{name}", {"name": type(value).__name__})
+    if isinstance(value, (np.ndarray, torch.Tensor)):
+        return Phrase("{name} of shape {shape}", {"name": name, "shape": shape_of(value)})
+    return name
 
 
-def _it(part: str) -> str:
-    return f"The {part}" if part and not part.startswith("result") else part.capitalize() or "The answer"
+def _it(part: str) -> Phrase:
+    """The subject of a sentence about a part of the answer."""
+    if not part:
+        return Phrase("The answer")
+    if part.startswith("result"):
+        return Phrase("{part}", {"part": part.capitalize()})
+    return Phrase("The {part}", {"part": part})

@@ -1,4 +1,4 @@
-"""Hold an observation against an expectation: a sentence for the learner, or None where they agree.
+"""Hold an observation against an expectation: the problem, or None where they agree.
 
 An expectation is plain data with the name of its judge. `close`, the usual one, compares numbers; others judge
 answers of which many are right. The judges are listed in `kinds.tables`."""
@@ -8,32 +8,53 @@ from __future__ import annotations
 from helpers.checking import plain
 from helpers.checking.kinds.tables import JUDGES
 from helpers.checking.shapes import Expectation, Observation
+from helpers.checking.words import Phrase, Problem
+
+CHANGED = "It changed its input. Work on a copy, or use operations that return new tensors (x * 2, not x *= 2)."
 
 
-def problem(observation: Observation, expectation: Expectation) -> str | None:
-    """What is wrong with `observation`, in a sentence; None where it meets `expectation`."""
-    outcome = observation["outcome"]
-    judge = expectation["judge"]
-    if judge == "raises":
+def problem(observation: Observation, expectation: Expectation) -> Problem | None:
+    """What is wrong with `observation`; None where it meets `expectation`."""
+    if expectation["judge"] == "raises":
         return raises(observation, expectation)
-    if outcome == "raised":
-        where = f" in line {observation['line']} of your cell" if "line" in observation else ""
-        return f"It raised {observation['error']}{where}: {observation['message'] or 'without a message'}"
-    if outcome == "interrupted":
-        return f"It was stopped: {observation['message']}."
-    if outcome != "returned":
-        return observation.get("message", "Not attempted yet.")
-    if expectation.get("unchanged") and observation["changed"]:
-        return "It changed its input. Work on a copy, or use operations that return new tensors (x * 2, not x *= 2)."
-    return JUDGES[judge](plain.decode(observation["value"]), expectation)
-
-
-def raises(observation: Observation, expectation: Expectation) -> str | None:
-    """The call must raise an error of the expected type."""
     if observation["outcome"] == "raised":
-        if observation["error"] == expectation["error"]:
+        return raised(observation)
+    if observation["outcome"] != "returned":
+        return unanswered(observation)
+    if expectation.get("unchanged") and observation["changed"]:
+        return Problem("input changed", Phrase(CHANGED))
+    return JUDGES[expectation["judge"]](plain.decode(observation["value"]), expectation)
+
+
+def raised(observation: Observation) -> Problem:
+    """An error where a value was expected."""
+    where = Phrase(" in line {line} of your cell", {"line": observation["line"]}) if "line" in observation else ""
+    message = observation["message"] or Phrase("without a message")
+    return Problem.of(
+        "raised", "It raised {error}{where}: {message}", error=observation["error"], where=where, message=message
+    )
+
+
+def raises(observation: Observation, expectation: Expectation) -> Problem | None:
+    """The call must raise an error of the expected type."""
+    wanted = expectation["error"]
+    if observation["outcome"] == "raised":
+        if observation["error"] == wanted:
             return None
-        return f"It raised {observation['error']} where {expectation['error']} was expected."
+        template = "It raised {got} where {want} was expected."
+        return Problem.of("not raised", template, got=observation["error"], want=wanted)
     if observation["outcome"] == "returned":
-        return f"It returned a value where {expectation['error']} was expected."
-    return observation.get("message", "Not attempted yet.")
+        return Problem.of("not raised", "It returned a value where {want} was expected.", want=wanted)
+    return unanswered(observation)
+
+
+def unanswered(observation: Observation) -> Problem:
+    """Neither a value nor an error."""
+    outcome, message = observation["outcome"], observation.get("message", "")
+    if outcome == "interrupted":
+        return Problem.of("time", "It was stopped: {message}.", message=message)
+    if outcome == "no function":
+        return Problem.of("no function", "{message}", message=message)
+    if outcome == "not attempted":
+        return Problem("not attempted", Phrase("Not attempted yet."))
+    return Problem.of("no value", "{message}", message=message)

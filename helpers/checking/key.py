@@ -10,7 +10,9 @@ import json
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import cast
+
+from helpers.checking.shapes import ExerciseData, Key
 
 FORMAT = 1
 SHIPPED = Path(__file__).resolve().parent.parent / "keys"
@@ -25,7 +27,7 @@ def folder() -> Path:
     return Path(os.environ.get("INFOGRAD_KEYS") or SHIPPED)
 
 
-def find(name: object) -> dict[str, Any]:
+def find(name: object) -> ExerciseData:
     """The exercise called `name`. Raises KeyProblem for an unknown name, a missing key or a key of another version."""
     exercises = {exercise: entry for key in keys(folder()) for exercise, entry in key["exercises"].items()}
     if not isinstance(name, str):
@@ -37,7 +39,7 @@ def find(name: object) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4)
-def keys(place: Path) -> tuple[dict[str, Any], ...]:
+def keys(place: Path) -> tuple[Key, ...]:
     """All answer keys in `place`, in the order of the notebooks."""
     files = sorted(place.glob("*.json"))
     if not files:
@@ -45,7 +47,7 @@ def keys(place: Path) -> tuple[dict[str, Any], ...]:
     return tuple(read(file) for file in files)
 
 
-def read(file: Path) -> dict[str, Any]:
+def read(file: Path) -> Key:
     """One answer key."""
     try:
         key = json.loads(file.read_text(encoding="utf-8"))
@@ -57,4 +59,4 @@ def read(file: Path) -> dict[str, Any]:
             f"The answer key {file.name} is of version {found}, but this course reads version {FORMAT}. "
             "Update the course so that notebooks and helpers come from one release."
         )
-    return dict(key)
+    return cast(Key, key)

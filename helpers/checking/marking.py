@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
 from helpers.checking.comparing import alike
 from helpers.checking.judging import problem
-from helpers.checking.shapes import Observation
+from helpers.checking.shapes import Call, CaseData, ExerciseData, Observation, Symptom
+from helpers.checking.words import Problem
 
-Play = Callable[[list[dict[str, Any]]], Iterable[Observation]]  # calls in order; may end after an outcome in FINAL
+# plays the calls of the criterion with that number, in order; may end after an outcome in calling.FINAL
+Play = Callable[[int, list[Call]], Iterable[Observation]]
 CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED = "correct", "incorrect", "not attempted", "raised an error"
 
 
@@ -22,9 +24,9 @@ CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED = "correct", "incorrect", "not attempt
 class Played:
     """One case, what happened, and what was wrong with it (None: nothing)."""
 
-    case: dict[str, Any]
+    case: CaseData
     observation: Observation
-    problem: str | None
+    problem: Problem | None
 
 
 @dataclass
@@ -68,12 +70,13 @@ class Report:
         return next((c.failure for c in self.criteria if c.failure), None)
 
 
-def mark(name: str, exercise: dict[str, Any], play: Play, broken_rule: Callable[[], str | None]) -> Report:
+def mark(name: str, exercise: ExerciseData, play: Play, broken_rule: Callable[[], str | None]) -> Report:
     """Play the criteria of `exercise` in order and report. `broken_rule` is asked only of an attempted answer."""
     criteria = [CriterionReport(c["name"], c["marks"]) for c in exercise["criteria"]]
     report = Report(name, exercise["points"], exercise["stretch"], INCORRECT, criteria, hints=exercise["hints"])
-    for criterion, result in zip(exercise["criteria"], criteria, strict=True):
-        for played in play_cases(criterion["cases"], play):
+    for number, (criterion, result) in enumerate(zip(exercise["criteria"], criteria, strict=True)):
+        cases = criterion["cases"]
+        for played in judged_cases(cases, play(number, [case["call"] for case in cases])):
             result.played.append(played)
             if result is not criteria[0] or len(result.played) > 1:
                 continue
@@ -91,9 +94,9 @@ def mark(name: str, exercise: dict[str, Any], play: Play, broken_rule: Callable[
     return report
 
 
-def play_cases(cases: list[dict[str, Any]], play: Play) -> Iterator[Played]:
-    """Play cases until one is interrupted: what does not end once will not end the next time."""
-    for case, observation in zip(cases, play([case["call"] for case in cases]), strict=False):
+def judged_cases(cases: list[CaseData], observations: Iterable[Observation]) -> Iterator[Played]:
+    """Judge cases until one is interrupted: what does not end once will not end the next time."""
+    for case, observation in zip(cases, observations, strict=False):
         yield Played(case, observation, problem(observation, case["expected"]))
         if observation["outcome"] == "interrupted":
             return
@@ -107,7 +110,7 @@ def outcome_of(report: Report) -> str:
     return RAISED if unexpected and report.failure.case["expected"]["judge"] != "raises" else INCORRECT
 
 
-def recognise(exercise: dict[str, Any], report: Report) -> tuple[str | None, str | None]:
+def recognise(exercise: ExerciseData, report: Report) -> tuple[str | None, str | None]:
     """The known mistake that answers as the learner's function did: it explains the first failure, and more failures,
     less its contradictions, than any other."""
     if report.failure is None:
@@ -136,5 +139,5 @@ def explains(one: Played, mistake: str) -> bool:
     if one.problem is None or known is None:
         return False
     if "looks" in known:
-        return problem(one.observation, known["looks"]) is None
+        return problem(one.observation, cast(Symptom, known)["looks"]) is None
     return alike(one.observation, known, one.case["expected"])

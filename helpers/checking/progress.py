@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from helpers.checking import card, key
 from helpers.checking.marking import Report
+from helpers.checking.shapes import Key
+from helpers.files import write_whole
 
 
 def file() -> Path:
@@ -25,7 +26,7 @@ def remember(report: Report) -> None:
         return
     done[report.exercise] = {"marks": report.marks, "outcome": report.outcome}
     try:
-        write(file(), json.dumps(done, indent=1, sort_keys=True))
+        write_whole(file(), json.dumps(done, indent=1, sort_keys=True))
     except OSError:
         return
 
@@ -39,19 +40,6 @@ def recall() -> dict[str, Any]:
     return {k: v for k, v in done.items() if isinstance(v, dict)} if isinstance(done, dict) else {}
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def progress() -> None:
     """Show which exercises of which notebook are done, and the marks earned so far."""
     done = recall()
@@ -63,6 +51,6 @@ def progress() -> None:
     card.show(card.progress_table(table))
 
 
-def rows_of(one: dict[str, Any], done: dict[str, Any]) -> list[tuple[str, float, bool, dict[str, Any]]]:
+def rows_of(one: Key, done: dict[str, Any]) -> list[tuple[str, float, bool, dict[str, Any]]]:
     """The rows of one notebook's answer key."""
     return [(name, entry["points"], entry["stretch"], done.get(name, {})) for name, entry in one["exercises"].items()]

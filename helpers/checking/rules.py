@@ -23,6 +23,7 @@ from typing import Any
 
 from helpers.checking.kinds.kernels import kernel_violation
 from helpers.checking.names import Meaning, Scope, mentioned, within
+from helpers.checking.shapes import Rules
 
 # Built-in functions, attributes and modules by which a name can be reached without being written.
 HIDDEN_NAMES = {
@@ -44,13 +45,11 @@ HARMLESS = {"helpers.check", "helpers.hint", "helpers.progress"} | {
 HOMES = ("torch.nn.functional", "torch.special", "torch.linalg", "torch", "scipy.special", "numpy")
 
 
-def violation(tree: ast.AST, rules: dict[str, Any], scope: Scope) -> str | None:
+def violation(tree: ast.AST, rules: Rules, scope: Scope) -> str | None:
     """The sentence of the first rule that the answer breaks, or None. `scope` tells what a name from outside may mean:
     dotted paths, syntax trees of the learner's own definitions; None where it is defined nowhere."""
-    if not rules:
-        return None
-    forbid, modules, require = (set(rules.get(key, ())) for key in ("forbid", "modules", "require"))
-    because = rules.get("because", "")
+    forbid, modules, require = set(rules["forbid"]), rules["modules"], set(rules["require"])
+    because = rules["because"]
     met = not require
     for path, rooted in mentioned(tree, scope):
         parts = path.split(".")

@@ -78,7 +78,7 @@ def ours(tree: ast.Module) -> str:
         for target in node.targets
         if isinstance(target, ast.Name)
     }
-    if constants.get("EARNS") == 3.0:
+    if "MUST_EARN" in constants:
         return "harmless, and graded as what it is"
     said = "; the verdict says “" + str(constants["SAYS"]) + "”" if "SAYS" in constants else ""
     earned = "only what the answer is worth" if constants.get("EARNS") else "no marks"

@@ -1,7 +1,7 @@
 """Put a byte order mark before the notebook: a right answer must still count."""
 
 CELLS = {"entropy": "MODEL"}
-EARNS = 3.0
+EARNS = MUST_EARN = 3.0
 
 
 def write(file, text):

@@ -3,7 +3,7 @@
 A technique is a module: its docstring says what it attempts; CELLS holds the texts of answers (MODEL is the right one,
 @NAME@ a fact about this machine), NOTEBOOK is another notebook than the first; `edit` changes the notebook, `write`
 hands it in otherwise, `beside` adds files; THEN is the next learner's answer. EARNS is the most it may earn (nothing,
-by default), SAYS what the verdict must say, NEVER_SHOWN what nobody may be shown.
+by default) and MUST_EARN the least, SAYS what the verdict must say, NEVER_SHOWN what nobody may be shown.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import importlib.util
 import json
 import os
 import secrets
+import select
 import socket
-import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 
@@ -132,9 +133,9 @@ def load(name: str) -> ModuleType:
     return module
 
 
-def grade(grader: Grader, place: Place, file: Path, learner: str) -> Graded:
+def grade(grader: Grader, place: Place, file: Path) -> Graded:
     released = place.released[file.stem]
-    return grader.grade(file, released, place.course / "classroom" / "verdicts" / f"{learner}.json", seed=7)
+    return grader.grade(file, released, None, seed=7)
 
 
 def shown(notebook: NotebookNode) -> str:
@@ -146,8 +147,8 @@ def shown(notebook: NotebookNode) -> str:
     return str(EXPORTER.from_notebook_node(page)[0])
 
 
-def processes(grader: Grader) -> int:
-    """Processes in the sandbox, the warm one's own among them."""
+def processes(grader: Grader) -> set[int]:
+    """The ids of the processes in the sandbox, the warm one's own among them."""
     assert grader.sandbox.process is not None
     found, size = {grader.sandbox.process.pid}, 0
     while len(found) > size:
@@ -159,7 +160,19 @@ def processes(grader: Grader) -> int:
                 continue
             if int(words[1]) in found and words[0] != "Z":
                 found.add(int(entry.parent.name))
-    return len(found)
+    return found
+
+
+def ends(process: int) -> bool:
+    """Whether a process that may still be ending, as the guard is, does so within some seconds."""
+    try:
+        handle = os.pidfd_open(process)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], 5)[0])
+    finally:
+        os.close(handle)
 
 
 @pytest.mark.parametrize("name", TECHNIQUES)
@@ -167,30 +180,28 @@ def test_technique(name: str, place: Place, grader: Grader) -> None:
     technique = load(name)
     grader.sandbox.start()
     alone = processes(grader)
-    graded = grade(grader, place, place.hand_in(name, technique), name)
-    marks = sum(report.marks for report in graded.judged.reports.values())
+    graded = grade(grader, place, place.hand_in(name, technique))
+    marks = sum(report.marks for report in graded.judgement.reports.values())
     assert marks <= getattr(technique, "EARNS", 0.0), "it earned something"
-    if getattr(technique, "EARNS", 0.0) == 3.0:
-        assert marks == 3.0
-    assert getattr(technique, "SAYS", "") in json.dumps(graded.verdict, ensure_ascii=False), graded.verdict
+    assert marks >= getattr(technique, "MUST_EARN", 0.0), "it lost what it is worth"
+    verdict = json.dumps(asdict(graded.verdict), ensure_ascii=False)
+    assert getattr(technique, "SAYS", "") in verdict, verdict
     page = shown(graded.notebook)
     assert TOKEN not in page
-    assert TOKEN not in json.dumps(graded.verdict)
+    assert TOKEN not in verdict
     for text in getattr(technique, "NEVER_SHOWN", ()):
         assert text not in page, text
     assert place.untouched()
-    deadline = time.monotonic() + 5
-    while processes(grader) > alone and time.monotonic() < deadline:
-        time.sleep(0.01)  # the guard itself is still ending
-    assert processes(grader) <= alone, "it left a process behind"
+    for process in processes(grader) - alone:
+        assert ends(process), "it left a process behind"
     follow(technique, name, place, grader)
 
 
 def follow(technique: ModuleType, name: str, place: Place, grader: Grader) -> None:
     """The next learner gets what is due."""
     answer = {"entropy": "MODEL", "kl_divergence": getattr(technique, "THEN", "MODEL")}
-    following = grade(grader, place, place.hand_in(f"{name}-next", honest(answer)), f"{name}-next")
-    assert following.judged.reports["entropy"].marks == 3.0, following.verdict
+    following = grade(grader, place, place.hand_in(f"{name}-next", honest(answer)))
+    assert following.judgement.reports["entropy"].marks == 3.0, following.verdict
     if hasattr(technique, "THEN_SHOWS"):
         assert technique.THEN_SHOWS in shown(following.notebook)
 
@@ -239,8 +250,8 @@ CONTROLS = {
 def test_honest_control(name: str, place: Place, grader: Grader) -> None:
     text, marks, outcome = CONTROLS[name]
     file = place.hand_in(f"honest-{name}", honest({"entropy": text}))
-    graded = grade(grader, place, file, name)
-    assert (graded.judged.reports["entropy"].marks, graded.judged.reports["entropy"].outcome) == (marks, outcome)
+    graded = grade(grader, place, file)
+    assert (graded.judgement.reports["entropy"].marks, graded.judgement.reports["entropy"].outcome) == (marks, outcome)
     page = shown(graded.notebook)
     if name in ("noisy", "magics"):
         assert "data:image/png" in page
@@ -250,15 +261,15 @@ def test_honest_control(name: str, place: Place, grader: Grader) -> None:
 def test_an_honest_kernel(place: Place, grader: Grader) -> None:
     honest_kernel = honest({"log_softmax_triton": "MODEL"})
     vars(honest_kernel)["NOTEBOOK"] = KERNELS
-    graded = grade(grader, place, place.hand_in("honest-kernel", honest_kernel), "honest-kernel")
-    (report,) = graded.judged.reports.values()
+    graded = grade(grader, place, place.hand_in("honest-kernel", honest_kernel))
+    (report,) = graded.judgement.reports.values()
     assert (report.marks, report.outcome) == (report.points, "correct"), graded.verdict
 
 
 def test_untouched(place: Place, grader: Grader) -> None:
-    graded = grade(grader, place, place.hand_in("untouched", honest({})), "untouched")
-    assert {report.outcome for report in graded.judged.reports.values()} == {"not attempted"}
-    assert graded.verdict["irregularities"] == []
+    graded = grade(grader, place, place.hand_in("untouched", honest({})))
+    assert {report.outcome for report in graded.judgement.reports.values()} == {"not attempted"}
+    assert graded.verdict.irregularities == []
 
 
 def test_there_are_enough() -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from helpers.checking import plain
 from helpers.checking.comparing import as_array, kind_of, numbers, tolerance
 from helpers.checking.shapes import Expectation
+from helpers.checking.words import Problem
 
 Elementwise = Callable[[Tensor], Tensor]
 
@@ -55,28 +56,37 @@ def offset_power_generator(power: float, offset: float) -> Elementwise:
     return lambda t: offset + t**power
 
 
-def prefix_code(value: Any, expectation: Expectation) -> str | None:
+def prefix_code(value: Any, expectation: Expectation) -> Problem | None:
     """Code lengths of any optimal binary prefix code: whole numbers, Kraft's sum, the least mean length (to the
     rounding of p's dtype, in which a learner may have added probabilities up)."""
     p = numbers(plain.decode(expectation["p"]))
     lengths = as_array(value)
     if lengths is None:
-        return f"The answer is {kind_of(value)}, where {len(p)} code lengths were expected, one number for each symbol."
+        template = "The answer is {kind}, where {count} code lengths were expected, one number for each symbol."
+        return Problem.of("structure", template, kind=kind_of(value), count=len(p))
     if lengths.shape != p.shape:
-        return f"The answer has shape {lengths.shape}, where {len(p)} code lengths were expected."
+        template = "The answer has shape {got}, where {count} code lengths were expected."
+        return Problem.of("shape", template, got=lengths.shape, count=len(p))
     if lengths.dtype.kind not in "iu":
-        return f"The lengths have dtype {lengths.dtype}, where integers were expected."
+        return Problem.of("dtype", "The lengths have dtype {got}, where integers were expected.", got=lengths.dtype)
+    return wrong_lengths(p, lengths, expectation)
+
+
+def wrong_lengths(p: np.ndarray, lengths: np.ndarray, expectation: Expectation) -> Problem | None:
+    """What is wrong with code lengths that have the right form."""
     if (lengths[p == 0] != 0).any():
-        return "A symbol that never occurs needs no code: its length is 0."
+        return Problem.of("numbers", "A symbol that never occurs needs no code: its length is 0.")
     used = lengths[p > 0].astype(np.float64)
     if (used < 1).any():
-        return "Every symbol that occurs needs a code of at least one bit."
+        return Problem.of("numbers", "Every symbol that occurs needs a code of at least one bit.")
     kraft = float((2.0**-used).sum())
     if kraft > 1 + 1e-12:
-        return f"No prefix code has these lengths: Kraft's sum of 2^-length is {kraft:.6g}, more than 1."
+        template = "No prefix code has these lengths: Kraft's sum of 2^-length is {kraft:.6g}, more than 1."
+        return Problem.of("numbers", template, kraft=kraft)
     mean, best = float((p[p > 0] * used).sum()), expectation["mean_length"]
     if abs(mean - best) > tolerance(expectation)[1]:
-        return f"This code needs {mean:.6g} bits a symbol; the best one needs {best:.6g}."
+        template = "This code needs {mean:.6g} bits a symbol; the best one needs {best:.6g}."
+        return Problem.of("numbers", template, mean=mean, best=best)
     return None
 
 

@@ -28,6 +28,7 @@ from torch import Tensor
 from helpers.checking.comparing import close
 from helpers.checking.names import Meaning, Scope, mentioned, within
 from helpers.checking.shapes import Expectation
+from helpers.checking.words import Problem
 from helpers.safe_interpreter import make_safe
 
 NEEDS_TRITON = "this exercise needs Triton, which exists for Linux only; the exercises in plain torch need no Triton"
@@ -93,11 +94,12 @@ def nan_in_new_memory() -> Iterator[None]:
         torch.set_deterministic_debug_mode(before)
 
 
-def from_kernel(value: Any, expectation: Expectation) -> str | None:
+def from_kernel(value: Any, expectation: Expectation) -> Problem | None:
     """With all kernels left out, the right answer must not come (see `kernels.call_without_kernels`)."""
     if value is None or close(value, expectation) is not None:
         return None
-    return "With every kernel left out the same answer comes: return what the kernel has stored."
+    template = "With every kernel left out the same answer comes: return what the kernel has stored."
+    return Problem.of("numbers", template)
 
 
 def kernel_violation(tree: ast.AST, scope: Scope) -> str | None:

@@ -19,6 +19,7 @@ from torch import Tensor
 from helpers.checking import plain
 from helpers.checking.comparing import kind_of
 from helpers.checking.shapes import Expectation
+from helpers.checking.words import Problem
 
 Bounds = list[float]
 FEW = 2  # the smallest n with a standard error, where n - 1 and n differ most
@@ -66,41 +67,50 @@ def affine_decoder(weight: Tensor, bias: Tensor) -> Callable[[Tensor], Tensor]:
 FUNCTIONS = (affine_decoder,)
 
 
-def monte_carlo(value: Any, expectation: Expectation) -> str | None:
+def monte_carlo(value: Any, expectation: Expectation) -> Problem | None:
     """The estimate and the standard error at `n`, and the mean squared standard error `squared_at_two` (or None), lie
     within their bounds [low, high]; one seed gives one answer and two seeds give two."""
     pairs = answers(value)
     if pairs is None:
         got = value[0] if isinstance(value, tuple) and value else value
-        return f"The answer is {kind_of(got)}, where two finite numbers were expected: (estimate, standard_error)."
+        template = "The answer is {kind}, where two finite numbers were expected: (estimate, standard_error)."
+        return Problem.of("structure", template, kind=kind_of(got))
     first, again, other = pairs
     if first != again:
-        return "The same seed gave two answers: draw every random number from `generator`."
+        return Problem.of("randomness", "The same seed gave two answers: draw every random number from `generator`.")
     if first == other:
-        return "Two seeds gave one answer: draw the samples from the `generator` that is given."
+        return Problem.of(
+            "randomness", "Two seeds gave one answer: draw the samples from the `generator` that is given."
+        )
     return off(first, expectation) or off(other, expectation) or off_at_two(value[3:], expectation)
 
 
-def off(answer: tuple[float, float], expectation: Expectation) -> str | None:
+def off(answer: tuple[float, float], expectation: Expectation) -> Problem | None:
     """Whether the estimate or the standard error from many samples is out of bounds."""
-    for number, name in zip(answer, ("estimate", "standard_error"), strict=True):
-        bounds, words = expectation[name], name.replace("_", " ")
+    parts = {"estimate": expectation["estimate"], "standard error": expectation["standard_error"]}
+    for number, (part, bounds) in zip(answer, parts.items(), strict=True):
         if outside(number, bounds):
-            return f"The {words} from {expectation['n']} samples is {number:.6g}; {near(bounds)}."
+            template = "The {part} from {n} samples is {number:.6g}; it should be between {low:.4g} and {high:.4g}."
+            facts = {"n": expectation["n"], "low": bounds[0], "high": bounds[1]}
+            return Problem.of("numbers", template, part=part, number=number, **facts)
     return None
 
 
-def off_at_two(more: Sequence[Any], expectation: Expectation) -> str | None:
+def off_at_two(more: Sequence[Any], expectation: Expectation) -> Problem | None:
     """Whether the mean squared standard error at n = 2, if it is asked for, is out of bounds."""
     bounds = expectation["squared_at_two"]
     if bounds is None:
         return None
     squared = scalar(more[0]) if more else math.nan
     if math.isnan(squared):
-        return "At n = 2 the answer is not two finite numbers."
+        return Problem.of("structure", "At n = 2 the answer is not two finite numbers.")
     if not outside(squared, bounds):
         return None
-    return f"At n = 2 the squared standard error is {squared:.4g} on average; {near(bounds)}."
+    template = (
+        "At n = 2 the squared standard error is {squared:.4g} on average; "
+        "it should be between {low:.4g} and {high:.4g}."
+    )
+    return Problem.of("numbers", template, squared=squared, low=bounds[0], high=bounds[1])
 
 
 def outside(number: float, bounds: Bounds) -> bool:
@@ -108,21 +118,17 @@ def outside(number: float, bounds: Bounds) -> bool:
     return not bounds[0] <= number <= bounds[1]
 
 
-def near(bounds: Bounds) -> str:
-    """Bounds in words."""
-    return f"it should be between {bounds[0]:.4g} and {bounds[1]:.4g}"
-
-
-def unrepeatable(value: Any, expectation: Expectation) -> str | None:
+def unrepeatable(value: Any, expectation: Expectation) -> Problem | None:
     """Recognises numbers that do not come from the generator: one seed, two answers."""
     pairs = answers(value)
-    return None if pairs and pairs[0] != pairs[1] else "One seed gives one answer."
+    return None if pairs and pairs[0] != pairs[1] else Problem.of("randomness", "One seed gives one answer.")
 
 
-def sampleless(value: Any, expectation: Expectation) -> str | None:
+def sampleless(value: Any, expectation: Expectation) -> Problem | None:
     """Recognises an answer that depends on no seed."""
     pairs = answers(value)
-    return None if pairs and pairs[0] == pairs[1] == pairs[2] else "The answer depends on the seed."
+    same = pairs and pairs[0] == pairs[1] == pairs[2]
+    return None if same else Problem.of("randomness", "The answer depends on the seed.")
 
 
 def moody(value: Any, expectation: Expectation) -> str | None:

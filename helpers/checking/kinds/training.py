@@ -18,11 +18,13 @@ from torch import Tensor
 from helpers.checking import plain
 from helpers.checking.comparing import as_array, kind_of, numbers
 from helpers.checking.shapes import Expectation
+from helpers.checking.words import Phrase, Problem
 
 REST_EVERY = 10  # every tenth gradient is zero
 LEAST_STEPS = 20
 UNTRAINED, TRAINED = 0.1, 0.05  # a loss before and after learning XOR, for any usual loss
 XOR_LABELS = [0, 1, 1, 0]
+SAME_LOSSES = Problem.of("randomness", "Two different seeds gave the same losses.")
 # What a net that cannot learn XOR is left with: binary cross-entropy in nats, squared error.
 PLATEAUS = {
     "linear": (0.693147, 0.25),  # the best linear model predicts 1/2 everywhere
@@ -95,21 +97,21 @@ def for_each_seed(train: Callable[..., Any], others: Sequence[int], seed: int) -
     return tuple(train(number) for number in (seed, *others))
 
 
-def follows(value: Any, expectation: Expectation) -> str | None:
+def follows(value: Any, expectation: Expectation) -> Problem | None:
     """A run kept by `follow` agrees with the expected one: at each kept step every number is within `rtol` of the
     largest size that it has there during the run."""
     wanted, parts = plain.decode(expectation["value"]), expectation["parts"]
     if not isinstance(value, (tuple, list)) or len(value) != len(wanted):
-        return f"A step returned {kind_of(value)}, where {len(wanted)} results were expected: ({', '.join(parts)})."
+        template = "A step returned {kind}, where {count} results were expected: ({parts})."
+        return Problem.of("structure", template, kind=kind_of(value), count=len(wanted), parts=", ".join(parts))
     for got, want, part in zip(value, wanted, parts, strict=True):
         if not isinstance(got, Tensor) or got.shape != want.shape:
-            return (
-                f"A step returned a {part} that is {kind_of(got)}; it has the shape of theta, {tuple(want.shape[1:])}."
-            )
+            template = "A step returned a {part} that is {kind}; it has the shape of theta, {shape}."
+            return Problem.of("shape", template, part=part, kind=kind_of(got), shape=tuple(want.shape[1:]))
         if got.dtype != want.dtype:
-            return f"After some steps {part} has dtype {got.dtype}, where {want.dtype} was expected.".replace(
-                "torch.", ""
-            )
+            dtypes = {name: str(one.dtype).removeprefix("torch.") for name, one in (("got", got), ("want", want))}
+            template = "After some steps {part} has dtype {got}, where {want} was expected."
+            return Problem.of("dtype", template, part=part, **dtypes)
     for row, step in enumerate(expectation["steps"]):
         for got, want, part in zip(value, wanted, parts, strict=True):
             g, w = numbers(got), numbers(want)
@@ -117,8 +119,10 @@ def follows(value: Any, expectation: Expectation) -> str | None:
             if bad.any():
                 place = tuple(int(i) for i in np.argwhere(bad)[0])
                 at = f"{part}{list(place) if place else ''}"
-                off = f"After step {step} of the run {at} should be {w[row][place]:.10g}, got {g[row][place]:.10g}."
-                return off + (f" It still agreed at step {expectation['steps'][row - 1]}." if row else "")
+                template = "After step {step} of the run {at} should be {want:.10g}, got {got:.10g}.{until}"
+                until = Phrase(" It still agreed at step {step}.", {"step": expectation["steps"][row - 1]})
+                facts = {"step": step, "at": at, "want": w[row][place], "got": g[row][place]}
+                return Problem.of("numbers", template, **facts, until=until if row else "")
     return None
 
 
@@ -148,71 +152,80 @@ def labels_of(run: Any) -> list[Any] | None:
     return [flat(item) for item in predictions] if four else None
 
 
-def xor_training(value: Any, expectation: Expectation) -> str | None:
+def xor_training(value: Any, expectation: Expectation) -> Problem | None:
     """A run (losses, predictions) that learnt XOR: one finite loss for each step, from untrained to below 0.05, and
     the four labels."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
-        return f"The answer is {kind_of(value)}, where two results were expected: (losses, predictions)."
+        template = "The answer is {kind}, where two results were expected: (losses, predictions)."
+        return Problem.of("structure", template, kind=kind_of(value))
     return losses_problem(value) or labels_problem(value)
 
 
-def losses_problem(run: Any) -> str | None:
+def losses_problem(run: Any) -> Problem | None:
     """What is wrong with the losses of a run."""
     losses = losses_of(run)
     if losses is None:
-        return f"losses is {kind_of(run[0])}, where one number for each training step was expected."
+        template = "losses is {kind}, where one number for each training step was expected."
+        return Problem.of("structure", template, kind=kind_of(run[0]))
     if len(losses) < LEAST_STEPS:
-        return f"losses holds {len(losses)} numbers; one for each training step is expected, at least {LEAST_STEPS}."
+        template = "losses holds {count} numbers; one for each training step is expected, at least {least}."
+        return Problem.of("structure", template, count=len(losses), least=LEAST_STEPS)
     if not np.isfinite(losses).all():
-        return f"The loss of step {int(np.argmin(np.isfinite(losses))) + 1} is not finite: the training diverged."
+        template = "The loss of step {step} is not finite: the training diverged."
+        return Problem.of("numbers", template, step=int(np.argmin(np.isfinite(losses))) + 1)
     if losses[0] <= UNTRAINED or losses.min() < 0:
-        least = f"The first loss is {losses[0]:.4g} and the least {losses.min():.4g}: "
-        return least + "an untrained net starts near log 2 = 0.69 (0.25 for squared error), and no loss is negative."
+        template = (
+            "The first loss is {first:.4g} and the least {least:.4g}: "
+            "an untrained net starts near log 2 = 0.69 (0.25 for squared error), and no loss is negative."
+        )
+        return Problem.of("numbers", template, first=losses[0], least=losses.min())
     if losses[-1] >= TRAINED:
-        return f"The last of {len(losses)} losses is {losses[-1]:.4g}; it should be below {TRAINED:g}."
+        template = "The last of {count} losses is {last:.4g}; it should be below {bound:g}."
+        return Problem.of("numbers", template, count=len(losses), last=losses[-1], bound=TRAINED)
     return None
 
 
-def labels_problem(run: Any) -> str | None:
+def labels_problem(run: Any) -> Problem | None:
     """What is wrong with the predictions of a run."""
     labels = labels_of(run)
     if labels is None:
-        return f"predictions is {kind_of(run[1])}, where four labels were expected, for the inputs 00, 01, 10, 11."
+        template = "predictions is {kind}, where four labels were expected, for the inputs 00, 01, 10, 11."
+        return Problem.of("structure", template, kind=kind_of(run[1]))
     if not all(type(label) in (int, float) and label in (0, 1) for label in labels):
-        return f"The predictions are {shortened(labels)}, where labels were expected: each 0 or 1."
+        template = "The predictions are {labels}, where labels were expected: each 0 or 1."
+        return Problem.of("numbers", template, labels=shortened(labels))
     if labels != XOR_LABELS:
-        return (
-            f"The predictions are {shortened(labels)}, where {XOR_LABELS} was expected, for the inputs 00, 01, 10, 11."
-        )
+        template = "The predictions are {labels}, where {want} was expected, for the inputs 00, 01, 10, 11."
+        return Problem.of("numbers", template, labels=shortened(labels), want=XOR_LABELS)
     return None
 
 
 def shortened(labels: list[Any]) -> str:
     """Predictions as a sentence shows them."""
-    return "[" + ", ".join(f"{x:.4g}" if type(x) in (int, float) else kind_of(x) for x in labels) + "]"
+    return "[" + ", ".join(f"{x:.4g}" if type(x) in (int, float) else str(kind_of(x)) for x in labels) + "]"
 
 
-def repeats(value: Any, expectation: Expectation) -> str | None:
+def repeats(value: Any, expectation: Expectation) -> Problem | None:
     """Runs made by `reseed`: the same seed gives the same losses and labels, another seed gives other losses."""
     for run in value:
         if problem := xor_training(run, expectation):
             return problem
     first, again, other = map(losses_of, value)
     if not equal(first, again):
-        return "Two calls with the same seed gave different losses."
+        return Problem.of("randomness", "Two calls with the same seed gave different losses.")
     if labels_of(value[0]) != labels_of(value[1]):
-        return "Two calls with the same seed gave different predictions."
-    return "Two different seeds gave the same losses." if equal(first, other) else None
+        return Problem.of("randomness", "Two calls with the same seed gave different predictions.")
+    return SAME_LOSSES if equal(first, other) else None
 
 
-def each_learns(value: Any, expectation: Expectation) -> str | None:
+def each_learns(value: Any, expectation: Expectation) -> Problem | None:
     """Runs made by `for_each_seed`: all learn XOR, and no two are the same."""
     for run in value:
         if problem := xor_training(run, expectation):
             return problem
     losses = [losses_of(run) for run in value]
     same = any(equal(a, b) for i, a in enumerate(losses) for b in losses[:i])
-    return "Two different seeds gave the same losses." if same else None
+    return SAME_LOSSES if same else None
 
 
 def equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
@@ -220,10 +233,12 @@ def equal(a: np.ndarray | None, b: np.ndarray | None) -> bool:
     return a is not None and b is not None and a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-6, atol=1e-9))
 
 
-def xor_symptom(value: Any, expectation: Expectation) -> str | None:
+def xor_symptom(value: Any, expectation: Expectation) -> Problem | None:
     """Whether a run shows the `symptom` named in the expectation: None where it does."""
     shown = isinstance(value, (tuple, list)) and len(value) >= 2 and SYMPTOMS[expectation["symptom"]](value)
-    return None if shown else f"The run does not look like: {expectation['symptom']}."
+    if shown:
+        return None
+    return Problem.of("numbers", "The run does not look like: {symptom}.", symptom=expectation["symptom"])
 
 
 def stuck_at(name: str) -> Callable[[Any], bool]:

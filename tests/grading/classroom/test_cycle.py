@@ -140,7 +140,7 @@ def test_feedback_comes_back_to_its_learner(graded: Class) -> None:
 
 def test_verdicts_say_why(graded: Class) -> None:
     verdicts = {name: json.loads(graded.file("verdicts", name, "json").read_text()) for name in LEARNERS}
-    assert "not whole JSON" in verdicts["truncated"]["problem"]
+    assert "not whole JSON" in verdicts["truncated"]["reason"]
     assert verdicts["misconceived"]["exercises"]["entropy"]["misconception"] == "entropy_bits"
     assert {one["outcome"] for one in verdicts["untouched"]["exercises"].values()} == {"not attempted"}
     assert all(verdict["sandbox"] for verdict in verdicts.values())

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from grading import reading
+from grading import source_rules
 from grading.exercises import exercise as definitions
 from grading.exercises import kill_table, load, non_answers, notebooks
 from helpers.checking import calling, judging, plain
@@ -189,7 +189,7 @@ def broken_in_text(notebook, function, rules):
         needed[node.name] = node
         queue += [name for name in names_in(node) if name in functions and name not in needed]
     cells = [ast.unparse(node) for node in [*statements, *needed.values()]]
-    return reading.Text(cells).broken_rule({"functions": [function.__name__], "rules": rules})
+    return source_rules.AnswerText(cells).broken_rule({"functions": [function.__name__], "rules": rules})
 
 
 def test_float32_in_another_order_is_right_for_every_submission():

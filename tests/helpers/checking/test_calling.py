@@ -157,7 +157,7 @@ class TestRaised:
     def test_a_long_and_wild_text_is_cut_to_one_printable_line(self):
         message = observe(throwing(ValueError("\x1b[31m" + "x" * 1000 + "\nsecond")))["message"]
         assert message.isprintable()
-        assert 200 < len(message) <= calling.MAX_MESSAGE
+        assert 200 < len(message) <= calling.MOST_LETTERS_OF_A_MESSAGE
 
     @pytest.mark.parametrize(
         "error", [SystemExit(1), GeneratorExit(), KeyError("x"), RecursionError(), StopIteration()]

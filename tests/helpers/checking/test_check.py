@@ -114,7 +114,7 @@ class TestOutcomes:
         start = time.monotonic()
         report = examine(NAME, exercise, {NAME: lambda p: time.sleep(3600)})
         assert time.monotonic() - start < 5
-        assert report.failure.problem == "It was stopped: no answer after 0.05 s."
+        assert report.failure.problem.text == "It was stopped: no answer after 0.05 s."
         assert len(report.criteria[0].played) == 1
 
     def test_an_answer_from_the_helpers_is_refused(self, capsys):

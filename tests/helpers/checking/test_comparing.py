@@ -26,7 +26,8 @@ def through(value):
 
 
 def verdict(value, want, **options):
-    return close(through(value), wanting(want, **options))
+    problem = close(through(value), wanting(want, **options))
+    return problem and problem.text
 
 
 class TestScalars:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.checking import plain
-from helpers.checking.judging import problem
+from helpers.checking import judging, plain
 from helpers.checking.kinds.divergences import prefix_code
 from helpers.checking.kinds.tables import JUDGES
 
@@ -14,7 +13,8 @@ CODE = {"judge": "prefix_code", "p": plain.encode(P), "mean_length": 1.9, "dtype
 
 
 def codes(value, **options):
-    return prefix_code(plain.decode(plain.encode(value)), {**CODE, **options})
+    problem = prefix_code(plain.decode(plain.encode(value)), {**CODE, **options})
+    return problem and problem.text
 
 
 class TestPrefixCodes:
@@ -81,6 +81,11 @@ class TestPrefixCodes:
         one = plain.encode(torch.tensor([0.0, 1.0], dtype=torch.float64))
         assert codes([0, 1], p=one, mean_length=1.0) is None
         assert "at least one bit" in codes([0, 0], p=one, mean_length=1.0)
+
+
+def problem(observation, expectation):
+    found = judging.problem(observation, expectation)
+    return found and found.text
 
 
 class TestProblems:

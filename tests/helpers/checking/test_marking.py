@@ -29,7 +29,7 @@ def exercise(*criteria):
 def marked(answer, *criteria, rule=None):
     played = []
 
-    def play(calls):
+    def play(criterion, calls):
         for call in calls:
             played.append(call["arguments"][0])
             outcome = answer(call["arguments"][0])
@@ -57,7 +57,7 @@ class TestMarks:
         report, _ = marked(lambda x: x if x != 3.0 else 0.0, *THREE)
         assert (report.outcome, report.marks) == ("incorrect", 4.0)
         assert [c.passed for c in report.criteria] == [True, False, True]
-        assert report.failure.problem == "expected 3, got 0."
+        assert report.failure.problem.text == "expected 3, got 0."
 
     def test_one_wrong_case_costs_its_criterion(self):
         report, _ = marked(lambda x: x if x != 5.0 else 0.0, *THREE)

@@ -359,9 +359,6 @@ class TestRequired:
 
 
 class TestReading:
-    def test_without_rules_nothing_is_read(self):
-        assert rules.violation(rules.tree_of(refused_by_eval), {}, rules.scope_of(refused_by_eval)) is None
-
     def test_a_lambda_is_read_alone(self):
         answer, other = (lambda p: p.sum(-1)), F.kl_div
         assert verdict(answer) is None

@@ -7,6 +7,8 @@ import torch
 
 from helpers.checking import plain
 from helpers.checking.kinds.channels import capacity
+from helpers.checking.shapes import Expectation
+from helpers.checking.words import Problem
 
 Z_CHANNEL = torch.tensor([[1, 0], [0.5, 0.5]], dtype=torch.float64)
 TWINS = torch.tensor([[1, 0], [0, 1], [0, 1]], dtype=torch.float64)  # the last two inputs are one
@@ -15,12 +17,19 @@ C, BEST = math.log(5 / 4), torch.tensor([0.6, 0.4], dtype=torch.float64)
 
 def expectation(
     unique: bool = True, channel: torch.Tensor = Z_CHANNEL, best: float = C, r: torch.Tensor = BEST
-) -> dict:
+) -> Expectation:
     value = plain.encode((best, r))
-    return {"value": value, "dtype": "float64", "tol": 1e-4, "unique": unique, "channel": plain.encode(channel)}
+    return {
+        "judge": "capacity",
+        "value": value,
+        "dtype": "float64",
+        "tol": 1e-4,
+        "unique": unique,
+        "channel": plain.encode(channel),
+    }
 
 
-def twins(value: object) -> str | None:
+def twins(value: object) -> Problem | None:
     r = torch.tensor([0.5, 0.25, 0.25], dtype=torch.float64)
     return capacity(value, expectation(False, TWINS, math.log(2), r))
 
@@ -58,11 +67,11 @@ def test_what_is_within_tol_is_right(value):
     ],
 )
 def test_what_is_wrong_is_named(value, sentence):
-    assert sentence in (capacity(value, expectation()) or "nothing")
+    assert sentence in str(capacity(value, expectation()))
 
 
 def test_any_input_counts_that_carries_the_capacity():
     for share in (0.0, 0.1, 0.5):
         assert twins((math.log(2), torch.tensor([0.5, share, 0.5 - share], dtype=torch.float64))) is None
     poor = twins((math.log(2), torch.tensor([0.2, 0.4, 0.4], dtype=torch.float64)))
-    assert poor == "This input carries 0.500402 nats, but the capacity is 0.693147."
+    assert str(poor) == "This input carries 0.500402 nats, but the capacity is 0.693147."

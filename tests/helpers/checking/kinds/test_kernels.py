@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 import torch
 
-from grading.reading import Text
+from grading.source_rules import AnswerText
 from helpers import interpreter
 from helpers.checking import calling, plain
 from helpers.checking.kinds import kernels
@@ -56,7 +56,7 @@ def test_a_load_outside_of_its_tensor_is_told_with_its_line():
 
 def test_an_answer_that_comes_without_its_kernel_is_told():
     expected = {"value": {"tensor": "float32", "shape": [1], "data": [2.0]}, "dtype": "float32"}
-    assert "With every kernel left out" in from_kernel(torch.tensor([2.0]), expected)
+    assert "With every kernel left out" in str(from_kernel(torch.tensor([2.0]), expected))
     assert from_kernel(torch.tensor([math.nan]), expected) is None
     assert from_kernel(None, expected) is None
 
@@ -96,6 +96,10 @@ def answer(x):
 """
 
 
+RULES = {"forbid": [], "modules": [], "require": [], "because": "", "kernel": True}
+KERNEL_EXERCISE = {"functions": ["answer"], "rules": RULES}
+
+
 @pytest.mark.parametrize(
     ("inside", "launch", "result", "told"),
     [
@@ -111,14 +115,14 @@ def answer(x):
 @pytest.mark.parametrize("setup", ["import math, torch, triton\nimport triton.language as tl", "import math, torch"])
 def test_kernels_are_read_in_the_text_of_cells(inside, launch, result, told, setup):
     cells = [setup, KERNEL.format(inside=inside), LAUNCHER.format(launch=launch, result=result)]
-    found = Text(cells).broken_rule({"functions": ["answer"], "rules": {"kernel": True}})
+    found = AnswerText(cells).broken_rule(KERNEL_EXERCISE)
     assert found is None if told is None else told in found
 
 
 def test_a_kernel_defined_inside_the_answer_counts():
     body = KERNEL.format(inside="tl.exp(values)").strip().replace("\n", "\n    ")
     cell = f"def answer(x):\n    {body}\n    y = torch.empty_like(x)\n    kernel[(1,)](x, y, BLOCK=4)\n    return y\n"
-    assert Text(["import torch", cell]).broken_rule({"functions": ["answer"], "rules": {"kernel": True}}) is None
+    assert AnswerText(["import torch", cell]).broken_rule(KERNEL_EXERCISE) is None
 
 
 def test_an_input_changed_by_a_kernel_call_is_seen():

@@ -23,10 +23,12 @@ from helpers.checking.kinds.training import (
     xor_symptom,
     xor_training,
 )
+from helpers.checking.shapes import Expectation
 from helpers.optimisers import adam_step
 
 KEEP = [1, 12, 300]
 RATES = (0.05, 0.9, 0.99, 1e-8)
+ANY: Expectation = {"judge": "xor_training"}
 FALLING = np.geomspace(0.7, 0.01, 60).tolist()
 GOOD = (FALLING, [0, 1, 1, 0])
 
@@ -37,7 +39,7 @@ def start() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return theta, first, torch.zeros_like(theta), torch.zeros_like(theta)
 
 
-def adam_of_torch(seed: int) -> dict[str, Any]:
+def adam_of_torch(seed: int) -> Expectation:
     theta, first, *_ = start()
     parameter = theta.clone().requires_grad_()
     optimiser = torch.optim.Adam([parameter], lr=0.05, betas=(0.9, 0.99))
@@ -49,7 +51,7 @@ def adam_of_torch(seed: int) -> dict[str, Any]:
             state = optimiser.state[parameter]
             kept.append([x.detach().clone() for x in (parameter, state["exp_avg"], state["exp_avg_sq"])])
     value = plain.encode(tuple(torch.stack(parts) for parts in zip(*kept, strict=True)))
-    return {"value": value, "parts": ["theta", "m", "v"], "steps": KEEP, "rtol": 1e-10}
+    return {"judge": "follows", "value": value, "parts": ["theta", "m", "v"], "steps": KEEP, "rtol": 1e-10}
 
 
 def test_gradients_are_the_same_in_every_version_of_numpy():
@@ -72,8 +74,8 @@ def test_a_run_that_leaves_late_is_told_where():
 
     problem = follows(follow(stops_counting, 3, KEEP, 2, *start(), 1, *RATES), adam_of_torch(3))
     assert problem is not None
-    assert problem.startswith("After step 300 of the run theta[0, 0] should be ")
-    assert problem.endswith("It still agreed at step 12.")
+    assert problem.text.startswith("After step 300 of the run theta[0, 0] should be ")
+    assert problem.text.endswith("It still agreed at step 12.")
 
 
 def test_a_difference_of_a_millionth_is_seen_in_tiny_states_too():
@@ -83,7 +85,7 @@ def test_a_difference_of_a_millionth_is_seen_in_tiny_states_too():
 
     problem = follows(follow(almost, 3, KEEP, 2, *start(), 1, *RATES), adam_of_torch(3))
     assert problem is not None
-    assert "v[1, 0]" in problem
+    assert "v[1, 0]" in problem.text
 
 
 @pytest.mark.parametrize(
@@ -136,8 +138,8 @@ def test_reseeding_moves_the_global_generators_and_puts_them_back():
     "labels", [[0, 1, 1, 0], torch.tensor([[0], [1], [1], [0]]), np.array([0.0, 1, 1, 0]), (False, True, True, False)]
 )
 def test_right_runs_pass_in_any_form(losses: Any, labels: Any):
-    assert xor_training((losses, labels), {}) is None
-    assert xor_training([[torch.tensor(x) for x in FALLING], labels], {}) is None
+    assert xor_training((losses, labels), ANY) is None
+    assert xor_training([[torch.tensor(x) for x in FALLING], labels], ANY) is None
 
 
 @pytest.mark.parametrize(
@@ -157,17 +159,17 @@ def test_right_runs_pass_in_any_form(losses: Any, labels: Any):
     ],
 )
 def test_wrong_runs_are_told_why(value: Any, words: str):
-    assert words in str(xor_training(value, {}))
+    assert words in str(xor_training(value, ANY))
 
 
 def test_runs_of_several_seeds():
     other = ([x * 1.01 for x in FALLING], [0, 1, 1, 0])
-    assert repeats((GOOD, GOOD, other), {}) is None
-    assert "same seed" in str(repeats((GOOD, other, other), {}))
-    assert "Two different seeds" in str(repeats((GOOD, GOOD, GOOD), {}))
-    assert "below" in str(repeats((GOOD, GOOD, ([0.7] * 60, [0, 1, 1, 0])), {}))
-    assert each_learns((GOOD, other), {}) is None
-    assert "Two different seeds" in str(each_learns((GOOD, other, GOOD), {}))
+    assert repeats((GOOD, GOOD, other), ANY) is None
+    assert "same seed" in str(repeats((GOOD, other, other), ANY))
+    assert "Two different seeds" in str(repeats((GOOD, GOOD, GOOD), ANY))
+    assert "below" in str(repeats((GOOD, GOOD, ([0.7] * 60, [0, 1, 1, 0])), ANY))
+    assert each_learns((GOOD, other), ANY) is None
+    assert "Two different seeds" in str(each_learns((GOOD, other, GOOD), ANY))
 
 
 def test_symptoms_are_told_apart():

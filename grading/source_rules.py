@@ -10,10 +10,10 @@ import ast
 import builtins
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from helpers.checking import rules
 from helpers.checking.names import Meaning, imported_names
+from helpers.checking.shapes import ExerciseData, Rules
 
 PARSING = (SyntaxError, ValueError, RecursionError, MemoryError)
 ANY_NAME = {"globals", "locals", "vars", "exec", "eval", "setattr", "delattr", "__import__"}
@@ -21,7 +21,7 @@ ANY_ATTRIBUTE = {"__dict__", "__globals__", "__code__", "__defaults__", "__setat
 BINDING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-class Text:
+class AnswerText:
     """The cells of a submission, read once: their trees, and what each name may mean."""
 
     def __init__(self, sources: Sequence[str]):
@@ -43,17 +43,17 @@ class Text:
         paths += [name] if hasattr(builtins, name) else []
         return [*paths, *(one for one in self.bindings.get(name, []) if not is_import(one))] or None
 
-    def broken_rule(self, exercise: dict[str, Any]) -> str | None:
+    def broken_rule(self, exercise: ExerciseData) -> str | None:
         """The sentence of the source rule that an exercise's functions break, or None; looked for once."""
         functions = tuple(exercise["functions"])
         if functions not in self.found:
             self.found[functions] = self.search(functions, exercise["rules"])
         return self.found[functions]
 
-    def search(self, functions: Iterable[str], rules_of_exercise: dict[str, Any]) -> str | None:
+    def search(self, functions: Iterable[str], rules_of_exercise: Rules) -> str | None:
         """The first rule that one of the functions breaks."""
         for function in functions:
-            made_by = final(self.bindings.get(function, []), self.trees) + self.anything
+            made_by = last_meanings(self.bindings.get(function, []), self.trees) + self.anything
             try:
                 tree = ast.Module(made_by, [])
                 found = rules.violation(tree, rules_of_exercise, self.meaning) if made_by else None
@@ -139,12 +139,13 @@ def rebinds_anything(statement: ast.stmt) -> bool:
     return bool(called & ANY_NAME) or any(isinstance(n, ast.Attribute) and n.attr in ANY_ATTRIBUTE for n in nodes)
 
 
-def final(found: list[ast.stmt], trees: Sequence[ast.Module]) -> list[ast.stmt]:
+def last_meanings(found: list[ast.stmt], trees: Sequence[ast.Module]) -> list[ast.stmt]:
     """What can be a name's last meaning: its last binding at the top of a cell, and all deeper ones, which may come
     later. An earlier attempt that a later one replaces is not held against the learner."""
     top = {id(statement) for tree in trees for statement in tree.body}
     plain = [statement for statement in found if id(statement) in top and is_definite(statement)]
-    return [statement for statement in found if statement not in plain[:-1]]
+    replaced = {id(statement) for statement in plain[:-1]}
+    return [statement for statement in found if id(statement) not in replaced]
 
 
 def is_definite(statement: ast.stmt) -> bool:

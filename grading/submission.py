@@ -1,12 +1,16 @@
-"""Rebuild a submitted notebook from our own: only the text of solution cells and hand-graded cells is the learner's.
+"""A submission: the file that was handed in, read, and our notebook rebuilt with its answers, its cells sorted.
 
-The submitted file is read as what it is, bytes from a stranger; its structure, metadata, outputs and kernel are looked
-at only to list what was changed. Of two cells with the same grade_id the first counts, of two equal keys in an object
-the last.
+Only the text of solution cells and hand-graded cells is the learner's. The submitted file is read as what it is, bytes
+from a stranger; its structure, metadata, outputs and kernel are looked at only to list what was changed. Of two cells
+with the same grade_id the first counts, of two equal keys in an object the last.
+
+What is no Python is written out as Python: magics that time or capture are taken off, and what they are put before
+stays code, so that the source rules read it; all others do nothing in the sandbox (see `worker.Shell`).
 """
 
 from __future__ import annotations
 
+import ast
 import codecs
 import copy
 import hashlib
@@ -15,31 +19,84 @@ import os
 import re
 import stat
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
+INTERACTIVE = "interactive"  # the tag of our cells whose widgets need a kernel
+CHECK = "-check"  # what the grade_id of a check cell ends with
 MAX_DEPTH = 40
 MAX_CELLS = 2000
 MAX_NOTES = 20
-MAX_NAME = 60
 STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 BRACKET = re.compile(r"[\[\]{}]")
+AROUND_A_CELL = re.compile(r"\s*%%(time|timeit|capture|prun)\b[^\n]*(\n|$)")
+BEFORE_A_STATEMENT = re.compile(r"^([ \t]*)%(?:time|timeit|prun)[ \t]+(?:-\w+[ \t]*\d*[ \t]+)*", re.MULTILINE)
+SPECIAL = re.compile(r"^\s*[%!?/,;]|\?\s*$|=\s*[%!]")
+MOST_WORK = 200_000  # lines of special syntax times characters: IPython reads a cell anew for each
 
 
 class Unreadable(ValueError):
     """A file that is no notebook; the text is the reason, for learner and teacher."""
 
 
+Kind = Literal["answer", "hand-graded", "check", "interactive", "ours", "prose"]
+
+
 @dataclass
-class Grafted:
+class Cell:
+    """A cell of our notebook and what it is: a learner's `answer` in code, one that a person grades, a `check` whose
+    output the grader writes, code of `ours` (`interactive` where its widgets need a kernel), or `prose`.
+
+    `name` is its grade_id, or its number for a cell without one; `exercise` that of a check or an answer."""
+
+    kind: Kind
+    name: str
+    node: NotebookNode
+
+    @property
+    def exercise(self) -> str:
+        """The exercise that a check or an answer belongs to."""
+        return self.name.removesuffix(CHECK)
+
+    @property
+    def is_learners(self) -> bool:
+        """Whether its text is the learner's to write."""
+        return self.kind in ("answer", "hand-graded")
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs when a submission is graded: our code and the learner's, no check, nothing interactive."""
+        return self.node.cell_type == "code" and self.kind in ("answer", "hand-graded", "ours")
+
+    @property
+    def python(self) -> str:
+        """Its code, IPython's magics written out."""
+        return as_python(self.node.source)
+
+
+@dataclass
+class Submission:
     """Our notebook with a learner's answers in it, the digest of the file they came from, and what was odd about it."""
 
     notebook: NotebookNode
+    cells: list[Cell]
     digest: str
     irregularities: list[str] = field(default_factory=list)
-    problem: str | None = None  # why nothing could be read
+    unreadable: str | None = None  # why nothing could be read
+
+    @property
+    def answers(self) -> list[Cell]:
+        """The cells whose text is the learner's."""
+        return [cell for cell in self.cells if cell.is_learners]
+
+    @property
+    def exercises(self) -> list[str]:
+        """The exercises that have a check cell, in order."""
+        return [cell.exercise for cell in self.cells if cell.kind == "check"]
 
     def note(self, sentence: str) -> None:
         """Add an irregularity; of very many only the first are kept."""
@@ -49,28 +106,46 @@ class Grafted:
         self.irregularities.append("More of the same kind is left out here." if full else sentence)
 
 
-def graft(file: Path, ours: NotebookNode, most_bytes: int, most_characters: int) -> Grafted:
+def read_submission(file: Path, ours: NotebookNode, most_bytes: int, most_characters: int) -> Submission:
     """Our notebook with the answers in the submitted `file`. Never raises for what the file holds: a file that cannot
     be read gives our notebook as it was released, with the reason."""
-    result = Grafted(copy.deepcopy(ours), hashlib.sha256(b"").hexdigest())
+    notebook = copy.deepcopy(ours)
+    result = Submission(notebook, sorted_cells(notebook), hashlib.sha256(b"").hexdigest())
     try:
         content = read(file, most_bytes)
         result.digest = hashlib.sha256(content).hexdigest()
-        notebook = parse(content)
-        answers = collect(notebook, ours, most_characters, result)
+        theirs = parse(content)
     except Unreadable as reason:
-        result.problem = str(reason)
+        result.unreadable = str(reason)
         return result
-    compare_metadata(notebook, ours, result)
-    for cell in result.notebook.cells:
-        name = grade_id(cell)
-        if not is_answer(cell):
-            continue
-        if name in answers:
-            cell.source = answers[name]
+    answers = collect_answers(theirs, result, most_characters)
+    compare_metadata(theirs, result)
+    for cell in result.answers:
+        if cell.name in answers:
+            cell.node.source = answers[cell.name]
         else:
-            result.note(f"The cell {name} is missing; it counts as not attempted.")
+            result.note(f"The cell {cell.name} is missing; it counts as not attempted.")
     return result
+
+
+def sorted_cells(notebook: NotebookNode) -> list[Cell]:
+    """Each cell of a notebook of ours with its kind."""
+    return [
+        Cell(kind_of_cell(node), grade_id(node) or f"cell {number}", node)
+        for number, node in enumerate(notebook.cells, 1)
+    ]
+
+
+def kind_of_cell(node: NotebookNode) -> Kind:
+    """What a cell of ours is."""
+    about = node.metadata.get("nbgrader", {})
+    if about.get("solution"):
+        return "hand-graded" if about.get("grade") else "answer"
+    if node.cell_type != "code":
+        return "prose"
+    if about.get("grade"):
+        return "check"
+    return "interactive" if INTERACTIVE in node.metadata.get("tags", ()) else "ours"
 
 
 def read(file: Path, most_bytes: int) -> bytes:
@@ -125,29 +200,30 @@ def too_deep(text: str) -> bool:
     return False
 
 
-def collect(notebook: dict[str, Any], ours: NotebookNode, most_characters: int, result: Grafted) -> dict[str, str]:
+def collect_answers(theirs: dict[str, Any], result: Submission, most_characters: int) -> dict[str, str]:
     """The learner's text for each of our answer cells."""
-    known = {grade_id(cell): cell for cell in ours.cells if grade_id(cell)}
+    known = {cell.name: cell for cell in result.cells if grade_id(cell.node)}
+    own_texts = {cell.node.source for cell in result.cells}
     answers: dict[str, str] = {}
     seen, foreign = set(), 0
-    for cell in notebook["cells"]:
+    for cell in theirs["cells"]:
         name = grade_id(cell)
         if name is None or name not in known:
-            foreign += type(cell) is not dict or (name is not None) or is_new(cell, ours)
+            foreign += type(cell) is not dict or name is not None or is_new(cell, own_texts)
             continue
         if name in seen:
             result.note(f"The cell {name} is there more than once; the first counts.")
             continue
         seen.add(name)
-        compare_cell(cell, known[name], name, result)
-        if is_answer(known[name]):
+        compare_cell(cell, known[name], result)
+        if known[name].is_learners:
             text = text_of(cell)
             if text is None or len(text) > most_characters:
                 result.note(f"The text of the cell {name} is missing or longer than {most_characters} characters.")
             else:
                 answers[name] = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     for name in known.keys() - seen:
-        if not is_answer(known[name]):
+        if not known[name].is_learners:
             result.note(f"The cell {name} was deleted; it was put back.")
     if foreign:
         result.note(f"{foreign} cells are not from the course's notebook; they were left out.")
@@ -160,11 +236,6 @@ def grade_id(cell: Any) -> str | None:
     for key in ("metadata", "nbgrader", "grade_id"):
         found = found.get(key) if isinstance(found, dict) else None
     return found if isinstance(found, str) and found else None
-
-
-def is_answer(cell: NotebookNode) -> bool:
-    """Whether the text of our cell is the learner's to write."""
-    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
 
 
 def text_of(cell: dict[str, Any]) -> str | None:
@@ -180,36 +251,36 @@ def surrogates_replaced(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def is_new(cell: Any, ours: NotebookNode) -> bool:
+def is_new(cell: dict[str, Any], own_texts: set[str]) -> bool:
     """Whether a cell without a grade_id is none of ours. Empty cells do not count: Jupyter adds one at the end."""
     text = text_of(cell)
-    return bool(text and text.strip()) and all(one.source != text for one in ours.cells)
+    return bool(text and text.strip()) and text not in own_texts
 
 
-def compare_cell(cell: dict[str, Any], known: NotebookNode, name: str, result: Grafted) -> None:
+def compare_cell(theirs: dict[str, Any], ours: Cell, result: Submission) -> None:
     """Note what was changed about a cell that is not the learner's to change; it has no effect."""
-    theirs, own = cell["metadata"]["nbgrader"], known.metadata["nbgrader"]
+    given, own, name = theirs["metadata"]["nbgrader"], ours.node.metadata["nbgrader"], ours.name
     for key in ("grade", "solution", "locked", "task", "points", "schema_version"):
-        if key in own and theirs.get(key) != own[key]:
+        if key in own and given.get(key) != own[key]:
             result.note(f"The setting {key} of the cell {name} was changed; ours counts.")
-    if cell.get("cell_type") != known.cell_type:
+    if theirs.get("cell_type") != ours.node.cell_type:
         result.note(f"The type of the cell {name} was changed; ours counts.")
-    if not is_answer(known) and text_of(cell) != known.source:
+    if not ours.is_learners and text_of(theirs) != ours.node.source:
         result.note(f"The text of the cell {name} was changed; ours counts.")
 
 
-def compare_metadata(notebook: dict[str, Any], ours: NotebookNode, result: Grafted) -> None:
+def compare_metadata(theirs: dict[str, Any], result: Submission) -> None:
     """Note another format or kernel."""
-    if notebook.get("nbformat") != 4:
+    if theirs.get("nbformat") != 4:
         result.note("The file says that it is not of notebook format 4.")
-    metadata = notebook.get("metadata")
+    metadata = theirs.get("metadata")
     kernel = metadata.get("kernelspec") if isinstance(metadata, dict) else None
-    theirs = kernel.get("language") if isinstance(kernel, dict) else "python"
-    if theirs not in (None, "python"):
+    language = kernel.get("language") if isinstance(kernel, dict) else "python"
+    if language not in (None, "python"):
         result.note("The notebook names another language than Python; ours counts.")
 
 
-def others(folder: Path, expected: set[str]) -> list[str]:
+def files_beside(folder: Path, expected: set[str]) -> list[str]:
     """Sentences on what else was handed in; nothing of it is followed, opened or copied."""
     extra, links = 0, 0
     with os.scandir(folder) as entries:
@@ -224,6 +295,27 @@ def others(folder: Path, expected: set[str]) -> list[str]:
     return found
 
 
-def printable(text: str) -> str:
-    """A stranger's name for something, short and on one line."""
-    return "".join(c if c.isprintable() else "?" for c in text[:MAX_NAME])
+@lru_cache(maxsize=1000)
+def as_python(source: str) -> str:
+    """A cell's text as Python; as it is where that cannot be done, or would take long, and no Python then."""
+    if is_python(source):
+        return source
+    while whole := AROUND_A_CELL.match(source):
+        source = source[whole.end() :]
+    source = BEFORE_A_STATEMENT.sub(r"\1", source)
+    special = sum(1 for line in source.splitlines() if SPECIAL.search(line))
+    if is_python(source) or special * len(source) > MOST_WORK:
+        return source
+    try:
+        return str(TransformerManager().transform_cell(source))
+    except Exception:
+        return source
+
+
+def is_python(source: str) -> bool:
+    """Whether the text is Python as it stands."""
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True

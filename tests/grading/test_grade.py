@@ -1,0 +1,124 @@
+"""One submission from file to verdict: what the grader makes of honest answers."""
+
+from __future__ import annotations
+
+import json
+import linecache
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from grading import judge
+from grading.classroom.gradebook import marks_of
+from grading.exercises import load
+from grading.grade import Graded, Grader
+from grading.submission import Cell, grade_id
+from grading.verdict import ExerciseVerdict, Verdict, read_verdict, write_verdict
+from helpers.checking.check import examine
+from helpers.checking.marking import Report
+from tests.grading.courses import ANSWERS, NOTEBOOK, SEED, grade, model_answers
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_agrees_with_the_check_in_a_learners_process(name: str, grader: Grader, released: Path, tmp_path: Path) -> None:
+    exercise = load(NOTEBOOK)["entropy"]
+    linecache.cache["<answer>"] = (1, None, ANSWERS[name].splitlines(True), "<answer>")
+    space = {"torch": torch, "math": math, "np": np, "__name__": "__main__"}
+    exec(compile(ANSWERS[name], "<answer>", "exec"), space)
+    here = examine("entropy", exercise.as_data(SEED), {"entropy": space["entropy"]})
+    there = grade(grader, released, tmp_path, {"entropy": ANSWERS[name]}).judgement.reports["entropy"]
+    assert (there.marks, there.outcome, there.mistake, there.broken_rule) == (
+        here.marks, here.outcome, here.mistake, here.broken_rule,
+    )  # fmt: skip
+
+
+def test_a_regrade_repeats_the_verdict_and_a_resubmission_does_not(
+    grader: Grader, released: Path, tmp_path: Path
+) -> None:
+    first = grade(grader, released, tmp_path, {"entropy": ANSWERS["nan"]}, None).verdict
+    again = grade(grader, released, tmp_path, {"entropy": ANSWERS["nan"]}, None)
+    other = grade(grader, released, tmp_path, {"entropy": ANSWERS["bits"]}, None)
+    assert first.seed == again.verdict.seed
+    assert [without_seconds(one) for one in (first, again.verdict)] == [without_seconds(first)] * 2
+    assert again.changed == set()
+    assert other.verdict.seed != first.seed
+    assert other.changed == {"entropy"}
+
+
+def test_a_cell_after_a_crash_is_still_judgement(grader: Grader, released: Path, tmp_path: Path) -> None:
+    dead = "import os\nos._exit(0)\n"
+    graded = grade(grader, released, tmp_path, {"entropy": dead, "kl_divergence": model_answers()["kl_divergence"]})
+    assert graded.judgement.reports["entropy"].marks == 0
+    assert graded.judgement.reports["kl_divergence"].outcome == "correct"
+    assert graded.verdict.limits_hit == ["the cell entropy: the process ended"]
+
+
+def test_an_error_before_the_definition_is_named(grader: Grader, released: Path, tmp_path: Path) -> None:
+    graded = grade(grader, released, tmp_path, {"entropy": "import nothing_of_this_name\n" + ANSWERS["model"]})
+    page = json.dumps([cell.get("outputs") for cell in graded.notebook.cells])
+    assert "No module named 'nothing_of_this_name'" in page
+    assert "stops before it is defined" in page
+
+
+def without_seconds(verdict: Verdict) -> dict[str, ExerciseVerdict]:
+    """The exercises of a verdict without what the clock said."""
+    return {name: replace(one, seconds=0.0) for name, one in verdict.exercises.items()}
+
+
+def test_a_fault_of_the_grader_is_no_mark_and_asks_for_a_person(
+    grader: Grader, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr("grading.grade.judge", fail)
+    graded = grade(grader, released, tmp_path, {"entropy": ANSWERS["model"]})
+    assert (graded.verdict.outcome, graded.verdict.needs_a_person) == ("grader failed", True)
+    assert "KeyError" in str(graded.verdict.reason)
+    assert graded.verdict.exercises == {}
+    assert "The grader itself failed" in graded.notebook.cells[0].source
+    check = next(cell for cell in graded.notebook.cells if grade_id(cell) == "entropy-check")
+    assert not [output for output in check.outputs if output.output_type == "execute_result"]
+    assert marks_of(cell_named(graded, "entropy-check"), graded) == (None, None)
+
+
+def test_a_fault_in_one_exercise_leaves_the_others(
+    grader: Grader, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked = judge.mark
+
+    def fail(name: str, *rest: Any) -> Report:
+        if name == "entropy":
+            raise ZeroDivisionError
+        return marked(name, *rest)
+
+    monkeypatch.setattr(judge, "mark", fail)
+    graded = grade(grader, released, tmp_path, model_answers())
+    assert graded.verdict.failed == {"entropy": "ZeroDivisionError"}
+    assert graded.verdict.needs_a_person
+    assert marks_of(cell_named(graded, "entropy-check"), graded) == (None, None)
+    full = load(NOTEBOOK)["kl_divergence"].points
+    assert marks_of(cell_named(graded, "kl_divergence-check"), graded) == (full, None)
+    assert "entropy" in graded.notebook.cells[0].source
+
+
+def cell_named(graded: Graded, name: str) -> Cell:
+    """A cell of the submission by its grade_id."""
+    return next(cell for cell in graded.submission.cells if cell.name == name)
+
+
+def test_a_verdict_survives_its_file(grader: Grader, released: Path, tmp_path: Path) -> None:
+    verdict = grade(grader, released, tmp_path, {"entropy": ANSWERS["nan"]}).verdict
+    file = tmp_path / "kept.json"
+    write_verdict(file, verdict)
+    assert read_verdict(file) == verdict
+    assert verdict.exercises["entropy"].seconds > 0
+    assert {one.kind for one in verdict.exercises["entropy"].criteria if one.problem} == {"numbers"}
+    for spoilt in ("", "[]", "{}", file.read_text().replace('"format": 2', '"format": 1'), file.read_text()[:-20]):
+        file.write_text(spoilt)
+        assert read_verdict(file) is None

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import ast
+import json
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from grading.submission import Submission, as_python, grade_id, read_submission, sorted_cells
+from tests.grading.courses import answered
+
+ANSWER = "def entropy(p):\n    return p.sum(-1)\n"
+
+
+def take(tmp_path: Path, released: Path, text: str | bytes | None) -> Submission:
+    file = tmp_path / "handed_in.ipynb"
+    if text is not None:
+        file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_submission(file, nbformat.read(released, as_version=4), 100_000, 1000)
+
+
+def source(submission: Submission, name: str) -> str:
+    return next(cell.source for cell in submission.notebook.cells if grade_id(cell) == name)
+
+
+def test_only_the_text_of_answers_is_taken(tmp_path: Path, released: Path) -> None:
+    notebook = answered(released, {"entropy": ANSWER, "entropy-check": "3.0", "reflection": "my words"})
+    notebook["cells"][0]["source"] = "import nothing"
+    submission = take(tmp_path, released, json.dumps(notebook))
+    ours = nbformat.read(released, as_version=4)
+    assert source(submission, "entropy") == ANSWER
+    assert source(submission, "reflection") == "my words"
+    assert source(submission, "entropy-check") == source(Submission(ours, sorted_cells(ours), ""), "entropy-check")
+    assert [cell.metadata for cell in submission.notebook.cells] == [cell.metadata for cell in ours.cells]
+    assert submission.notebook.cells[0].source == ours.cells[0].source
+    assert submission.irregularities
+
+
+def test_an_honest_notebook_has_no_irregularity(tmp_path: Path, released: Path) -> None:
+    notebook = answered(released, {"entropy": ANSWER})
+    notebook["cells"].append({"cell_type": "code", "source": "", "metadata": {}, "outputs": []})
+    for cell in notebook["cells"]:
+        cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "x"}]
+        cell["metadata"]["collapsed"] = True
+    assert take(tmp_path, released, json.dumps(notebook)).irregularities == []
+
+
+def test_lines_and_carriage_returns(tmp_path: Path, released: Path) -> None:
+    notebook = answered(released, {"entropy": "LINES"})
+    cell = next(cell for cell in notebook["cells"] if cell["source"] == "LINES")
+    cell["source"] = ["a = 1\r\n", "b = 2\r", "c\0 = 3"]
+    assert source(take(tmp_path, released, json.dumps(notebook)), "entropy") == "a = 1\nb = 2\nc = 3"
+
+
+def test_a_missing_cell_is_not_attempted(tmp_path: Path, released: Path) -> None:
+    notebook = answered(released, {})
+    notebook["cells"] = [cell for cell in notebook["cells"] if grade_id(cell) != "entropy"]
+    submission = take(tmp_path, released, json.dumps(notebook))
+    assert "NotImplementedError" in source(submission, "entropy")
+    assert "The cell entropy is missing; it counts as not attempted." in submission.irregularities
+
+
+def test_an_overlong_answer_is_not_taken(tmp_path: Path, released: Path) -> None:
+    submission = take(tmp_path, released, json.dumps(answered(released, {"entropy": "x" * 1001})))
+    assert "NotImplementedError" in source(submission, "entropy")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "No notebook"),
+        ("", "not whole JSON"),
+        ("{", "not whole JSON"),
+        ("[]", "no list of cells"),
+        ('{"cells": {}}', "no list of cells"),
+        ("[" * 1000, "nested"),
+        (b"\xff\xfe{}", "UTF-8"),
+        (" " * 100_001, "larger than"),
+        ('{"cells": [' + "0," * 2001 + "0]}", "more than 2000"),
+        ('{"cells": [' + "1" * 5000 + "]}", "not whole JSON"),
+    ],
+)
+def test_what_is_no_notebook(tmp_path: Path, released: Path, text: str | bytes | None, reason: str) -> None:
+    submission = take(tmp_path, released, text)
+    assert reason in str(submission.unreadable)
+    assert submission.notebook == nbformat.read(released, as_version=4)
+
+
+def test_a_link_is_not_followed(tmp_path: Path, released: Path) -> None:
+    (tmp_path / "handed_in.ipynb").symlink_to(released)
+    assert "not a file of its own" in str(take(tmp_path, released, None).unreadable)
+
+
+def test_a_bracket_in_a_text_is_no_nesting(tmp_path: Path, released: Path) -> None:
+    deep = "# " + '[{"\\"' * 100
+    submission = take(tmp_path, released, json.dumps(answered(released, {"entropy": deep})))
+    assert source(submission, "entropy") == deep
+    assert submission.unreadable is None
+
+
+def test_the_digest_is_that_of_the_file(tmp_path: Path, released: Path) -> None:
+    text = json.dumps(answered(released, {}))
+    assert take(tmp_path, released, text).digest == take(tmp_path, released, text).digest
+    assert take(tmp_path, released, text).digest != take(tmp_path, released, text + " ").digest
+    assert os.listdir(tmp_path) == ["handed_in.ipynb"]
+
+
+FUNCTION = "def f(p):\n    return p\n"
+NOTHING = "get_ipython()"
+
+
+@pytest.mark.parametrize("text", [FUNCTION, "x = 5 % 3\n", "y = (4\n% 3)\n", "", 'text = """\n%time x\n"""\n'])
+def test_python_stays_as_it_is(text: str) -> None:
+    assert as_python(text) == text
+
+
+@pytest.mark.parametrize("magic", ["%%time", "%%capture out", "\n\n%%timeit -n 3", "%%time\n%%capture"])
+def test_what_stands_under_a_magic_stays_code(magic: str) -> None:
+    assert as_python(f"{magic}\n{FUNCTION}") == FUNCTION
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [("%time x = f(1)", "x = f(1)"), ("    %timeit -n 10 -r3 f(1)", "    f(1)"), ("%prun -l 5 f(1)", "f(1)")],
+)
+def test_what_follows_a_magic_stays_code(line: str, code: str) -> None:
+    assert as_python(f"if 1:\n    pass\n{line}\n") == f"if 1:\n    pass\n{code}\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["%matplotlib inline", "!ls", "x = !ls", "x = %who", "f?", "?f", "%%bash\nls", "%time -o"]
+)
+def test_all_else_becomes_a_call_that_does_nothing(line: str) -> None:
+    made = as_python(f"{line}\n" if line.startswith("%%") else f"{FUNCTION}{line}\n")
+    ast.parse(made)
+    assert NOTHING in made or made.endswith("\n-o\n")
+
+
+@pytest.mark.parametrize("text", ["x = %a\n" * 6000, "x?\r" * 12000, "!ls\n" * 12000])
+def test_what_would_take_ipython_minutes_stays_as_it_is(text: str) -> None:
+    assert as_python(text) == text

@@ -51,6 +51,8 @@ class Expectation(TypedDict):
     error: NotRequired[str]  # raises
     p: NotRequired[Plain]  # prefix_code
     mean_length: NotRequired[float]  # prefix_code
+    formula: NotRequired[str]  # small_number
+    arguments: NotRequired[list[Plain]]  # small_number
     tol: NotRequired[float]  # capacity
     unique: NotRequired[bool]  # capacity
     channel: NotRequired[Plain]  # capacity

@@ -98,7 +98,7 @@ PLACES: tuple[Callable[[Tensor, float], Tensor], ...] = (
 )
 
 
-def small_number(value: Any, expectation: Expectation) -> str | None:
+def small_number(value: Any, expectation: Expectation) -> Problem | None:
     """Whether the value is what the `formula` of the `arguments` gives with a small number in it, and not what it gives
     without one: None where it is."""
     if isinstance(value, Tensor) and value.dtype == torch.float64:
@@ -106,7 +106,7 @@ def small_number(value: Any, expectation: Expectation) -> str | None:
         right, *nudged = FORMULAS[expectation["formula"]](*(plain.decode(one) for one in expectation["arguments"]))
         if not same(got, right, rtol=1e-10) and any(same(got, one, rtol=1e-12) for one in nudged):
             return None
-    return "There is no small number that gives this."
+    return Problem.of("numbers", "There is no small number that gives this.")
 
 
 def same(got: Tensor, want: Tensor, rtol: float) -> bool:

@@ -63,10 +63,15 @@ def measure(name: str, grader: Grader) -> dict[str, float]:
             whole, busy = time.perf_counter() - begun, processor() - used
             cells = sum(run.seconds for run in graded.judgement.runs)
             checks = sum(one.seconds for one in graded.verdict.exercises.values())
-            rounds.append({
-                "added_seconds": whole - cells - checks, "cells_seconds": cells, "checks_seconds": checks,
-                "whole_seconds": whole, "processor_seconds_of_the_grader": busy,
-            })  # fmt: skip
+            rounds.append(
+                {
+                    "added_seconds": whole - cells - checks,
+                    "cells_seconds": cells,
+                    "checks_seconds": checks,
+                    "whole_seconds": whole,
+                    "processor_seconds_of_the_grader": busy,
+                }
+            )
             assert all(report.marks == report.points for report in graded.judgement.reports.values())
     warm = rounds[1:]  # the first round draws the public cases, once for a class
     return {key: round(statistics.median(one[key] for one in warm), 3) for key in warm[0]}

@@ -1,4 +1,4 @@
-"""The ``infograd`` command: one door to everything, with a module behind each of its subcommands.
+"""The ``infograd`` command, with a module behind each of its subcommands.
 
 A subcommand is a line in `COMMANDS`; its function takes the arguments that follow its name and returns an exit
 status. Its module is imported only when it is asked for, so that ``infograd --help`` answers at once.

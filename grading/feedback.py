@@ -19,7 +19,6 @@ from helpers.checking.marking import CriterionReport, Played, Report
 from helpers.checking.words import Phrase, Problem, ProblemKind
 
 NOTES = "notes"  # the id of the cell in front
-UNPROTECTED = "Graded without a sandbox."
 GRADER_FAILED = "The grader itself failed, and this was not judged. Your teacher will look at it."
 NUMBERS = "The numbers are not the right ones."
 GENERAL: dict[ProblemKind, str] = {  # what a hidden failure is called, by its kind
@@ -138,5 +137,5 @@ def remarks(verdict: Verdict) -> Iterator[str]:
     if verdict.failed:
         yield f"Not judged, and left to a person: {', '.join(verdict.failed)}."
     if not verdict.sandbox:
-        yield UNPROTECTED
+        yield "Graded without a sandbox."
     yield from verdict.irregularities

@@ -15,7 +15,7 @@ from grading.exercises import load, notebooks, version
 from grading.feedback import graded_notebook
 from grading.judge import Judgement, judge
 from grading.sandbox.sandbox import Limits, NoSandbox, Sandbox
-from grading.submission import Submission, files_beside, read_submission
+from grading.submission import NBGRADERS_OWN, Submission, files_beside, read_submission
 from grading.verdict import (
     Outcome,
     Verdict,
@@ -24,11 +24,9 @@ from grading.verdict import (
     exercise_verdict,
 )
 
-DATE, SECRET = NBGRADERS_OWN = ("timestamp.txt", "submission_secret.txt")  # the files that nbgrader puts beside
-
 
 @dataclass
-class Graded:
+class GradedNotebook:
     """A graded notebook with its submission, judgement and verdict, and the answers that changed since the verdict
     before."""
 
@@ -55,7 +53,7 @@ class Grader:
         """End the sandbox."""
         self.sandbox.close()
 
-    def grade(self, file: Path, released: Path, before: Verdict | None, seed: int | None = None) -> Graded:
+    def grade(self, file: Path, released: Path, before: Verdict | None, seed: int | None = None) -> GradedNotebook:
         """Grade the submitted `file` against the `released` notebook. Hidden cases are drawn from `seed`; by default
         from that of the verdict `before` if submission and exercises are the same, else from a new one. Raises
         NoSandbox; nothing else for what was handed in."""
@@ -90,7 +88,7 @@ class Grader:
         )
         changed = changed_answers(verdict, before)
         notebook = graded_notebook(submission, judgement, verdict, limits.output_bytes)
-        return Graded(notebook, submission, judgement, verdict, changed)
+        return GradedNotebook(notebook, submission, judgement, verdict, changed)
 
     def judge(self, submission: Submission, name: str, seed: int) -> tuple[Outcome, str | None, Judgement]:
         """Judge what there is. A fault of our own is this submission's alone: told in the verdict, and no mark."""

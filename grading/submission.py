@@ -26,6 +26,7 @@ from typing import Any, Literal
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
+DATE, SECRET = NBGRADERS_OWN = ("timestamp.txt", "submission_secret.txt")  # the files that nbgrader puts beside
 INTERACTIVE = "interactive"  # the tag of our cells whose widgets need a kernel
 CHECK = "-check"  # what the grade_id of a check cell ends with
 MAX_DEPTH = 40
@@ -178,7 +179,7 @@ def parse(content: bytes) -> dict[str, Any]:
         raise Unreadable(f"The file is nested more than {MAX_DEPTH} levels deep, which no notebook is.")
     try:
         notebook = json.loads(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise Unreadable(
             "The file is not a notebook: it is not whole JSON. Was it cut short while it was copied?"
         ) from None
@@ -231,7 +232,7 @@ def collect_answers(theirs: dict[str, Any], result: Submission, most_characters:
 
 
 def grade_id(cell: Any) -> str | None:
-    """The grade_id of a cell, ours or a stranger's; None without one."""
+    """The grade_id of a cell, ours or one that was handed in; None without one."""
     found: Any = cell
     for key in ("metadata", "nbgrader", "grade_id"):
         found = found.get(key) if isinstance(found, dict) else None

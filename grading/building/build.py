@@ -254,9 +254,12 @@ def scratch_course(folder: Path, name: str, settings: Config) -> CourseDirectory
     """A course directory of its own in `folder`, with one assignment."""
     settings = Config(settings)
     settings.CourseDirectory = Config(
-        root=str(folder), source_directory="source", release_directory="release", assignment_id=name,
+        root=str(folder),
+        source_directory="source",
+        release_directory="release",
+        assignment_id=name,
         db_url=f"sqlite:///{folder}/gradebook.db",
-    )  # fmt: skip
+    )
     return CourseDirectory(config=settings)
 
 

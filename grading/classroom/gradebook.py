@@ -9,19 +9,21 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import CsvExportPlugin
 from nbgrader.preprocessors import AssignLatePenalties
 
-from grading.feedback import UNPROTECTED
-from grading.grade import Graded
-from grading.submission import Cell
-from helpers.checking.marking import NOT_ATTEMPTED
 from helpers.checking.words import printable
 from helpers.files import write_whole
+
+if TYPE_CHECKING:  # nbgrader's other commands read the settings, which name this module, and need no torch
+    from grading.grade import GradedNotebook
+    from grading.submission import Cell
+
+UNPROTECTED = "Graded without a sandbox."
 
 COLUMNS = (
     "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
@@ -50,7 +52,7 @@ def record(
     assignment: str,
     student: str,
     timestamp: str | None,
-    graded: Graded,
+    graded: GradedNotebook,
     notebook: str,
     penalties: AssignLatePenalties,
 ) -> None:
@@ -64,7 +66,7 @@ def record(
         enter_penalty(gradebook, (notebook, assignment, student), penalties)
 
 
-def enter_grades(gradebook: Gradebook, place: tuple[str, str, str], graded: Graded) -> None:
+def enter_grades(gradebook: Gradebook, place: tuple[str, str, str], graded: GradedNotebook) -> None:
     """Scores and comments of one notebook (its name, assignment and student). Marks that a person gave stay until the
     answer is another. Where the grader failed there is no score, and the cell waits for a person."""
     for cell in graded.submission.cells:
@@ -79,7 +81,7 @@ def enter_grades(gradebook: Gradebook, place: tuple[str, str, str], graded: Grad
             comment.auto_comment = comment_on(cell, graded)
 
 
-def marks_of(cell: Cell, graded: Graded) -> tuple[float | None, float | None]:
+def marks_of(cell: Cell, graded: GradedNotebook) -> tuple[float | None, float | None]:
     """(score, extra credit) of a cell; no score where a person must give one."""
     if cell.kind == "hand-graded":
         return (0.0 if is_untouched(cell) else None), None
@@ -95,10 +97,10 @@ def is_untouched(cell: Cell) -> bool:
     return bool(cell.node.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell.node))
 
 
-def comment_on(cell: Cell, graded: Graded) -> str | None:
+def comment_on(cell: Cell, graded: GradedNotebook) -> str | None:
     """nbgrader's own words for an untouched answer, and a warning where there was no sandbox."""
     exercise = graded.verdict.exercises.get(cell.exercise)
-    untouched = is_untouched(cell) or (exercise is not None and exercise.outcome == NOT_ATTEMPTED)
+    untouched = is_untouched(cell) or (exercise is not None and exercise.outcome == "not attempted")
     said = ["No response."] if untouched else []
     return " ".join(said + ([] if graded.verdict.sandbox else [UNPROTECTED])) or None
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import nbgrader.apps.api
@@ -32,10 +32,12 @@ from traitlets import Bool, Dict, Integer
 from traitlets.config import Config
 
 from grading.classroom.gradebook import record
-from grading.grade import DATE, NBGRADERS_OWN, Grader
 from grading.sandbox.sandbox import Limits, NoSandbox
-from grading.verdict import read_verdict, write_verdict
+from grading.submission import DATE, NBGRADERS_OWN, Unreadable, read
 from helpers.files import write_whole
+
+if TYPE_CHECKING:  # `grading.grade` needs torch, and nbgrader's other commands, which read this too, do not
+    from grading.grade import Grader
 
 MOST_BYTES = 1000  # of one of nbgrader's own files
 
@@ -80,7 +82,7 @@ class SandboxedAutograde(Autograde):
             self.log.error(
                 "%d of these submissions need a person, since the grader itself failed; they have no marks until "
                 "someone has looked: %s", len(self.need_a_person), ", ".join(self.need_a_person),
-            )  # fmt: skip
+            )
 
     def grader(self) -> Grader:
         """The grader, warm from the first submission of this process to the last."""
@@ -135,6 +137,8 @@ class SandboxedAutograde(Autograde):
         file = Path(notebook_filename)
         about = self.init_single_notebook_resources(notebook_filename)["nbgrader"]
         name, assignment, student = about["notebook"], about["assignment"], about["student"]
+        from grading.verdict import read_verdict, write_verdict
+
         released = Path(self.format_release()) / f"{name}.ipynb"
         verdict_file = Path(self.verdict_file(about))
         seed = None if self.seed < 0 else self.seed
@@ -161,6 +165,8 @@ class UnknownLimit(ValueError):
 @cache
 def warm_grader(limits: tuple[tuple[str, Any], ...], confined: bool) -> Grader:
     """One grader for each setting, closed when this process ends. Raises UnknownLimit."""
+    from grading.grade import Grader
+
     refuse_unknown_limits(name for name, _ in limits)
     grader = Grader(Limits(**dict(limits)), confined)
     atexit.register(grader.close)
@@ -180,14 +186,12 @@ def refuse_unknown_limits(names: Iterable[str]) -> None:
 def small_text(file: Path) -> str | None:
     """The text of a small file of nbgrader's own; None for a link, or anything else that came in its place."""
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as stream:
-            text = stream.read(MOST_BYTES + 1).decode("ascii")
+        text = read(file, MOST_BYTES).decode("ascii")
         if file.name == DATE:
             parse_utc(text.strip())
-    except (OSError, ValueError, OverflowError):
+    except (Unreadable, ValueError, OverflowError):
         return None
-    return text if len(text) <= MOST_BYTES else None
+    return text
 
 
 __all__ = ["SandboxedAutograde", "install"]

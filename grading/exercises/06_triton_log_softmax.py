@@ -14,7 +14,7 @@ from scipy import special
 from torch.nn import functional
 
 from grading.exercises.draws import normal, number, size
-from grading.exercises.exercise import Laid, case, exercise, raises
+from grading.exercises.exercise import WithLayout, case, exercise, raises
 from helpers.checking import plain
 
 try:
@@ -804,12 +804,13 @@ FIRST_ROW = "Only one row is written: the grid needs one program for each row, a
 
 def played(*arguments, of, **options):
     """A case for a kernel. Sums are made in float32, so float64 is judged as float32 is."""
-    first = arguments[0].tensor if isinstance(arguments[0], Laid) else arguments[0]
+    first = arguments[0].tensor if isinstance(arguments[0], WithLayout) else arguments[0]
     if first.dtype is torch.float64:
         options = FLOAT32 | options
-    values = [a.tensor if isinstance(a, Laid) else a for a in arguments]
+    values = [a.tensor if isinstance(a, WithLayout) else a for a in arguments]
     values = [
-        plain.laid_out(a.tensor, a.layout) if isinstance(a, Laid) else v for a, v in zip(arguments, values, strict=True)
+        plain.laid_out(a.tensor, a.layout) if isinstance(a, WithLayout) else v
+        for a, v in zip(arguments, values, strict=True)
     ]
     wide = [v.double() if isinstance(v, torch.Tensor) and v.is_floating_point() else v for v in values]
     return case(*arguments, driver="kernel", expected=of(*wide).float(), **options)
@@ -884,7 +885,7 @@ def rows_values(rng):
 @log_softmax_triton.criterion("takes any strides, and no rows at all", marks=0.75)
 def rows_layouts(rng):
     for layout in ("transposed", "strided", "expanded"):
-        yield played(Laid(single(rng, 3, 5), layout), of=rows_of)
+        yield played(WithLayout(single(rng, 3, 5), layout), of=rows_of)
     yield played(torch.zeros(0, 5, dtype=torch.float32), of=rows_of)
 
 
@@ -1186,7 +1187,7 @@ def wide_values(rng):
 @log_softmax_wide_triton.criterion("takes any strides, and no rows, and keeps the dtype and its input", marks=0.5)
 def wide_layouts(rng):
     for layout in ("transposed", "strided", "expanded"):
-        yield played(Laid(single(rng, 3, 5), layout), 2, of=wide_rows_of)
+        yield played(WithLayout(single(rng, 3, 5), layout), 2, of=wide_rows_of)
     yield played(torch.zeros(0, 5, dtype=torch.float32), 4, of=wide_rows_of)
     for dtype in (torch.float64, *HALF):
         yield played(nearly_sure(rng, 2, 12, dtype), 4, of=wide_rows_of, unchanged=True)
@@ -1426,9 +1427,9 @@ def slope_by_autograd(grad, y):
 
 def sloped(grad, y, **options):
     """A case whose tolerance grows with the two terms that the answer is the difference of: float32 rounds those."""
-    g, logs = ((a.tensor if isinstance(a, Laid) else a).double() for a in (grad, y))
+    g, logs = ((a.tensor if isinstance(a, WithLayout) else a).double() for a in (grad, y))
     terms = torch.cat([g, logs.exp() * g.sum(-1, keepdim=True)])
-    single = (y.tensor if isinstance(y, Laid) else y).dtype in (torch.float32, torch.float64)
+    single = (y.tensor if isinstance(y, WithLayout) else y).dtype in (torch.float32, torch.float64)
     rounding = {"rtol": 1e-5, "atol": 1e-6 * max(1.0, terms.abs().max().item())} if single and terms.numel() else {}
     return played(grad, y, of=slope, **rounding, **options)
 
@@ -1459,7 +1460,7 @@ def slope_widths(rng):
 @log_softmax_backward_triton.criterion("takes any strides, and no rows", marks=0.5)
 def slope_layouts(rng):
     for a, b in (("strided", "transposed"), ("expanded", "transposed")):
-        yield sloped(Laid(single(rng, 3, 5), a), Laid(rows_of(single(rng, 3, 5)), b))
+        yield sloped(WithLayout(single(rng, 3, 5), a), WithLayout(rows_of(single(rng, 3, 5)), b))
     yield sloped(torch.zeros(0, 5), torch.zeros(0, 5))
 
 
@@ -1844,7 +1845,7 @@ def losses_values(rng):
 def losses_layouts(rng):
     for layout in ("transposed", "strided", "expanded"):
         logits, targets = single(rng, 3, 9), torch.from_numpy(rng.permutation(6)[:3].copy())
-        yield played(Laid(logits, layout), Laid(targets, "strided"), of=losses_of)
+        yield played(WithLayout(logits, layout), WithLayout(targets, "strided"), of=losses_of)
     yield played(torch.zeros(0, 5), torch.zeros(0, dtype=torch.int64), of=losses_of)
     for dtype in (torch.float64, *HALF):
         logits = nearly_sure(rng, 3, 12, dtype)

@@ -68,7 +68,7 @@ class Seed:
 
 
 @dataclass(frozen=True)
-class Laid:
+class WithLayout:
     """A tensor in a memory layout of its own (see helpers.checking.plain.laid_out)."""
 
     tensor: torch.Tensor
@@ -246,7 +246,7 @@ class Exercise:
             "mistakes": {name: wrong.sentence for name, wrong in self.misconceptions.items()},
             "rules": self.rules,
             "hints": self.hints,
-        }  # fmt: skip
+        }
 
     def public(self, criterion: Criterion, mistakes: bool = True) -> list[CaseData]:
         """The public cases of a criterion, drawn once."""
@@ -363,14 +363,14 @@ def argument_as_data(value: Any) -> Any:
         return {"function": value.name, "arguments": [argument_as_data(item) for item in value.arguments]}
     if isinstance(value, Seed):
         return {"generator": value.number}
-    if isinstance(value, Laid):
+    if isinstance(value, WithLayout):
         return {**plain.encode(value.tensor), "layout": value.layout}
     return plain.encode(value)
 
 
 def dtype_of(arguments: Iterable[Any]) -> str | None:
     """The dtype of the first floating tensor among the arguments, by name."""
-    tensors = (a.tensor if isinstance(a, Laid) else a for a in flatten(arguments))
+    tensors = (a.tensor if isinstance(a, WithLayout) else a for a in flatten(arguments))
     floating = (t for t in tensors if isinstance(t, torch.Tensor) and t.is_floating_point())
     first = next(floating, None)
     return None if first is None else str(first.dtype).removeprefix("torch.")
@@ -402,4 +402,4 @@ def as_tensors(value: Any) -> Any:
     return value
 
 
-__all__ = ["Case", "Exercise", "Function", "Laid", "Observation", "Seed", "case", "exercise", "raises"]
+__all__ = ["Case", "Exercise", "Function", "Observation", "Seed", "WithLayout", "case", "exercise", "raises"]

@@ -74,10 +74,11 @@ def kernel_settings() -> Iterator[Finding]:
         ("user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=10000"),
         ("kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
         (
-            "kernel/apparmor_restrict_unprivileged_userns", "1",
+            "kernel/apparmor_restrict_unprivileged_userns",
+            "1",
             "sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile that lets bwrap make them",
         ),
-    ):  # fmt: skip
+    ):
         try:
             value = (KERNEL / file).read_text().strip()
         except OSError:

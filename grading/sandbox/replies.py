@@ -54,6 +54,6 @@ def seconds(reply: dict[str, Any]) -> float:
 
 
 def words(text: object) -> str:
-    """A stranger's words: short, on one line, printable."""
+    """Text from a submission's process: short, on one line, printable."""
     text = text if type(text) is str else str(text) if isinstance(text, Exception) else ""
     return printable(text, MOST_WORDS, " ")

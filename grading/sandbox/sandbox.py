@@ -26,7 +26,8 @@ from typing import IO, Any
 
 from grading.course import ROOT
 
-INSIDE = Path(__file__).resolve().parent  # worker.py and confine.py, which are shown to the sandbox
+INSIDE = Path(__file__).resolve().parent
+PROGRAM = ("worker.py", "confine.py", "outputs.py")  # what of this folder the sandbox sees
 HEADER = struct.Struct(">I")
 SECONDS_TO_START = 180.0
 SECONDS_TO_END = 20.0
@@ -186,7 +187,7 @@ class Process:
             raise
 
     def read(self, deadline: float) -> dict[str, Any]:
-        """One frame from the stranger. Raises ProcessEnded."""
+        """One frame from the process. Raises ProcessEnded."""
         (length,) = HEADER.unpack(self.read_bytes(HEADER.size, deadline))
         if length > self.sandbox.limits.frame_bytes:
             raise ProcessEnded("frame too large")
@@ -266,8 +267,7 @@ def command(control: int, confined: bool) -> list[str]:
         "--unshare-cgroup-try", "--hostname", "course", "--new-session", "--die-with-parent",
         *system(), "--dir", "/course", "--dir", "/course/packages", *flat(binds), *hidden(packages, places),
         "--ro-bind", str(ROOT / "helpers"), "/course/helpers", "--tmpfs", "/course/helpers/keys",
-        "--ro-bind", str(INSIDE / "worker.py"), "/course/worker.py",
-        "--ro-bind", str(INSIDE / "confine.py"), "/course/confine.py",
+        *flat(("--ro-bind", str(INSIDE / name), f"/course/{name}") for name in PROGRAM),
         "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp",
         "--remount-ro", "/dev", "--remount-ro", "/",
         "--chdir", "/tmp", "--clearenv", *flat(("--setenv", *pair) for pair in ENVIRONMENT.items()),

@@ -3,21 +3,19 @@ verdict.
 
 Started once, it imports the libraries and waits; for each submission it forks a guard, and the guard a process that is
 shut in (see `confine`) and serves that one submission over a socket of its own: frames of four bytes of length and
-JSON, each reply with the number of its request (counted up where a request holds several calls). Whatever this process
-says is judged outside as what it is: the word of a stranger.
+JSON, each reply with the number of its request (counted up where a request holds several calls). What this process says
+is checked outside before anything uses it.
 
-In the sandbox this file lies beside `confine.py` and `helpers`; there is no `grading` package.
+In the sandbox this file lies beside `confine.py`, `outputs.py` and `helpers`; there is no `grading` package.
 """
 
 from __future__ import annotations
 
 import ast
-import base64
 import builtins
 import contextlib
 import gc
 import importlib
-import io
 import json
 import linecache
 import os
@@ -34,11 +32,8 @@ from typing import Any
 HEADER = struct.Struct(">I")
 WARM = ("numpy", "torch", "scipy.special", "matplotlib.pyplot", "IPython.display", "ipywidgets", "helpers")
 MAX_MESSAGE = 300
-MAX_OUTPUTS = 50
 
 
-# ------------------------------------------------------------------------------------------------- from process to
-# process
 def serve(control: socket.socket) -> None:
     """Fork a guard for each submission that the grader sends: its limits, a socket to talk and a socket to stop it."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # guards are not waited for
@@ -95,10 +90,10 @@ def silence() -> None:
 
 
 def answer_requests(channel: socket.socket, limits: dict[str, Any]) -> None:
-    """Run cells and call functions until the grader hangs up."""
+    """Run cells and call functions until the grader closes the channel."""
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
-    main.__dict__.update(display=display, get_ipython=Shell, __builtins__=builtins)
+    main.__dict__.update(display=outputs.display, get_ipython=Shell, __builtins__=builtins)
     while (request := receive(channel)) is not None:
         for number, reply in enumerate(replies(request, main.__dict__, limits["output_bytes"]), request["id"]):
             send(channel, {"id": number, **reply})
@@ -111,7 +106,7 @@ def replies(request: dict[str, Any], space: dict[str, Any], output_bytes: int) -
         return
     for call in request["calls"]:
         begun = time.monotonic()
-        with captured(0):
+        with outputs.captured(0):
             reply = calling.perform(space, call, request["seconds"])
         yield {**reply, "seconds": time.monotonic() - begun}
         if reply["outcome"] in calling.FINAL:
@@ -119,13 +114,13 @@ def replies(request: dict[str, Any], space: dict[str, Any], output_bytes: int) -
 
 
 def send(channel: socket.socket, data: dict[str, Any]) -> None:
-    """One frame."""
+    """Send one frame."""
     body = json.dumps(data).encode()
     channel.sendall(HEADER.pack(len(body)) + body)
 
 
 def receive(channel: socket.socket) -> dict[str, Any] | None:
-    """The next frame, or None when the grader has hung up."""
+    """The next frame, or None when the grader has closed the channel."""
     header = channel.recv(HEADER.size, socket.MSG_WAITALL)
     if len(header) < HEADER.size:
         return None
@@ -134,21 +129,20 @@ def receive(channel: socket.socket) -> dict[str, Any] | None:
     return request
 
 
-# ------------------------------------------------------------------------------------------------- cells
 def run_cell(name: str, source: str, space: dict[str, Any], seconds: float, output_bytes: int) -> dict[str, Any]:
     """Run one cell; what it shows, and the error that ended it if one did. IPython's magics are Python already."""
     file = f"<cell {name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(True), file)
-    with captured(output_bytes) as outputs:
+    with outputs.captured(output_bytes) as shown_so_far:
         try:
             with calling.time_limit(seconds):
                 shown = execute(source, file, space)
                 if shown is not None:
-                    display(shown)
-                show_figures()
+                    outputs.display(shown)
+                outputs.show_figures()
         except BaseException as error:  # a cell may raise anything, SystemExit too
-            return {"outcome": "raised", **describe(error, file, seconds), "outputs": outputs.finish()}
-    return {"outcome": "ran", "outputs": outputs.finish()}
+            return {"outcome": "raised", **describe(error, file, seconds), "outputs": shown_so_far.finish()}
+    return {"outcome": "ran", "outputs": shown_so_far.finish()}
 
 
 def execute(source: str, file: str, space: dict[str, Any]) -> Any:
@@ -182,120 +176,17 @@ class Shell:
     taken off before it comes here)."""
 
     def nothing(self, *_: object, **__: object) -> None:
-        """Do nothing."""
+        """Stand in for every magic."""
 
     run_line_magic = run_cell_magic = system = getoutput = nothing
 
 
-# ------------------------------------------------------------------------------------------------- what a cell shows
-class Outputs:
-    """What a cell has shown, up to so many bytes; the rest is counted, not kept."""
-
-    def __init__(self, room: int):
-        self.room, self.shown, self.left_out = room, list[dict[str, Any]](), False
-
-    def add(self, output: dict[str, Any], size: int) -> None:
-        """Keep an output while there is room."""
-        if size > self.room or len(self.shown) >= MAX_OUTPUTS:
-            self.left_out = True
-            return
-        self.room -= size
-        self.shown.append(output)
-
-    def write(self, name: str, text: str) -> None:
-        """Keep text, joined with what the same stream wrote before; the part for which there is room."""
-        kept = text[: self.room]
-        self.left_out |= len(kept) < len(text)
-        self.room -= len(kept)
-        last = self.shown[-1] if self.shown else {}
-        if last.get("stream") == name:
-            last["text"] += kept
-        elif kept:
-            self.add({"stream": name, "text": kept}, 0)
-
-    def finish(self) -> dict[str, Any]:
-        """All of it as plain data."""
-        return {"shown": self.shown, "left_out": self.left_out}
-
-
-class Stream(io.TextIOBase):
-    """Standard output or error of a cell."""
-
-    def __init__(self, name: str, outputs: Outputs):
-        self.name, self.outputs = name, outputs
-
-    def write(self, text: str) -> int:
-        """Keep what is written."""
-        self.outputs.write(self.name, str(text))
-        return len(text)
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
-
-
-NOWHERE = Outputs(0)
-current = NOWHERE
-
-
-@contextlib.contextmanager
-def captured(room: int) -> Iterator[Outputs]:
-    """Capture what is printed and displayed."""
-    global current
-    outputs = Outputs(room)
-    streams = Stream("stdout", outputs), Stream("stderr", outputs)
-    current, (sys.stdout, sys.stderr) = outputs, streams
-    try:
-        yield outputs
-    finally:
-        current = NOWHERE
-
-
-def display(*objects: Any, **_: Any) -> None:
-    """IPython's display, for what has a picture, HTML or text."""
-    for value in objects:
-        data = value if type(value) is dict and "text/plain" in value else representations(value)
-        current.add({"data": data}, sum(len(str(part)) for part in data.values()))
-
-
-def representations(value: Any) -> dict[str, str]:
-    """An object as picture, HTML and text, as far as it offers them."""
-    if type(value).__name__ == "Figure" and hasattr(value, "savefig"):
-        return {"text/plain": "<Figure>", "image/png": picture(value)}
-    data = {"text/plain": repr(value)}
-    for kind, method in (("text/html", "_repr_html_"), ("image/png", "_repr_png_")):
-        offered = getattr(value, method, None)
-        found = offered() if callable(offered) and not isinstance(value, type) else None
-        if isinstance(found, bytes):
-            found = base64.b64encode(found).decode()
-        if isinstance(found, str):
-            data[kind] = found
-    return data
-
-
-def picture(figure: Any) -> str:
-    """A figure as PNG, in base64."""
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=72, bbox_inches="tight")
-    return base64.b64encode(stream.getvalue()).decode()
-
-
-def show_figures() -> None:
-    """Show and close the figures that a cell has drawn, as a notebook does."""
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is not None:
-        for number in pyplot.get_fignums():
-            display(pyplot.figure(number))
-        pyplot.close("all")
-
-
-# ------------------------------------------------------------------------------------------------- the start
 def warm_up() -> types.ModuleType:
     """Import once what every submission would. Returns a copy of what plays the calls that no import finds: a learner
     who changes `helpers.checking` changes another one."""
     for name in WARM:
         importlib.import_module(name)
-    sys.modules["IPython.display"].__dict__["display"] = display
+    sys.modules["IPython.display"].__dict__["display"] = outputs.display
     theirs = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("helpers.checking")}
     ours = importlib.import_module("helpers.checking.calling")
     for name in [name for name in sys.modules if name.startswith("helpers.checking")]:
@@ -315,14 +206,15 @@ def draw_once() -> None:
     axes.plot([0, 1], label="$x^2$")
     axes.set_title("Title")
     axes.legend()
-    picture(figure)
+    outputs.picture(figure)
     pyplot.close("all")
 
 
 if __name__ == "__main__":
     confined, control_file, *packages = sys.argv[1:]
     sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), *packages]
-    import confine  # type: ignore[import-not-found]  # in the sandbox it lies beside this file
+    import confine  # type: ignore[import-not-found]  # in the sandbox these two lie beside this file
+    import outputs  # type: ignore[import-not-found]  # as above
 
     if confined == "confined":
         confine.leave_root()

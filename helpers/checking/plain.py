@@ -14,7 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from helpers.checking.words import printable
+
 MAX_NUMBERS = 2_000_000
+MAX_SIZE = 2**40  # of a shape whose empty dimensions count as 1: an empty array may be long, but not any length
+MOST_BASE64 = 12 * MAX_NUMBERS  # characters: eight bytes a number, a third more in base64, and some to spare
 MAX_TEXT = 100_000
 MAX_ITEMS = 100_000
 MAX_DEPTH = 20
@@ -124,7 +128,7 @@ def _unsupported(kind: type) -> str:
     if kind in (FunctionType, BuiltinFunctionType, MethodType):
         return "The answer is a function that was not called: is a pair of brackets missing?"
     name = type.__dict__["__name__"].__get__(kind)  # a metaclass may lie about it, or raise
-    name = "".join(c for c in name if c.isprintable())[:40]
+    name = printable(name, 40)
     return f"The answer is of type {name}, which is not a number, a tensor or a list of those."
 
 
@@ -173,7 +177,7 @@ def _fitting(shape: list[int], room: Room) -> list[int]:
 
 def _is_shape(shape: Any) -> bool:
     sizes = type(shape) is list and len(shape) <= MAX_DIMENSIONS and all(type(n) is int and n >= 0 for n in shape)
-    return sizes and math.prod(max(n, 1) for n in shape) < 2**40  # empty arrays may have long dimensions, not any
+    return sizes and math.prod(max(n, 1) for n in shape) < MAX_SIZE
 
 
 def _numbers(raw: np.ndarray, flat: np.ndarray | torch.Tensor) -> dict[str, Any]:
@@ -206,12 +210,9 @@ def _decode_numbers(data: dict[str, Any]) -> torch.Tensor | np.ndarray:
 def _from_list(numbers: Any, name: str) -> np.ndarray:
     if type(numbers) is not list or len(numbers) > WRITTEN_OUT:
         raise ValueError("not plain data: numbers are a short list")
-    whole = {"bool": (bool,)}.get(name, (int,))
-    for x in numbers:
-        if not (
-            type(x) in (int, float) or (type(x) is str and x in NOT_FINITE) if "float" in name else type(x) in whole
-        ):
-            raise ValueError("not plain data: a number does not fit its dtype")
+    fits = _is_written_float if "float" in name else _is_bool if name == "bool" else _is_int
+    if not all(map(fits, numbers)):
+        raise ValueError("not plain data: a number does not fit its dtype")
     try:
         if name == "bfloat16":
             return torch.tensor([float(x) for x in numbers], dtype=torch.bfloat16).view(torch.int16).numpy()
@@ -220,9 +221,21 @@ def _from_list(numbers: Any, name: str) -> np.ndarray:
         raise ValueError("not plain data: a number does not fit its dtype") from error
 
 
+def _is_written_float(x: Any) -> bool:
+    return type(x) in (int, float) or (type(x) is str and x in NOT_FINITE)
+
+
+def _is_int(x: Any) -> bool:
+    return type(x) is int
+
+
+def _is_bool(x: Any) -> bool:
+    return type(x) is bool
+
+
 def _from_bytes(text: Any, name: str) -> np.ndarray:
     kind = np.dtype("int16") if name == "bfloat16" else NUMPY_DTYPES[name]
-    if type(text) is not str or len(text) > 12 * MAX_NUMBERS:
+    if type(text) is not str or len(text) > MOST_BASE64:
         raise ValueError("not plain data: bytes are base64 text")
     try:
         raw = base64.b64decode(text, validate=True)

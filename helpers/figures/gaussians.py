@@ -194,9 +194,12 @@ def rate_distortion(betas: Sequence[float], points: Sequence[tuple[float, float]
         for beta, rate, distortion in zip(betas, rates, distortions, strict=True):
             reach = min(0.45, 1.6 / beta)
             slope = axes.plot(
-                [rate - reach, rate + reach], [distortion + beta * reach, distortion - beta * reach],
-                "--", color=PALETTE["vermilion"], linewidth=1.5,
-            )  # fmt: skip
+                [rate - reach, rate + reach],
+                [distortion + beta * reach, distortion - beta * reach],
+                "--",
+                color=PALETTE["vermilion"],
+                linewidth=1.5,
+            )
             axes.annotate(f"β = {beta:g}", (rate, distortion), (8, 6), textcoords="offset points")
         slope[0].set_label("slope −β")
         axes.plot(rates, distortions, "o", color=PALETTE["blue"], label="trained VAE")

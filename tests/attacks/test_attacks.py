@@ -24,7 +24,7 @@ import pytest
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 
-from grading.grade import Graded, Grader
+from grading.grade import GradedNotebook, Grader
 from grading.sandbox.sandbox import Limits
 from tests.grading.courses import NOTEBOOK, ROOT, answered, make_course, make_release, model_answers
 
@@ -33,9 +33,16 @@ TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.s
 KERNELS = "06-triton-log-softmax"
 COURSES = {NOTEBOOK: ["entropy", "kl_divergence", "f_divergence"], KERNELS: ["log_softmax_triton"]}
 LIMITS = Limits(
-    cell_seconds=2, call_seconds=1, notebook_seconds=8, memory_bytes=3 * 2**29, scratch_bytes=2**26, scratch_files=500,
-    open_files=64, processes=40, output_bytes=20_000,
-)  # fmt: skip
+    cell_seconds=2,
+    call_seconds=1,
+    notebook_seconds=8,
+    memory_bytes=3 * 2**29,
+    scratch_bytes=2**26,
+    scratch_files=500,
+    open_files=64,
+    processes=40,
+    output_bytes=20_000,
+)
 TOKEN = f"CANARY-{secrets.token_hex(8)}"
 EXPORTER = HTMLExporter(template_name="basic", sanitize_html=True, filters={"clean_html": "grading.sanitise.clean"})
 
@@ -53,8 +60,13 @@ class Place:
         other = self.course / "classroom" / "submitted" / "other" / NOTEBOOK
         other.mkdir(parents=True)
         self.home.mkdir()
-        self.secrets = [other / f"{NOTEBOOK}.ipynb", self.home / ".bash_history", self.course / "solutions" / "key.txt",
-                        self.course / "classroom" / "gradebook.db", self.shared]  # fmt: skip
+        self.secrets = [
+            other / f"{NOTEBOOK}.ipynb",
+            self.home / ".bash_history",
+            self.course / "solutions" / "key.txt",
+            self.course / "classroom" / "gradebook.db",
+            self.shared,
+        ]
         for file in self.secrets:
             file.write_text(TOKEN)
         self.server = socket.create_server(("127.0.0.1", 0))
@@ -133,7 +145,7 @@ def load(name: str) -> ModuleType:
     return module
 
 
-def grade(grader: Grader, place: Place, file: Path) -> Graded:
+def grade(grader: Grader, place: Place, file: Path) -> GradedNotebook:
     released = place.released[file.stem]
     return grader.grade(file, released, None, seed=7)
 

@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from nbgrader.apps import NbGraderApp
 
 from grading.building.build import notebook_from_source, released_text
-from grading.grade import Graded, Grader
+from grading.grade import GradedNotebook, Grader
 from grading.verdict import read_verdict, write_verdict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,7 +123,9 @@ ANSWERS = {
 }
 
 
-def grade(grader: Grader, released: Path, folder: Path, answers: dict[str, str], seed: int | None = SEED) -> Graded:
+def grade(
+    grader: Grader, released: Path, folder: Path, answers: dict[str, str], seed: int | None = SEED
+) -> GradedNotebook:
     """Grade a notebook with these answers as the plugin does, the verdict kept in `folder`."""
     file, verdict_file = folder / "submitted" / f"{NOTEBOOK}.ipynb", folder / "verdict.json"
     file.parent.mkdir(exist_ok=True)

@@ -16,7 +16,7 @@ import torch
 from grading import judge
 from grading.classroom.gradebook import marks_of
 from grading.exercises import load
-from grading.grade import Graded, Grader
+from grading.grade import GradedNotebook, Grader
 from grading.submission import Cell, grade_id
 from grading.verdict import ExerciseVerdict, Verdict, read_verdict, write_verdict
 from helpers.checking.check import examine
@@ -33,8 +33,11 @@ def test_agrees_with_the_check_in_a_learners_process(name: str, grader: Grader, 
     here = examine("entropy", exercise.as_data(SEED), {"entropy": space["entropy"]})
     there = grade(grader, released, tmp_path, {"entropy": ANSWERS[name]}).judgement.reports["entropy"]
     assert (there.marks, there.outcome, there.mistake, there.broken_rule) == (
-        here.marks, here.outcome, here.mistake, here.broken_rule,
-    )  # fmt: skip
+        here.marks,
+        here.outcome,
+        here.mistake,
+        here.broken_rule,
+    )
 
 
 def test_a_regrade_repeats_the_verdict_and_a_resubmission_does_not(
@@ -107,7 +110,7 @@ def test_a_fault_in_one_exercise_leaves_the_others(
     assert "entropy" in graded.notebook.cells[0].source
 
 
-def cell_named(graded: Graded, name: str) -> Cell:
+def cell_named(graded: GradedNotebook, name: str) -> Cell:
     """A cell of the submission by its grade_id."""
     return next(cell for cell in graded.submission.cells if cell.name == name)
 

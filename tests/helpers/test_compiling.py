@@ -106,7 +106,7 @@ IN_FLIGHT = {
         (1, 2),
     ),
     "no load": (["EXIT"], ()),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("lines", "expected"), IN_FLIGHT.values(), ids=IN_FLIGHT.keys())

@@ -9,7 +9,7 @@ import torch
 
 
 def call_once(function: Callable[..., Any], *arguments: Any) -> Any:
-    """The ordinary driver."""
+    """Driver: call once."""
     return function(*arguments)
 
 

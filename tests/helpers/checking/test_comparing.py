@@ -113,10 +113,18 @@ class TestTensors:
 
     @pytest.mark.parametrize(
         "value",
-        [VECTOR, VECTOR.float(), VECTOR.numpy(), VECTOR.tolist(), tuple(VECTOR.tolist()),
-         list(VECTOR), list(VECTOR.numpy()), list(VECTOR.bfloat16())],
+        [
+            VECTOR,
+            VECTOR.float(),
+            VECTOR.numpy(),
+            VECTOR.tolist(),
+            tuple(VECTOR.tolist()),
+            list(VECTOR),
+            list(VECTOR.numpy()),
+            list(VECTOR.bfloat16()),
+        ],
         ids=range(8),
-    )  # fmt: skip
+    )
     def test_any_sequence_where_the_exercise_says_so(self, value):
         assert verdict(value, VECTOR, any_sequence=True) is None
 

@@ -21,9 +21,12 @@ def returned(value):
 def exercise(*criteria):
     named = [{"name": f"criterion {i}", "marks": 1.0 + i, "cases": cases} for i, cases in enumerate(criteria)]
     return {
-        "points": sum(c["marks"] for c in named), "stretch": False, "criteria": named, "mistakes": SENTENCES,
+        "points": sum(c["marks"] for c in named),
+        "stretch": False,
+        "criteria": named,
+        "mistakes": SENTENCES,
         "hints": ["Think."],
-    }  # fmt: skip
+    }
 
 
 def marked(answer, *criteria, rule=None):

@@ -30,7 +30,8 @@ from collections.abc import Iterator
 from typing import Any
 
 HEADER = struct.Struct(">I")
-WARM = ("numpy", "torch", "scipy.special", "matplotlib.pyplot", "IPython.display", "ipywidgets", "helpers")
+WARM = ("numpy", "torch", "scipy.special", "matplotlib.pyplot", "IPython.display", "ipywidgets")
+OURS = ("helpers.checking.check", "helpers.checking.progress")  # what `from helpers import check` needs
 MAX_MESSAGE = 300
 
 
@@ -184,7 +185,7 @@ class Shell:
 def warm_up() -> types.ModuleType:
     """Import once what every submission would. Returns a copy of what plays the calls that no import finds: a learner
     who changes `helpers.checking` changes another one."""
-    for name in WARM:
+    for name in (*WARM, *OURS):
         importlib.import_module(name)
     sys.modules["IPython.display"].__dict__["display"] = outputs.display
     theirs = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith("helpers.checking")}

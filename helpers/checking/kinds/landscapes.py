@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from helpers.checking.shapes import Expectation
+from helpers.checking.words import Problem
 
 Map = Callable[[Tensor], Tensor]
 
@@ -75,29 +76,33 @@ def plain_number(one: Any) -> bool:
     return type(one) in (int, float) or getattr(one, "ndim", 1) == 0
 
 
-def judge_seeded_start(value: Any, expectation: Expectation) -> str | None:
+def judge_seeded_start(value: Any, expectation: Expectation) -> Problem | None:
     """Rayleigh quotients from a few products lie strictly inside the spectrum, between `low` and `high`, and depend on
     the generator's seed and on nothing else."""
     found = three_numbers(value)
     if found is None:
-        return "The answer is not one finite number."
+        return Problem.of("structure", "The answer is not one finite number.")
     first, again, other = found
-    low, high, iterations = (expectation[name] for name in ("low", "high", "iterations"))
+    low, high = expectation["low"], expectation["high"]
     if not all(low <= one <= high for one in found):
-        return (
-            f"From {iterations} products it answers {first:.6g}, outside of the spectrum from {low:.4g} to {high:.4g}."
+        template = (
+            "From {iterations} products it answers {first:.6g}, outside of the spectrum from {low:.4g} to {high:.4g}."
         )
+        return Problem.of("numbers", template, iterations=expectation["iterations"], first=first, low=low, high=high)
     if first != again:
-        return "The same seed gave two answers: draw the first vector from `generator`."
+        return Problem.of("randomness", "The same seed gave two answers: draw the first vector from `generator`.")
     if math.isclose(first, other, rel_tol=1e-9):
-        return "Two seeds gave one answer, as if `generator` or `iterations` were not used."
+        template = "Two seeds gave one answer, as if `generator` or `iterations` were not used."
+        return Problem.of("randomness", template)
     return None
 
 
-def judge_unseeded_start(value: Any, expectation: Expectation) -> str | None:
+def judge_unseeded_start(value: Any, expectation: Expectation) -> Problem | None:
     """Recognises numbers that do not come from the generator: one seed, two answers."""
     found = three_numbers(value)
-    return None if found and found[0] != found[1] else "One seed gives one answer."
+    if found and found[0] != found[1]:
+        return None
+    return Problem.of("randomness", "One seed gives one answer.")
 
 
 JUDGES = {"seeded_start": judge_seeded_start, "unseeded_start": judge_unseeded_start}

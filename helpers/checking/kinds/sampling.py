@@ -131,10 +131,12 @@ def sampleless(value: Any, expectation: Expectation) -> Problem | None:
     return None if same else Problem.of("randomness", "The answer depends on the seed.")
 
 
-def moody(value: Any, expectation: Expectation) -> str | None:
+def moody(value: Any, expectation: Expectation) -> Problem | None:
     """Recognises a function that was called twice with the same arguments and gave two answers."""
     twice = isinstance(value, tuple) and len(value) == 2 and all(isinstance(one, Tensor) for one in value)
-    return None if twice and value[0].shape == value[1].shape and not torch.equal(*value) else "Both answers agree."
+    if twice and value[0].shape == value[1].shape and not torch.equal(*value):
+        return None
+    return Problem.of("randomness", "Both answers agree.")
 
 
 def answers(value: Any) -> list[tuple[float, float]] | None:

@@ -170,6 +170,21 @@ def kl_estimators(
     return k1.to(log_p.dtype), k2.to(log_p.dtype), k3.to(log_p.dtype)
 
 
+def kl_gradients(
+    log_p: Float[Tensor, "*shape"], log_q: Float[Tensor, "*shape"]
+) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
+    """The weights of grad log p(x) in the gradients of k1, k2 and k3 at samples x of p: 1, log p - log q and 1 - q/p.
+
+    The samples are held fixed, as autograd holds them in a loss. Under p the weighted means are 0, the gradient of
+    KL(p, q) and that of KL(q, p) (Liu et al., Rethinking KL regularization in RLHF, 2025). Raises ValueError as
+    ``kl_estimators`` does.
+    """
+    p, q = finite(log_p, "log_p"), finite(log_q, "log_q")
+    matching(log_p=log_p, log_q=log_q)
+    log_r = q - p
+    return torch.ones_like(log_r).to(log_p.dtype), (-log_r).to(log_p.dtype), (-torch.expm1(log_r)).to(log_p.dtype)
+
+
 def moment_match(
     weights: Float[Tensor, "*batch k"], means: Float[Tensor, "*batch k"], sigmas: Float[Tensor, "*batch k"]
 ) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:

@@ -11,6 +11,7 @@ from torch.distributions import Independent, MultivariateNormal, Normal, kl_dive
 
 from grading.exercises.draws import distribution, normal, number, size
 from grading.exercises.exercise import Function, case, exercise
+from helpers.checking.kinds import sampling
 
 f64 = torch.float64
 
@@ -553,6 +554,294 @@ def samples_needed_always_95(std, tolerance, confidence):
     return math.ceil((1.959963984540054 * std / tolerance) ** 2)
 
 
+# --------------------------------------------------------------------------------------------- kl_estimators
+@exercise(
+    hints=[
+        "With r = q / p, log r = log_q - log_p. Everything else follows from log r.",
+        "k1 = -log r, k2 = (log r)^2 / 2, k3 = r - 1 - log r.",
+        "`torch.expm1(log_r) - log_r` gives k3 without losing digits where r is near 1.",
+    ],
+)
+def kl_estimators(log_p, log_q):
+    log_r = log_q - log_p
+    return -log_r, log_r**2 / 2, torch.expm1(log_r) - log_r
+
+
+@kl_estimators.oracle
+def kl_estimators_with_numpy(log_p, log_q):
+    r = np.exp(log_q.numpy().astype(np.longdouble) - log_p.numpy())
+    log_r = np.log(r)
+    return tuple(np.asarray(k, dtype=np.float64) for k in (-log_r, 0.5 * np.square(log_r), r - 1 - log_r))
+
+
+KS = ["k1", "k2", "k3"]
+
+
+@kl_estimators.criterion("k1, k2 and k3", marks=1.5)
+def kl_estimators_definition(rng):
+    yield case(normal(rng, 3), normal(rng, 3), parts=KS)
+    n = size(rng, 4, 6)
+    yield case(normal(rng, n), normal(rng, n), parts=KS)
+
+
+@kl_estimators.criterion("any shape, p = q, and far apart", marks=0.5)
+def kl_estimators_shapes(rng):
+    log_p = normal(rng, 2, size(rng, 2, 4))
+    yield case(log_p, log_p.clone(), parts=KS)
+    yield case(log_p, normal(rng, *log_p.shape), parts=KS)
+    yield case(normal(rng, 0), normal(rng, 0), parts=KS)
+    log_p = normal(rng, 4)
+    yield case(log_p, log_p + tensor(number(rng, 4, 9), -number(rng, 12, 19), 24.0, -30.0), parts=KS)
+
+
+@kl_estimators.criterion("keeps the dtype and its inputs", marks=0.5)
+def kl_estimators_dtypes(rng):
+    for dtype in (f64, torch.float32):
+        n = size(rng, 3, 5)
+        yield case(normal(rng, n, dtype=dtype), normal(rng, n, dtype=dtype), parts=KS, unchanged=True)
+
+
+@kl_estimators.alternative
+def kl_estimators_plain(log_p, log_q):
+    r = torch.exp(log_q - log_p)
+    return [log_p - log_q, (log_p - log_q) ** 2 / 2, r - 1 - (log_q - log_p)]
+
+
+@kl_estimators.alternative
+def kl_estimators_by_quotient(log_p, log_q):
+    p, q = log_p.double().exp(), log_q.double().exp()
+    r = q / p
+    return tuple(k.to(log_p.dtype) for k in (-r.log(), 0.5 * r.log().square(), (r - 1) - r.log()))
+
+
+@kl_estimators.alternative
+def kl_estimators_from_k1(log_p, log_q):
+    k1 = log_p - log_q
+    return k1, k1 * k1 / 2, torch.exp(-k1) - 1 + k1
+
+
+@kl_estimators.misconception("r is upside down: r = q / p, so log r = log_q - log_p.")
+def kl_estimators_inverted(log_p, log_q):
+    return kl_estimators_plain(log_q, log_p)
+
+
+@kl_estimators.misconception("r is upside down in k3 alone: k3 = q/p - 1 - log(q/p), for samples from p.")
+def kl_estimators_k3_inverted(log_p, log_q):
+    k1, k2, _ = kl_estimators_plain(log_p, log_q)
+    return k1, k2, kl_estimators_plain(log_q, log_p)[2]
+
+
+@kl_estimators.misconception("The sign of k1 is wrong: k1 = -log r = log_p - log_q.")
+def kl_estimators_sign(log_p, log_q):
+    k1, k2, k3 = kl_estimators_plain(log_p, log_q)
+    return -k1, k2, k3
+
+
+@kl_estimators.misconception("The 1/2 of k2 is missing.")
+def kl_estimators_without_half(log_p, log_q):
+    k1, k2, k3 = kl_estimators_plain(log_p, log_q)
+    return k1, 2 * k2, k3
+
+
+@kl_estimators.misconception("In k3, r is a ratio, not its logarithm: r = exp(log_q - log_p).")
+def kl_estimators_log_for_ratio(log_p, log_q):
+    k1, k2, _ = kl_estimators_plain(log_p, log_q)
+    ratio = log_q / log_p
+    return k1, k2, ratio - 1 - (log_q - log_p)
+
+
+@kl_estimators.misconception("In k3 the exponential is taken twice: r = exp(log_q - log_p) is the ratio itself.")
+def kl_estimators_exponential_twice(log_p, log_q):
+    k1, k2, _ = kl_estimators_plain(log_p, log_q)
+    return k1, k2, (log_q - log_p).exp().exp() - 1 - (log_q - log_p)
+
+
+@kl_estimators.misconception("k1 has a sign: for a single sample it may be negative, only its mean may not.")
+def kl_estimators_absolute(log_p, log_q):
+    k1, k2, k3 = kl_estimators_plain(log_p, log_q)
+    return k1.abs(), k2, k3
+
+
+CLAMPED = (
+    "Large values are cut off, as some libraries do against outliers: here each sample's own value is asked for. (A k3 that is "
+    "cut off is biased, too.)"
+)
+
+
+@kl_estimators.misconception(CLAMPED)
+def kl_estimators_clamped(log_p, log_q):
+    k1, k2, k3 = kl_estimators_plain(log_p, log_q)
+    return k1, k2, k3.clamp(-10, 10)
+
+
+@kl_estimators.misconception(CLAMPED)
+def kl_estimators_clamped_twice(log_p, log_q):
+    log_r = (log_q - log_p).clamp(-20, 20)
+    return -log_r, log_r**2 / 2, (log_r.exp() - log_r - 1).clamp(-10, 10)
+
+
+@kl_estimators.misconception("These are means: give one number for each sample.")
+def kl_estimators_means(log_p, log_q):
+    return tuple(k.mean() for k in kl_estimators_plain(log_p, log_q))
+
+
+@kl_estimators.misconception(NEARLY, looks=nearly(kl_estimators))
+def kl_estimators_with_a_small_number(log_p, log_q):
+    r = (log_q - log_p).exp()
+    log_r = (r + 1e-8).log()
+    return -log_r, log_r**2 / 2, r - 1 - log_r
+
+
+# ---------------------------------------------------------------------------------------------- moment_match
+@exercise(
+    hints=[
+        "Forward KL is least when mean and variance match the mixture's.",
+        "The mean is sum w_i mu_i. The variance is E x^2 - mean^2, and E x^2 of one component is sigma_i^2 + mu_i^2.",
+        "`var = (w * (sigma**2 + (means - mu)**2)).sum(-1)`: the spread inside the components plus the spread of their means.",
+    ],
+)
+def moment_match(weights, means, sigmas):
+    mixture = torch.distributions.MixtureSameFamily(
+        torch.distributions.Categorical(probs=weights), Normal(means, sigmas), validate_args=False
+    )
+    return mixture.mean, mixture.variance.sqrt()
+
+
+@moment_match.oracle(rtol=1e-6)
+def moment_match_by_integration(weights, means, sigmas):
+    if weights.ndim > 1:
+        return None
+    w, m, s = (x.numpy() for x in (weights, means, sigmas))
+
+    def moment(power):
+        def component(mean, sigma):
+            return integrate.quad(
+                lambda x: x**power * stats.norm.pdf(x, mean, sigma), mean - 12 * sigma, mean + 12 * sigma
+            )[0]
+
+        return float(np.dot(w, list(map(component, m, s))))
+
+    mean = moment(1)
+    return mean, math.sqrt(moment(2) - mean**2)
+
+
+def mixture(rng, *shape, dtype=f64):
+    return tuple(
+        x.to(dtype) for x in (distribution(rng, *shape), normal(rng, *shape, scale=2.0), positive(rng, *shape))
+    )
+
+
+PARTS = ["mu", "sigma"]
+
+
+@moment_match.criterion("matches mean and spread", marks=2)
+def moment_match_definition(rng):
+    yield case(tensor(0.5, 0.5), tensor(-2.0, 4.0), tensor(0.5, 2.0), parts=PARTS)
+    yield case(*mixture(rng, size(rng, 3, 5)), parts=PARTS)
+
+
+@moment_match.criterion("keeps batches", marks=0.5)
+def moment_match_batches(rng):
+    yield case(*mixture(rng, 2, 3), parts=PARTS)
+    yield case(*mixture(rng, 2, 2, size(rng, 2, 4)), parts=PARTS)
+    yield case(*mixture(rng, 0, 3), parts=PARTS)
+
+
+@moment_match.criterion("keeps the dtype and its inputs", marks=0.5)
+def moment_match_dtypes(rng):
+    yield case(*mixture(rng, size(rng, 2, 4)), parts=PARTS, unchanged=True)
+    # E x^2 - mu^2 is a fine formula, and loses a few digits in float32
+    yield case(*mixture(rng, size(rng, 2, 4), dtype=torch.float32), parts=PARTS, unchanged=True, rtol=1e-4)
+
+
+@moment_match.alternative
+def moment_match_total_variance(weights, means, sigmas):
+    mu = (weights * means).sum(-1)
+    within = (weights * sigmas**2).sum(-1)
+    between = (weights * (means - mu.unsqueeze(-1)) ** 2).sum(-1)
+    return mu, (within + between).sqrt()
+
+
+@moment_match.alternative
+def moment_match_second_moment(weights, means, sigmas):
+    w, m, s = weights.double(), means.double(), sigmas.double()
+    mu = torch.einsum("...i,...i->...", w, m)
+    second = torch.einsum("...i,...i->...", w, s.square() + m.square())
+    return [mu.to(weights.dtype), (second - mu.square()).sqrt().to(weights.dtype)]
+
+
+@moment_match.alternative
+def moment_match_second_moment_in_its_dtype(weights, means, sigmas):
+    mu = (weights * means).sum(-1)
+    return mu, ((weights * (sigmas**2 + means**2)).sum(-1) - mu**2) ** 0.5
+
+
+@moment_match.alternative
+def moment_match_pairs(weights, means, sigmas):
+    mu = torch.linalg.vecdot(weights, means)
+    spread = (means.unsqueeze(-1) - means.unsqueeze(-2)) ** 2
+    between = (weights.unsqueeze(-1) * weights.unsqueeze(-2) * spread).sum((-1, -2)) / 2
+    return mu, torch.sqrt(torch.linalg.vecdot(weights, sigmas * sigmas) + between)
+
+
+@moment_match.misconception("The spread of the means is forgotten: add sum w_i (mu_i - mu)^2 to the variance.")
+def moment_match_within_only(weights, means, sigmas):
+    return (weights * means).sum(-1), (weights * sigmas**2).sum(-1).sqrt()
+
+
+@moment_match.misconception("The standard deviations are averaged: average variances, and add the spread of the means.")
+def moment_match_mean_sigma(weights, means, sigmas):
+    return (weights * means).sum(-1), (weights * sigmas).sum(-1)
+
+
+@moment_match.misconception("This is the variance: sigma is its square root.")
+def moment_match_variance(weights, means, sigmas):
+    mu, sigma = moment_match_total_variance(weights, means, sigmas)
+    return mu, sigma**2
+
+
+@moment_match.misconception("sigmas are used as if they were variances: square them.")
+def moment_match_sigmas_for_variances(weights, means, sigmas):
+    return moment_match_total_variance(weights, means, sigmas.sqrt())
+
+
+@moment_match.misconception(
+    "Variances go in and come out: sigmas are standard deviations, so square them on the way in and take the root on the way out."
+)
+def moment_match_all_variances(weights, means, sigmas):
+    mu, sigma = moment_match_total_variance(weights, means, sigmas.sqrt())
+    return mu, sigma**2
+
+
+@moment_match.misconception("The spread of the means is not weighted: it is sum w_i (mu_i - mu)^2.")
+def moment_match_unweighted_spread(weights, means, sigmas):
+    mu = (weights * means).sum(-1)
+    between = ((means - mu.unsqueeze(-1)) ** 2).mean(-1)
+    return mu, ((weights * sigmas**2).sum(-1) + between).sqrt()
+
+
+@moment_match.misconception("The weights are ignored: each component counts by its weight.")
+def moment_match_unweighted(weights, means, sigmas):
+    return moment_match_total_variance(torch.full_like(weights, 1 / weights.shape[-1]), means, sigmas)
+
+
+@moment_match.misconception("The mean's square is not subtracted: the variance is E x^2 - mu^2.")
+def moment_match_second_moment_only(weights, means, sigmas):
+    return (weights * means).sum(-1), (weights * (sigmas**2 + means**2)).sum(-1).sqrt()
+
+
+@moment_match.misconception("This seeks one mode, the heaviest: that is reverse KL. Forward KL covers all of them.")
+def moment_match_mode(weights, means, sigmas):
+    top = weights.argmax(-1, keepdim=True)
+    return means.gather(-1, top).squeeze(-1), sigmas.gather(-1, top).squeeze(-1)
+
+
+@moment_match.misconception(NEARLY, looks=nearly(moment_match))
+def moment_match_with_a_small_number(weights, means, sigmas):
+    mu, sigma = moment_match_total_variance(weights, means, sigmas)
+    return mu, (sigma**2 + 1e-6).sqrt()
+
+
 # ---------------------------------------------------------------------------------------------------- vae_kl
 @exercise(
     hints=[
@@ -846,292 +1135,147 @@ def reparameterize_with_a_small_number(mu, log_var, eps):
     return mu + (log_var.exp() + 1e-8).sqrt() * eps
 
 
-# --------------------------------------------------------------------------------------------- kl_estimators
+# ---------------------------------------------------------------------------------------------- kl_gradients
 @exercise(
+    stretch=True,
     hints=[
-        "With r = q / p, log r = log_q - log_p. Everything else follows from log r.",
-        "k1 = -log r, k2 = (log r)^2 / 2, k3 = r - 1 - log r.",
-        "`torch.expm1(log_r) - log_r` gives k3 without losing digits where r is near 1.",
+        "Differentiate each k_i by log p, with log q and the samples held fixed: the chain rule leaves that times grad log p.",
+        "d k1 / d log p = 1 and d k2 / d log p = log p - log q. In k3, r = q/p = exp(log q - log p) depends on log p, too.",
+        "`torch.ones_like(log_p), log_p - log_q, 1 - torch.exp(log_q - log_p)`",
     ],
 )
-def kl_estimators(log_p, log_q):
-    log_r = log_q - log_p
-    return -log_r, log_r**2 / 2, torch.expm1(log_r) - log_r
+def kl_gradients(log_p, log_q):
+    return torch.ones_like(log_p), log_p - log_q, -torch.expm1(log_q - log_p)
 
 
-@kl_estimators.oracle
-def kl_estimators_with_numpy(log_p, log_q):
-    r = np.exp(log_q.numpy().astype(np.longdouble) - log_p.numpy())
-    log_r = np.log(r)
-    return tuple(np.asarray(k, dtype=np.float64) for k in (-log_r, 0.5 * np.square(log_r), r - 1 - log_r))
+@kl_gradients.oracle
+def kl_gradients_by_autograd(log_p, log_q):
+    leaf = log_p.clone().requires_grad_()
+    log_r = log_q - leaf
+    return tuple(torch.autograd.grad(k.sum(), leaf)[0] for k in (-log_r, log_r**2 / 2, log_r.exp() - 1 - log_r))
 
 
-KS = ["k1", "k2", "k3"]
+GS = ["g1", "g2", "g3"]
 
 
-@kl_estimators.criterion("k1, k2 and k3", marks=1.5)
-def kl_estimators_definition(rng):
-    yield case(normal(rng, 3), normal(rng, 3), parts=KS)
-    n = size(rng, 4, 6)
-    yield case(normal(rng, n), normal(rng, n), parts=KS)
+def gradients(mu1, sigma1, mu2, sigma2):
+    """Nothing, and the gradients of KL(N1, N2) and of KL(N2, N1) in (mu1, log sigma1)."""
+    d, first, second = mu1 - mu2, sigma1**2, sigma2**2
+    return [[0.0, 0.0], [d / second, first / second - 1], [d / first, 1 - (second + d**2) / first]]
 
 
-@kl_estimators.criterion("any shape, p = q, and far apart", marks=0.5)
-def kl_estimators_shapes(rng):
-    log_p = normal(rng, 2, size(rng, 2, 4))
-    yield case(log_p, log_p.clone(), parts=KS)
-    yield case(log_p, normal(rng, *log_p.shape), parts=KS)
-    yield case(normal(rng, 0), normal(rng, 0), parts=KS)
+@kl_gradients.criterion("means: nothing, the gradient of KL(p, q), that of KL(q, p)", marks=1)
+def kl_gradients_means(rng):
+    pairs = ((1.0, 1.0, 0.0, 1.0), (number(rng, -0.3, 0.3), number(rng, 0.9, 1.3), number(rng, 0.4, 0.7), 0.9))
+    for pair in pairs:
+        wanted = gradients(*pair)
+        words = "; ".join(f"{g}: ({a:.4f}, {b:.4f})" for g, (a, b) in zip(GS, wanted, strict=True))
+        yield case(
+            driver="mean_gradients", parameters=[int(rng.integers(1, 2**31)), *pair],
+            expected={"judge": "mean_gradient", "gradients": wanted},
+            text=f"mean gradients in (mu1, log sigma1), as far as {sampling.SAMPLES} samples can tell: {words}",
+        )  # fmt: skip
+
+
+@kl_gradients.criterion("the weights themselves", marks=1.5)
+def kl_gradients_weights(rng):
+    yield case(normal(rng, 3), normal(rng, 3), parts=GS)
+    yield case(normal(rng, 2, size(rng, 2, 4)), normal(rng, 1, 1), parts=GS)
     log_p = normal(rng, 4)
-    yield case(log_p, log_p + tensor(number(rng, 4, 9), -number(rng, 12, 19), 24.0, -30.0), parts=KS)
+    yield case(log_p, log_p + tensor(number(rng, 4, 9), -number(rng, 12, 19), 24.0, 0.0), parts=GS)
+    yield case(normal(rng, 0), normal(rng, 0), parts=GS)
 
 
-@kl_estimators.criterion("keeps the dtype and its inputs", marks=0.5)
-def kl_estimators_dtypes(rng):
+@kl_gradients.criterion("keeps the dtype and its inputs", marks=0.5)
+def kl_gradients_dtypes(rng):
     for dtype in (f64, torch.float32):
         n = size(rng, 3, 5)
-        yield case(normal(rng, n, dtype=dtype), normal(rng, n, dtype=dtype), parts=KS, unchanged=True)
+        yield case(normal(rng, n, dtype=dtype), normal(rng, n, dtype=dtype), parts=GS, unchanged=True)
 
 
-@kl_estimators.alternative
-def kl_estimators_plain(log_p, log_q):
-    r = torch.exp(log_q - log_p)
-    return [log_p - log_q, (log_p - log_q) ** 2 / 2, r - 1 - (log_q - log_p)]
+@kl_gradients.alternative
+def kl_gradients_plain(log_p, log_q):
+    log_r = log_q - log_p
+    return log_r * 0 + 1, -log_r, 1 - log_r.exp()
 
 
-@kl_estimators.alternative
-def kl_estimators_by_quotient(log_p, log_q):
-    p, q = log_p.double().exp(), log_q.double().exp()
-    r = q / p
-    return tuple(k.to(log_p.dtype) for k in (-r.log(), 0.5 * r.log().square(), (r - 1) - r.log()))
+@kl_gradients.alternative
+def kl_gradients_from_functions(log_p, log_q):
+    def slopes(k):
+        at = torch.broadcast_tensors(log_p, log_q)[0].clone().requires_grad_()
+        return torch.autograd.grad(k(log_q - at).sum(), at)[0]
+
+    return [slopes(k) for k in (lambda r: -r, lambda r: r**2 / 2, lambda r: r.exp() - 1 - r)]
 
 
-@kl_estimators.alternative
-def kl_estimators_from_k1(log_p, log_q):
-    k1 = log_p - log_q
-    return k1, k1 * k1 / 2, torch.exp(-k1) - 1 + k1
+@kl_gradients.alternative
+def kl_gradients_with_numpy(log_p, log_q):
+    p, q = np.broadcast_arrays(log_p.double().numpy(), log_q.double().numpy())
+    parts = (np.ones_like(p), p - q, -np.expm1(q - p))
+    return tuple(torch.from_numpy(np.array(part)).to(log_p.dtype) for part in parts)
 
 
-@kl_estimators.misconception("r is upside down: r = q / p, so log r = log_q - log_p.")
-def kl_estimators_inverted(log_p, log_q):
-    return kl_estimators_plain(log_q, log_p)
-
-
-@kl_estimators.misconception("r is upside down in k3 alone: k3 = q/p - 1 - log(q/p), for samples from p.")
-def kl_estimators_k3_inverted(log_p, log_q):
-    k1, k2, _ = kl_estimators_plain(log_p, log_q)
-    return k1, k2, kl_estimators_plain(log_q, log_p)[2]
-
-
-@kl_estimators.misconception("The sign of k1 is wrong: k1 = -log r = log_p - log_q.")
-def kl_estimators_sign(log_p, log_q):
-    k1, k2, k3 = kl_estimators_plain(log_p, log_q)
-    return -k1, k2, k3
-
-
-@kl_estimators.misconception("The 1/2 of k2 is missing.")
-def kl_estimators_without_half(log_p, log_q):
-    k1, k2, k3 = kl_estimators_plain(log_p, log_q)
-    return k1, 2 * k2, k3
-
-
-@kl_estimators.misconception("In k3, r is a ratio, not its logarithm: r = exp(log_q - log_p).")
-def kl_estimators_log_for_ratio(log_p, log_q):
-    k1, k2, _ = kl_estimators_plain(log_p, log_q)
-    ratio = log_q / log_p
-    return k1, k2, ratio - 1 - (log_q - log_p)
-
-
-@kl_estimators.misconception("In k3 the exponential is taken twice: r = exp(log_q - log_p) is the ratio itself.")
-def kl_estimators_exponential_twice(log_p, log_q):
-    k1, k2, _ = kl_estimators_plain(log_p, log_q)
-    return k1, k2, (log_q - log_p).exp().exp() - 1 - (log_q - log_p)
-
-
-@kl_estimators.misconception("k1 has a sign: for a single sample it may be negative, only its mean may not.")
-def kl_estimators_absolute(log_p, log_q):
-    k1, k2, k3 = kl_estimators_plain(log_p, log_q)
-    return k1.abs(), k2, k3
-
-
-CLAMPED = (
-    "Large values are cut off, as some libraries do against outliers: here each sample's own value is asked for. (A k3 that is "
-    "cut off is biased, too.)"
+@kl_gradients.misconception(
+    "These are k1, k2 and k3 themselves. As weights of grad log p they belong into a reward; as a loss each is differentiated."
 )
+def kl_gradients_values(log_p, log_q):
+    return kl_estimators_plain(log_p, log_q)
 
 
-@kl_estimators.misconception(CLAMPED)
-def kl_estimators_clamped(log_p, log_q):
-    k1, k2, k3 = kl_estimators_plain(log_p, log_q)
-    return k1, k2, k3.clamp(-10, 10)
-
-
-@kl_estimators.misconception(CLAMPED)
-def kl_estimators_clamped_twice(log_p, log_q):
-    log_r = (log_q - log_p).clamp(-20, 20)
-    return -log_r, log_r**2 / 2, (log_r.exp() - log_r - 1).clamp(-10, 10)
-
-
-@kl_estimators.misconception("These are means: give one number for each sample.")
-def kl_estimators_means(log_p, log_q):
-    return tuple(k.mean() for k in kl_estimators_plain(log_p, log_q))
-
-
-@kl_estimators.misconception(NEARLY, looks=nearly(kl_estimators))
-def kl_estimators_with_a_small_number(log_p, log_q):
-    r = (log_q - log_p).exp()
-    log_r = (r + 1e-8).log()
-    return -log_r, log_r**2 / 2, r - 1 - log_r
-
-
-# ---------------------------------------------------------------------------------------------- moment_match
-@exercise(
-    hints=[
-        "Forward KL is least when mean and variance match the mixture's.",
-        "The mean is sum w_i mu_i. The variance is E x^2 - mean^2, and E x^2 of one component is sigma_i^2 + mu_i^2.",
-        "`var = (w * (sigma**2 + (means - mu)**2)).sum(-1)`: the spread inside the components plus the spread of their means.",
-    ],
+@kl_gradients.misconception(
+    "The signs are turned round: these belong to minus the estimates, or to the derivative by log q."
 )
-def moment_match(weights, means, sigmas):
-    mixture = torch.distributions.MixtureSameFamily(
-        torch.distributions.Categorical(probs=weights), Normal(means, sigmas), validate_args=False
-    )
-    return mixture.mean, mixture.variance.sqrt()
+def kl_gradients_sign(log_p, log_q):
+    return tuple(-g for g in kl_gradients_plain(log_p, log_q))
 
 
-@moment_match.oracle(rtol=1e-6)
-def moment_match_by_integration(weights, means, sigmas):
-    if weights.ndim > 1:
-        return None
-    w, m, s = (x.numpy() for x in (weights, means, sigmas))
-
-    def moment(power):
-        def component(mean, sigma):
-            return integrate.quad(
-                lambda x: x**power * stats.norm.pdf(x, mean, sigma), mean - 12 * sigma, mean + 12 * sigma
-            )[0]
-
-        return float(np.dot(w, list(map(component, m, s))))
-
-    mean = moment(1)
-    return mean, math.sqrt(moment(2) - mean**2)
+@kl_gradients.misconception("r is upside down in g3: 1 - q/p for samples from p.")
+def kl_gradients_inverted(log_p, log_q):
+    return torch.ones_like(log_q - log_p), log_p - log_q, 1 - (log_p - log_q).exp()
 
 
-def mixture(rng, *shape, dtype=f64):
-    return tuple(
-        x.to(dtype) for x in (distribution(rng, *shape), normal(rng, *shape, scale=2.0), positive(rng, *shape))
-    )
-
-
-PARTS = ["mu", "sigma"]
-
-
-@moment_match.criterion("matches mean and spread", marks=2)
-def moment_match_definition(rng):
-    yield case(tensor(0.5, 0.5), tensor(-2.0, 4.0), tensor(0.5, 2.0), parts=PARTS)
-    yield case(*mixture(rng, size(rng, 3, 5)), parts=PARTS)
-
-
-@moment_match.criterion("keeps batches", marks=0.5)
-def moment_match_batches(rng):
-    yield case(*mixture(rng, 2, 3), parts=PARTS)
-    yield case(*mixture(rng, 2, 2, size(rng, 2, 4)), parts=PARTS)
-    yield case(*mixture(rng, 0, 3), parts=PARTS)
-
-
-@moment_match.criterion("keeps the dtype and its inputs", marks=0.5)
-def moment_match_dtypes(rng):
-    yield case(*mixture(rng, size(rng, 2, 4)), parts=PARTS, unchanged=True)
-    # E x^2 - mu^2 is a fine formula, and loses a few digits in float32
-    yield case(*mixture(rng, size(rng, 2, 4), dtype=torch.float32), parts=PARTS, unchanged=True, rtol=1e-4)
-
-
-@moment_match.alternative
-def moment_match_total_variance(weights, means, sigmas):
-    mu = (weights * means).sum(-1)
-    within = (weights * sigmas**2).sum(-1)
-    between = (weights * (means - mu.unsqueeze(-1)) ** 2).sum(-1)
-    return mu, (within + between).sqrt()
-
-
-@moment_match.alternative
-def moment_match_second_moment(weights, means, sigmas):
-    w, m, s = weights.double(), means.double(), sigmas.double()
-    mu = torch.einsum("...i,...i->...", w, m)
-    second = torch.einsum("...i,...i->...", w, s.square() + m.square())
-    return [mu.to(weights.dtype), (second - mu.square()).sqrt().to(weights.dtype)]
-
-
-@moment_match.alternative
-def moment_match_second_moment_in_its_dtype(weights, means, sigmas):
-    mu = (weights * means).sum(-1)
-    return mu, ((weights * (sigmas**2 + means**2)).sum(-1) - mu**2) ** 0.5
-
-
-@moment_match.alternative
-def moment_match_pairs(weights, means, sigmas):
-    mu = torch.linalg.vecdot(weights, means)
-    spread = (means.unsqueeze(-1) - means.unsqueeze(-2)) ** 2
-    between = (weights.unsqueeze(-1) * weights.unsqueeze(-2) * spread).sum((-1, -2)) / 2
-    return mu, torch.sqrt(torch.linalg.vecdot(weights, sigmas * sigmas) + between)
-
-
-@moment_match.misconception("The spread of the means is forgotten: add sum w_i (mu_i - mu)^2 to the variance.")
-def moment_match_within_only(weights, means, sigmas):
-    return (weights * means).sum(-1), (weights * sigmas**2).sum(-1).sqrt()
-
-
-@moment_match.misconception("The standard deviations are averaged: average variances, and add the spread of the means.")
-def moment_match_mean_sigma(weights, means, sigmas):
-    return (weights * means).sum(-1), (weights * sigmas).sum(-1)
-
-
-@moment_match.misconception("This is the variance: sigma is its square root.")
-def moment_match_variance(weights, means, sigmas):
-    mu, sigma = moment_match_total_variance(weights, means, sigmas)
-    return mu, sigma**2
-
-
-@moment_match.misconception("sigmas are used as if they were variances: square them.")
-def moment_match_sigmas_for_variances(weights, means, sigmas):
-    return moment_match_total_variance(weights, means, sigmas.sqrt())
-
-
-@moment_match.misconception(
-    "Variances go in and come out: sigmas are standard deviations, so square them on the way in and take the root on the way out."
+@kl_gradients.misconception(
+    "g3 has the wrong sign: the derivative of r - 1 - log r by log p is 1 - r, as r falls where p grows."
 )
-def moment_match_all_variances(weights, means, sigmas):
-    mu, sigma = moment_match_total_variance(weights, means, sigmas.sqrt())
-    return mu, sigma**2
+def kl_gradients_g3_sign(log_p, log_q):
+    g1, g2, g3 = kl_gradients_plain(log_p, log_q)
+    return g1, g2, -g3
 
 
-@moment_match.misconception("The spread of the means is not weighted: it is sum w_i (mu_i - mu)^2.")
-def moment_match_unweighted_spread(weights, means, sigmas):
-    mu = (weights * means).sum(-1)
-    between = ((means - mu.unsqueeze(-1)) ** 2).mean(-1)
-    return mu, ((weights * sigmas**2).sum(-1) + between).sqrt()
+@kl_gradients.misconception(
+    "g3 lacks the 1: r is differentiated, and -log r is forgotten, whose derivative by log p is 1."
+)
+def kl_gradients_g3_without_one(log_p, log_q):
+    g1, g2, g3 = kl_gradients_plain(log_p, log_q)
+    return g1, g2, g3 - 1
 
 
-@moment_match.misconception("The weights are ignored: each component counts by its weight.")
-def moment_match_unweighted(weights, means, sigmas):
-    return moment_match_total_variance(torch.full_like(weights, 1 / weights.shape[-1]), means, sigmas)
+@kl_gradients.misconception("The 1/2 of k2 and the 2 of its square cancel: g2 is log p - log q, not half of it.")
+def kl_gradients_half(log_p, log_q):
+    g1, g2, g3 = kl_gradients_plain(log_p, log_q)
+    return g1, g2 / 2, g3
 
 
-@moment_match.misconception("The mean's square is not subtracted: the variance is E x^2 - mu^2.")
-def moment_match_second_moment_only(weights, means, sigmas):
-    return (weights * means).sum(-1), (weights * (sigmas**2 + means**2)).sum(-1).sqrt()
+@kl_gradients.misconception(
+    "g1 is 0 only on average: each sample's own weight is 1, the derivative of log p - log q by log p."
+)
+def kl_gradients_g1_zero(log_p, log_q):
+    g1, g2, g3 = kl_gradients_plain(log_p, log_q)
+    return 0 * g1, g2, g3
 
 
-@moment_match.misconception("This seeks one mode, the heaviest: that is reverse KL. Forward KL covers all of them.")
-def moment_match_mode(weights, means, sigmas):
-    top = weights.argmax(-1, keepdim=True)
-    return means.gather(-1, top).squeeze(-1), sigmas.gather(-1, top).squeeze(-1)
+@kl_gradients.misconception(
+    "This is the gradient that KL(p, q) has as an expectation, log p - log q + 1. It has the right mean, but autograd holds "
+    "the samples fixed, and then k1 gives 1 and k2 gives log p - log q."
+)
+def kl_gradients_of_the_expectation(log_p, log_q):
+    g1, g2, g3 = kl_gradients_plain(log_p, log_q)
+    return g1, g2 + 1, g3
 
 
-@moment_match.misconception(NEARLY, looks=nearly(moment_match))
-def moment_match_with_a_small_number(weights, means, sigmas):
-    mu, sigma = moment_match_total_variance(weights, means, sigmas)
-    return mu, (sigma**2 + 1e-6).sqrt()
+@kl_gradients.misconception("These are means: give one weight for each sample.")
+def kl_gradients_means_only(log_p, log_q):
+    return tuple(g.mean() for g in kl_gradients_plain(log_p, log_q))
 
 
 # --------------------------------------------------------------------------------- multivariate_gaussian_kl

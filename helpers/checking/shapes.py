@@ -62,6 +62,7 @@ class Expectation(TypedDict):
     estimate: NotRequired[list[float]]  # monte_carlo
     standard_error: NotRequired[list[float]]  # monte_carlo
     squared_at_two: NotRequired[list[float] | None]  # monte_carlo
+    gradients: NotRequired[list[list[float]]]  # mean_gradient
     low: NotRequired[float]  # seeded_start
     high: NotRequired[float]  # seeded_start
     iterations: NotRequired[int]  # seeded_start

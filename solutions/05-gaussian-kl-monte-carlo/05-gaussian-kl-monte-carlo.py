@@ -35,9 +35,9 @@ print("ready")
 # %% [markdown]
 # ## How far apart are two Gaussians?
 #
-# A sensor says 1 give or take 2; the truth is 0 give or take 1. What does believing the wrong one cost? For densities the sum of
-# notebook 01 becomes an integral, and for $p = N(\mu_1, \sigma_1^2)$ and $q = N(\mu_2, \sigma_2^2)$ the integral has a closed form
-# (Kullback and Leibler, 1951):
+# Readings come from $p = N(1, 2^2)$: 1, give or take 2. A forecast says $q = N(0, 1)$: 0, give or take 1. What does it cost to believe the forecast?
+# For densities the sum of notebook 01 becomes an integral, and for $p = N(\mu_1, \sigma_1^2)$ and $q = N(\mu_2, \sigma_2^2)$ the integral has a
+# closed form (Kullback and Leibler, 1951):
 #
 # $$D(p \,\|\, q) = \int p \log\frac{p}{q} = \log\frac{\sigma_2}{\sigma_1} + \frac{\sigma_1^2 + (\mu_1 - \mu_2)^2}{2 \sigma_2^2} - \frac12 .$$
 #
@@ -47,8 +47,15 @@ print("ready")
 # | $\sigma_1, \sigma_2$ | `sigma1`, `sigma2` | any, they broadcast | standard deviations, not variances |
 # | $D$ | `D` | the common shape | divergence in nats |
 #
-# By hand, $N(1, 2^2)$ from $N(0, 1)$: $\log\tfrac12 + \tfrac{4 + 1}{2} - \tfrac12 = 2 - \log 2 \approx 1.306853$. The other way round:
-# $\log 2 + \tfrac{1 + 1}{8} - \tfrac12 \approx 0.443147$.
+# By hand, believing the forecast costs $D(p\|q) = \log\tfrac12 + \tfrac{4 + 1}{2} - \tfrac12 = 2 - \log 2 \approx 1.306853$ nats. Were the forecast
+# true and the readings believed, it would be $\log 2 + \tfrac{1 + 1}{8} - \tfrac12 \approx 0.443147$: too wide is cheaper than too narrow.
+#
+# <details><summary>Why?</summary>
+#
+# Under $p$ the mean of $(x - \mu_1)^2$ is $\sigma_1^2$, and that of $(x - \mu_2)^2$ is $\sigma_1^2 + (\mu_1 - \mu_2)^2$. Put both into the mean of
+# $\log p - \log q = \log\frac{\sigma_2}{\sigma_1} - \frac{(x-\mu_1)^2}{2\sigma_1^2} + \frac{(x-\mu_2)^2}{2\sigma_2^2}$.
+#
+# </details>
 
 # %% [markdown]
 # ### Exercise 1. `gaussian_kl`
@@ -79,23 +86,28 @@ check("gaussian_kl", gaussian_kl)
 mu1, sigma1, mu2, sigma2 = torch.tensor([1.0, 2.0, 0.0, 1.0], dtype=torch.float64)
 print(f"KL(N(1, 2^2), N(0, 1)) = {gaussians.gaussian_kl(mu1, sigma1, mu2, sigma2):.6f}")
 print(f"KL(N(0, 1), N(1, 2^2)) = {gaussians.gaussian_kl(mu2, sigma2, mu1, sigma1):.6f}")
-print(f"entropy of N(mu, 1)    = {gaussians.gaussian_entropy(sigma2):.6f}")
+
+# %% [markdown]
+# The first mean alone gives the **differential entropy** of a Gaussian, whatever its mean:
+# $h = \mathbb{E}[-\log p] = \log(\sigma\sqrt{2\pi}) + \tfrac12 = \tfrac12 \log(2\pi e \sigma^2)$. No density with the same variance has more: for any $f$ with this
+# mean and variance, $\mathbb{E}_f[-\log p]$ is the same number, so $0 \le D(f\|p) = h(p) - h(f)$.
+
+# %%
+print("deviation 1, in nats: Gaussian    ", f"{gaussians.gaussian_entropy(sigma2):.6f}")
+print("                      Laplace     ", f"{1 + math.log(math.sqrt(2)):.6f}")
+print("                      uniform     ", f"{math.log(math.sqrt(12)):.6f}")
 wider = gaussians.gaussian_entropy(sigma1) - gaussians.gaussian_entropy(sigma2)
-print(f"and of N(mu, 2^2)      = {wider:.6f} more, log 2")
+narrow = gaussians.gaussian_entropy(sigma2 / 10)
+print(f"deviation 2: {wider:.6f} more, log 2; deviation 0.1: {narrow:.6f}, below 0")
 
 # %% [markdown]
 # Where does the number come from? Below, $p \log(p/q)$ over $x$. The right tail of $p$ weighs most: $q$ hardly expects anything there.
 
 # %%
-plotting.show_figure(
-    figures.where_it_comes_from(),
-    alt="Two panels over x. Above, the wide density p = N(1, 4) and the narrow q = "
-    "N(0, 1). Below, p log(p/q): negative near 0 where q is larger, with a large "
-    "positive hump around x = 3.5.",
-)
+plotting.show_figure(figures.where_it_comes_from())
 
 # %% [markdown]
-# **In practice.** This formula is the regulariser of every VAE and of many policies with Gaussian actions.
+# **In practice.** This formula is the regulariser of every VAE with Gaussian codes and prior, and of many policies with Gaussian actions.
 #
 # **Traps.** `sigma` against variance: libraries differ, and `torch.distributions.Normal` takes the standard deviation. Swapped
 # arguments give a positive, plausible, wrong number.
@@ -165,13 +177,7 @@ for n in (100, 10_000, 100_000):
     print(f"n = {n:7,}: {estimate:.4f} +- {error:.4f}")
 
 # %%
-plotting.show_figure(
-    figures.error_band(),
-    alt="Left: one run's estimate against the number of samples on a log axis; the "
-    "band of two standard errors narrows around the exact 1.307. Right: on two log axes "
-    "the standard error falls along 2.915 over root n, and the true distance stays near or "
-    "below it.",
-)
+plotting.show_figure(figures.error_band())
 
 # %% [markdown]
 # **In practice.** A reported mean without its standard error is half a result. Ten times closer costs a hundred times the samples.
@@ -230,33 +236,250 @@ for confidence in (0.95, 0.99):
 # %% [markdown]
 # > **Is it true?** "Ten thousand samples give this KL to within .05."
 # >
-# > Measure first: a thousand runs at each of five sizes.
+# > Measure first: thousands of runs at each of seven sizes.
 
 # %%
-sizes = (10_000, 3_000, 1_000, 300, 100)
-measured = figures.coverage(sizes, repeats=1000, seed=8)
-print(f"n = 10,000: within .05 in {measured[0, 0]:.1%} of 1000 runs")
+sizes = (10_000, 3_000, 1_000, 300, 100, 30, 10)
+repeats = (4000, 4000, 4000, 4000, 40_000, 40_000, 40_000)
+measured = figures.coverage(sizes, repeats, seed=8)
+print(f"n = 10,000: within .05 in {measured[0, 0]:.1%} of 4000 runs")
 print(f"theory                    {figures.within(0.05, 10_000):.1%}")
 print(f"n = 100,000, theory       {figures.within(0.05, 100_000):.7%}")
+print("\nwithin 1.96 of their own standard errors")
+for n, share in zip(reversed(sizes), measured[:, 1].flip(0), strict=True):
+    print(f"n = {n:6,}: {share:.1%}")
 
 # %%
-plotting.show_figure(
-    figures.coverage_curve(sizes, measured),
-    alt="Percentage of runs against samples on a log axis. Within .05 of the truth: "
-    "from 14 percent at 100 samples to 91 percent at 10,000, measured dots on the "
-    "theoretical curve. Within 1.96 standard errors: near 95 percent at every size, a "
-    "little lower for few samples.",
-)
+plotting.show_figure(figures.coverage_curve(sizes, measured))
 
 # %% [markdown]
 # > In 91% of runs. About one run in twelve is further off, so for 99% you need 22,559, and at 100,000 it is practically always true. The red
-# > squares are the better promise: an interval of the run's *own* 1.96 standard errors holds the truth in about 95% of runs at any $n$, a
-# > little less where $n$ is small and the log ratio's long tail has not been met yet.
+# > squares are the better promise, an interval of the run's *own* 1.96 standard errors, and they keep it only where $n$ is large: at 10
+# > samples it holds the truth in about 84% of runs, as the log ratio's long tail has not been met yet and $s$ comes out too small.
 #
-# **In practice.** Evaluating a model on 1000 questions with a score of 70% has a standard error of 1.4 points: a difference of one point
-# between two models is noise.
-#
+# **In practice.** A score of 70% on 1000 questions has a standard error of 1.4 points. Is a model with 71% better? Two independent tests could not tell. But both
+# answered the *same* questions, so compare question by question:
+
+# %%
+first, second = torch.zeros(2, 1000, dtype=torch.float64)
+first[:700] = 1
+second[10:720] = 1  # ten questions lost, twenty won
+for name, score in (("first model", first), ("second model", second)):
+    print(f"{name:13} {score.mean():.1%} +- {score.std() / math.sqrt(1000):.1%}")
+apart = math.hypot(first.std() / math.sqrt(1000), second.std() / math.sqrt(1000))
+paired = (second - first).std() / math.sqrt(1000)
+print(f"difference    {(second - first).mean():.1%} +- {paired:.1%} paired")
+print(f"                   +- {apart:.1%} if the tests were independent")
+
+# %% [markdown]
 # **Traps.** The one-sided $\Phi^{-1}(c)$ instead of the two-sided quantile; forgetting the square; rounding down.
+
+# %% [markdown]
+# ## Which estimate of a small KL is best?
+#
+# Fine-tuning keeps a policy $p$ near its base $q$, and watches $D(p\|q)$ token by token. When the two are nearly equal, the log ratio is
+# mostly noise. Schulman (2020) compares three estimates from one sample $x \sim p$, with $r = q(x)/p(x)$:
+#
+# $$k_1 = -\log r, \qquad k_2 = \tfrac12 (\log r)^2, \qquad k_3 = r - 1 - \log r .$$
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | $\log p(x)$ | `log_p` | any | log-density of each sample under the distribution it came from |
+# | $\log q(x)$ | `log_q` | the same | and under the other |
+# | $k_1, k_2, k_3$ | `k1`, `k2`, `k3` | the same | one estimate for each sample, in nats |
+#
+# Why $k_3$? Add to $k_1$ something whose mean is known to be 0 and that moves against it: a **control variate**. As $\mathbb{E}_p[q/p] = 1$, that is $r - 1$. With
+# weight 1 the sum is the gap between $\log r$ and its tangent at 1, which is never negative:
+
+# %%
+plotting.show_figure(figures.tangent())
+
+# %% [markdown]
+# By hand, $r = \tfrac12$: $k_1 = 0.6931$, $k_2 = 0.2402$, $k_3 = \tfrac12 - 1 + 0.6931 = 0.1931$.
+
+# %% [markdown]
+# ### Exercise 4. `kl_estimators`
+#
+# **Goal:** three estimates of one number.
+#
+# Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
+#
+# - One value for each sample: no means, and nothing cut off, however far apart $p$ and $q$ are.
+# - The samples came from $p$, so $r = q/p$.
+
+
+# %% nbgrader={"grade_id": "kl_estimators"}
+def kl_estimators(
+    log_p: torch.Tensor, log_q: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """k1, k2 and k3 of KL(p, q) in nats, for samples from p."""
+    ### BEGIN SOLUTION
+    log_r = log_q - log_p
+    return -log_r, log_r**2 / 2, torch.expm1(log_r) - log_r
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "kl_estimators-check"}
+check("kl_estimators", kl_estimators)
+
+# %%
+print("100,000 samples        KL     estimate +- error     std of one")
+for pair in (figures.NEAR, figures.FAR, figures.WIDE):
+    truth = figures.exact_kl(*pair)
+    for name, k in zip("123", figures.estimator_samples(pair), strict=True):
+        error = k.std() / math.sqrt(len(k))
+        label = "N({:g}, {:g}), N({:g}, {:g})".format(*pair)
+        print(
+            f"{label:19} {truth:.4f}  k{name} {k.mean():.5f} +- {error:.5f} {k.std():9.4f}"
+        )
+
+# %%
+plotting.show_figure(figures.estimator_histograms())
+
+# %% [markdown]
+# At a divergence of .005, $k_1$ is unbiased and noisy: one sample is off by twenty times the answer. $k_2$ and $k_3$ are quiet and look alike. At .5 they differ:
+# $k_2$ is biased by a quarter, $k_3$ is not, and is only a little quieter than $k_1$. Two Gaussians of one width at distance $d$ have $D = d^2/2$, $k_1$ the variance $d^2$
+# and $k_3$ the variance $e^{d^2} - 1 - d^2$: from $D = 0.63$ on $k_1$ is the quieter one. Where $q$ is wider it wins sooner, in the table at $D = .043$. And for
+# $\sigma_q \ge \sqrt2\,\sigma_p$ the variance of $k_3$ is infinite: $\mathbb{E}_p[r^2] = \int q^2/p$, whose exponent is $-x^2(1/\sigma_q^2 - 1/(2\sigma_p^2))$.
+#
+# **In practice.** Libraries for reinforcement learning from human feedback log $k_3$ token by token. The tokens of one text are not independent, so the standard error above is
+# too small for them; and a sequence's divergence is the *sum* over its tokens, not their mean.
+#
+# **Traps.** $r$ upside down in $k_3$: still never negative, still small, but then its mean is another number.
+
+# %% [markdown]
+# ## And in a loss? (stretch)
+#
+# > **Is it true?** "$k_3$ is the best estimate of the divergence, so put it into the loss." GRPO does (Shao et al., 2024, equation 4).
+#
+# A good *value* need not be a good *gradient*. In a loss autograd holds the samples fixed, and differentiates $k_i$ by the policy's $\log p(x)$ alone:
+#
+# $$\nabla k_i(x) = g_i(x)\, \nabla \log p(x), \qquad g_i = \frac{\partial k_i}{\partial \log p} .$$
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | $g_1, g_2, g_3$ | `g1`, `g2`, `g3` | as `log_p` | how strongly each sample pushes along $\nabla\log p$ |
+#
+# By hand, $r = q/p = \tfrac12$: $k_1 = \log p - \log q$ gives $g_1 = 1$, whatever $r$ is, and $k_2$ gives $g_2 = \log 2 \approx 0.6931$.
+
+# %% [markdown]
+# ### Stretch 1. `kl_gradients`
+#
+# **Goal:** what each estimate does to a policy when it is trained on.
+#
+# Difficulty ●●●○○ · Importance ●●●●○ · 10 minutes
+#
+# - Return three tensors, `(g1, g2, g3)`, one weight for each sample; the samples came from $p$.
+# - The check also takes the mean of $g_i \nabla\log p$ over many samples of Gaussians, as far as chance lets it tell.
+
+
+# %% nbgrader={"grade_id": "kl_gradients"}
+def kl_gradients(
+    log_p: torch.Tensor, log_q: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The derivatives of k1, k2 and k3 by log_p, at samples from p."""
+    ### BEGIN SOLUTION
+    log_r = log_q - log_p
+    return torch.ones_like(log_r), -log_r, -torch.expm1(log_r)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "kl_gradients-check"}
+check("kl_gradients", kl_gradients)
+
+# %% [markdown]
+# Which of the three pulls $p = N(1, 1)$ towards $q = N(0, 0.8^2)$ the right way? The gradients in $(\mu_1, \log\sigma_1)$, from 100,000 samples:
+
+# %%
+z = torch.randn(
+    100_000, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+)
+log_p, log_q = -(z**2) / 2, -math.log(0.8) - ((1 + z) / 0.8) ** 2 / 2
+scores = torch.stack([z, z**2 - 1])
+for name, g in zip(
+    ("k1", "k2", "k3"), gaussians.kl_gradients(log_p, log_q), strict=True
+):
+    mean, error = (g * scores).mean(-1), (g * scores).std(-1) / math.sqrt(len(z))
+    print(
+        f"{name} in the loss      {mean[0]:7.3f} +- {error[0]:.3f} {mean[1]:7.3f} +- {error[1]:.3f}"
+    )
+theta = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+fixed = torch.tensor([0.0, 0.8], dtype=torch.float64)
+mu, sigma = theta[0], theta[1].exp()
+for name, divergence in (
+    ("KL(p, q)", gaussians.gaussian_kl(mu, sigma, *fixed)),
+    ("KL(q, p)", gaussians.gaussian_kl(*fixed, mu, sigma)),
+):
+    (slope,) = torch.autograd.grad(divergence, theta, retain_graph=True)
+    print(f"gradient of {name} {slope[0]:7.3f}           {slope[1]:7.3f}")
+
+# %% [markdown]
+# > As a value, often. As a loss, $k_1$ does nothing on average, $k_2$ has the gradient of $D(p\|q)$, and $k_3$ that of the *other* divergence, $D(q\|p)$. Close to $q$ the two
+# > agree; here they do not even agree in sign: $D(p\|q)$ wants $p$ narrower, $D(q\|p)$ wants it wider. What is right besides $k_2$ in the loss is $k_1$ in the *reward*, where it multiplies
+# > $\nabla\log p$ itself, as PPO for RLHF does (Liu et al., 2025, arXiv 2510.01555). All this is for samples of the current $p$.
+
+# %% [markdown]
+# ## Which Gaussian stands best for a mixture?
+#
+# Half of the readings cluster at -3, half at 3. You may keep one Gaussian. Which? Minimise $D(p\|q)$, the *forward* divergence, over
+# $q = N(\mu, \sigma^2)$: the answer is to match the mixture's mean and variance (Bishop, 2006, section 10.7),
+#
+# $$\mu = \sum_i w_i \mu_i, \qquad \sigma^2 = \sum_i w_i \left( \sigma_i^2 + (\mu_i - \mu)^2 \right).$$
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | $w_i$ | `weights` | `(..., k)` | weights of the components; sum to 1 |
+# | $\mu_i, \sigma_i$ | `means`, `sigmas` | `(..., k)` | their means and standard deviations |
+# | $\mu, \sigma$ | `mu`, `sigma` | `(...)` | the Gaussian |
+#
+# By hand, weights $\tfrac12, \tfrac12$, means $-3, 3$, deviations 1: $\mu = 0$ and $\sigma^2 = 1 + 9 = 10$, so $\sigma \approx 3.162278$.
+
+# %% [markdown]
+# ### Exercise 5. `moment_match`
+#
+# **Goal:** the Gaussian that covers a mixture.
+#
+# Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
+#
+# - Leading dimensions are batches. Return `(mu, sigma)`, sigma a standard deviation.
+
+
+# %% nbgrader={"grade_id": "moment_match"}
+def moment_match(
+    weights: torch.Tensor, means: torch.Tensor, sigmas: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(mu, sigma) of the Gaussian q that minimises KL(mixture, q)."""
+    ### BEGIN SOLUTION
+    mu = (weights * means).sum(-1)
+    spread = sigmas**2 + (means - mu.unsqueeze(-1)) ** 2
+    return mu, (weights * spread).sum(-1).sqrt()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "moment_match-check"}
+check("moment_match", moment_match)
+
+# %%
+weights = torch.tensor([0.5, 0.5], dtype=torch.float64)
+means = torch.tensor([-3.0, 3.0], dtype=torch.float64)
+sigmas = torch.ones(2, dtype=torch.float64)
+mu, sigma = gaussians.moment_match(weights, means, sigmas)
+mode, width = gaussians.reverse_fit(weights, means, sigmas)
+print(f"forward KL: mu = {mu:.2f}, sigma = {sigma:.6f}")
+print(f"reverse KL: mu = +-{abs(mode):.2f}, sigma = {width:.2f}")
+cost = gaussians.reverse_kl(mode, width, weights, means, sigmas)
+print(f"what the reverse fit costs: {cost:.4f} nats; log 2 = {math.log(2):.4f}")
+
+# %%
+plotting.show_figure(figures.fits())
+
+# %% [markdown]
+# Forward KL is infinite where $q$ misses what happens, so it covers. Reverse KL, $D(q\|p)$, pays only where $q$ itself is, so it seeks one
+# mode, and pays nearly $\log 2$ for ignoring the other.
+#
+# **In practice.** Maximum likelihood is forward KL: the model must cover its data. Variational inference is reverse.
+#
+# **Traps.** The average of the variances alone leaves out the spread of the means. Averaging standard deviations is right for nothing.
 
 # %% [markdown]
 # ## What does a latent code cost?
@@ -272,12 +495,13 @@ plotting.show_figure(
 # | $\log \sigma^2$ | `log_var` | `(..., latent)` | log of the *variance*; any real number will do |
 # | $D$ | `D` | scalar | summed over the latent dimension, averaged over all others |
 #
-# Why the sum? The dimensions of one code are independent, so their costs add up. Why the mean? It is the cost of a typical input.
+# Why the sum? The dimensions of one code are independent, so their costs add up. Why the mean? It is the cost of the average input. Being exact, it adds no noise of its
+# own to a training step.
 #
 # By hand, one dimension with $\mu = 1$, $\sigma = 1$: $\tfrac12(1 + 1 - 1 - 0) = \tfrac12$ nat.
 
 # %% [markdown]
-# ### Exercise 4. `vae_kl`
+# ### Exercise 6. `vae_kl`
 #
 # **Goal:** the regulariser of a VAE.
 #
@@ -308,16 +532,16 @@ for sigma in (1.0, 0.5, 0.1, 0.01):
     print(f"sigma = {sigma:4}: two dimensions cost {cost:.3f} nats")
 
 # %% [markdown]
-# Every tenfold gain in precision costs $\log 10 \approx 2.303$ nats for each dimension, less a saving on $\sigma^2$ that soon runs out.
+# Every $\sigma$ ten times smaller costs $\log 10 \approx 2.303$ nats for each dimension, less a saving on $\sigma^2$ that soon runs out.
 #
 # **In practice.** Log this number for each latent dimension. Dimensions that stay at 0 carry nothing: the code has collapsed onto the
 # prior there.
 #
-# **Traps.** `log_var` is not $\log\sigma$. A mean over the latent dimension weakens the term by its size, and a sum over the batch makes
-# the balance depend on the batch size.
+# **Traps.** `log_var` is not $\log\sigma$. At -30 it is cheap, 14.5 nats; the danger is the other side, where `exp` overflows in float32 at 89. A mean over
+# the latent dimension weakens the term by its size, and a sum over the batch makes the balance depend on the batch size.
 
 # %% [markdown]
-# ## How does a gradient get through a coin toss?
+# ## How does a gradient get through a random draw?
 #
 # The decoder sees a random $z \sim N(\mu, \sigma^2)$. How can the loss tell $\mu$ and $\sigma$ which way to move, when drawing has no
 # derivative? Draw the noise first, and make $z$ from it (Kingma and Welling, 2014, section 2.4):
@@ -334,7 +558,7 @@ for sigma in (1.0, 0.5, 0.1, 0.01):
 # $\tfrac12$.
 
 # %% [markdown]
-# ### Exercise 5. `reparameterize`
+# ### Exercise 7. `reparameterize`
 #
 # **Goal:** a sample that autograd can see through.
 #
@@ -373,147 +597,11 @@ for name, g in (("reparameterized", through), ("score function", score)):
     print(f"{name:16} mean {g.mean():.2f}, std of one sample {g.std():.2f}")
 
 # %% [markdown]
-# Both are right on average. The score function's samples spread almost three times as much here, and far more in many dimensions.
+# Both are right on average. The score function's samples spread almost three times as much here. But it needs no derivative of the function, and no continuous
+# noise: through the toss of a coin, or the choice of a token, $z = \mu + \sigma\epsilon$ cannot go.
 #
-# **Traps.** `exp(log_var)` is the variance. `torch.normal(mu, sigma)` and `Normal.sample()` cut the gradient, `rsample()` keeps it.
-
-# %% [markdown]
-# ## Which estimate of a small KL is best?
-#
-# Fine-tuning keeps a policy $p$ near its base $q$, and watches $D(p\|q)$ token by token. When the two are nearly equal, the log ratio is
-# mostly noise. Schulman (2020) compares three estimates from one sample $x \sim p$, with $r = q(x)/p(x)$:
-#
-# $$k_1 = -\log r, \qquad k_2 = \tfrac12 (\log r)^2, \qquad k_3 = r - 1 - \log r .$$
-#
-# | symbol | in code | shape | meaning |
-# |---|---|---|---|
-# | $\log p(x)$ | `log_p` | any | log-density of each sample under the distribution it came from |
-# | $\log q(x)$ | `log_q` | the same | and under the other |
-# | $k_1, k_2, k_3$ | `k1`, `k2`, `k3` | the same | one estimate for each sample, in nats |
-#
-# $k_3$ adds $r - 1$ to $k_1$. Its mean is 0, since $\mathbb{E}_p[q/p] = 1$, and it is large where $-\log r$ is small: noise cancels, and what is
-# left is never negative, as $\log r \le r - 1$.
-#
-# By hand, $r = \tfrac12$: $k_1 = 0.6931$, $k_2 = 0.2402$, $k_3 = \tfrac12 - 1 + 0.6931 = 0.1931$.
-
-# %% [markdown]
-# ### Exercise 6. `kl_estimators`
-#
-# **Goal:** three estimates of one number.
-#
-# Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
-#
-# - One value for each sample: no means, and nothing cut off, however far apart $p$ and $q$ are.
-# - The samples came from $p$, so $r = q/p$.
-
-
-# %% nbgrader={"grade_id": "kl_estimators"}
-def kl_estimators(
-    log_p: torch.Tensor, log_q: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """k1, k2 and k3 of KL(p, q) in nats, for samples from p."""
-    ### BEGIN SOLUTION
-    log_r = log_q - log_p
-    return -log_r, log_r**2 / 2, torch.expm1(log_r) - log_r
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade_id": "kl_estimators-check"}
-check("kl_estimators", kl_estimators)
-
-# %%
-samples = figures.estimator_samples(n=100_000, seed=0)
-print("N(.1, 1) from N(0, 1): KL = .005, 100,000 samples")
-for name, k in zip(("k1", "k2", "k3"), samples, strict=True):
-    error = k.std() / math.sqrt(len(k))
-    print(
-        f"{name}: mean {k.mean():.5f} +- {error:.5f}, std {k.std():.4f}, "
-        f"least {k.min():7.4f}"
-    )
-
-# %%
-plotting.show_figure(
-    figures.estimator_histograms(samples),
-    alt="Three histograms of one-sample estimates of a KL of .005. k1 is a bell of "
-    "standard deviation .1, as often negative as positive; k2 and k3 start at 0 and "
-    "fall off quickly, standard deviation .007.",
-)
-
-# %% [markdown]
-# $k_1$ is unbiased and noisy: one sample is off by twenty times the answer. $k_2$ is quiet and slightly biased, $k_3$ is quiet *and*
-# unbiased.
-#
-# **In practice.** Libraries for reinforcement learning from human feedback log $k_3$, as GRPO does in its loss (Shao et al., 2024, equation
-# 4). Far apart, and with $q$ the wider one, $r$ has a heavy tail: then $k_3$ is the noisy one, and $k_1$ wins.
-#
-# **Traps.** $r$ upside down in $k_3$: still never negative, still small, but then its mean is another number. A good *value* is not yet a good
-# *gradient*: differentiating $k_1$ through $\log p$ gives 0 on average.
-
-# %% [markdown]
-# ## Which Gaussian stands best for a mixture?
-#
-# Half of the readings cluster at -3, half at 3. You may keep one Gaussian. Which? Minimise $D(p\|q)$, the *forward* divergence, over
-# $q = N(\mu, \sigma^2)$: the answer is to match the mixture's mean and variance (Bishop, 2006, section 10.7),
-#
-# $$\mu = \sum_i w_i \mu_i, \qquad \sigma^2 = \sum_i w_i \left( \sigma_i^2 + (\mu_i - \mu)^2 \right).$$
-#
-# | symbol | in code | shape | meaning |
-# |---|---|---|---|
-# | $w_i$ | `weights` | `(..., k)` | weights of the components; sum to 1 |
-# | $\mu_i, \sigma_i$ | `means`, `sigmas` | `(..., k)` | their means and standard deviations |
-# | $\mu, \sigma$ | `mu`, `sigma` | `(...)` | the Gaussian |
-#
-# By hand, weights $\tfrac12, \tfrac12$, means $-3, 3$, deviations 1: $\mu = 0$ and $\sigma^2 = 1 + 9 = 10$, so $\sigma \approx 3.162278$.
-
-# %% [markdown]
-# ### Exercise 7. `moment_match`
-#
-# **Goal:** the Gaussian that covers a mixture.
-#
-# Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
-#
-# - Leading dimensions are batches. Return `(mu, sigma)`, sigma a standard deviation.
-
-
-# %% nbgrader={"grade_id": "moment_match"}
-def moment_match(
-    weights: torch.Tensor, means: torch.Tensor, sigmas: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """(mu, sigma) of the Gaussian q that minimises KL(mixture, q)."""
-    ### BEGIN SOLUTION
-    mu = (weights * means).sum(-1)
-    spread = sigmas**2 + (means - mu.unsqueeze(-1)) ** 2
-    return mu, (weights * spread).sum(-1).sqrt()
-    ### END SOLUTION
-
-
-# %% nbgrader={"grade_id": "moment_match-check"}
-check("moment_match", moment_match)
-
-# %%
-weights = torch.tensor([0.5, 0.5], dtype=torch.float64)
-means = torch.tensor([-3.0, 3.0], dtype=torch.float64)
-sigmas = torch.ones(2, dtype=torch.float64)
-mu, sigma = gaussians.moment_match(weights, means, sigmas)
-mode, width = gaussians.reverse_fit(weights, means, sigmas)
-print(f"forward KL: mu = {mu:.2f}, sigma = {sigma:.6f}")
-print(f"reverse KL: mu = +-{abs(mode):.2f}, sigma = {width:.2f}")
-
-# %%
-plotting.show_figure(
-    figures.fits(),
-    alt="An even mixture with modes at -3 and 3. The forward fit is one wide Gaussian "
-    "over both modes, with most of its mass between them; the reverse fit is a narrow "
-    "Gaussian on one mode alone.",
-)
-
-# %% [markdown]
-# Forward KL is infinite where $q$ misses what happens, so it covers. Reverse KL, $D(q\|p)$, pays only where $q$ itself is, so it seeks one
-# mode, and pays $\log 2$ for ignoring the other.
-#
-# **In practice.** Maximum likelihood is forward KL: the model must cover its data. Variational inference is reverse.
-#
-# **Traps.** The average of the variances alone leaves out the spread of the means. Averaging standard deviations is right for nothing.
+# **Traps.** `exp(log_var)` is the variance. `Normal.sample()` cuts the gradient, `rsample()` keeps it. `torch.normal(mu, sigma)` is worse: its answer says
+# `requires_grad=True`, and the gradients that come back are all 0.
 
 # %% [markdown]
 # > **Is it true?** "A VAE minimises forward KL."
@@ -533,8 +621,13 @@ print(f"KL(q, posterior) {gaussians.gaussian_kl(*code[:2], *posterior):.6f}")
 print(f"KL(posterior, q) {gaussians.gaussian_kl(*posterior, *code[:2]):.6f}")
 
 # %% [markdown]
-# > Its inference term is the *reverse* one: the gap is $D(q\,\|\,p(z|x))$, so where the posterior has two modes $q$ takes one. (Over the
-# > data, the decoder's likelihood does raise a bound on the forward one: both directions live in one loss.)
+# > Its inference term is the *reverse* one: the gap is $D(q\,\|\,p(z|x))$, so where the posterior has two modes $q$ takes one. Three lines say why:
+# >
+# > $$\log p(x) = \mathbb{E}_q\!\left[\log\frac{p(x|z)\,p(z)}{p(z|x)}\right] = \mathbb{E}_q\!\left[\log p(x|z) - \log\frac{q(z)}{p(z)} + \log\frac{q(z)}{p(z|x)}\right]$$
+# > $$= \underbrace{\mathbb{E}_q[\log p(x|z)] - D(q\,\|\,p(z))}_{\text{ELBO}} + D(q\,\|\,p(z|x)).$$
+# >
+# > Averaged over the data, raising the ELBO lowers an upper bound on the *forward* divergence of the model from the data: both directions live in one loss. (Physicists
+# > know $-$ELBO as a free energy.)
 
 # %% [markdown]
 # ## Many dimensions at once (stretch)
@@ -555,7 +648,7 @@ print(f"KL(posterior, q) {gaussians.gaussian_kl(*posterior, *code[:2]):.6f}")
 # By hand, equal means, $\Sigma_1 = I$ and $\Sigma_2 = \operatorname{diag}(4, 1)$: $\tfrac12(\tfrac14 + 1 - 2 + \log 4) \approx 0.3181$.
 
 # %% [markdown]
-# ### Stretch 1. `multivariate_gaussian_kl`
+# ### Stretch 2. `multivariate_gaussian_kl`
 #
 # **Goal:** the divergence, without an inverse or a determinant.
 #
@@ -619,7 +712,7 @@ print(
 # divergence is 0, and $L = -\tfrac12\log 2\pi \approx -0.918939$.
 
 # %% [markdown]
-# ### Stretch 2. `elbo`
+# ### Stretch 3. `elbo`
 #
 # **Goal:** the objective, with its constant.
 #
@@ -652,7 +745,28 @@ def elbo(
 check("elbo", elbo)
 
 # %% [markdown]
-# Now train. A VAE with two latent dimensions learns 128 points near a bent sheet in eight dimensions, once for each $\beta$ (a few seconds):
+# Now train: 128 points near a bent sheet in eight dimensions, a code of two. The whole loop:
+
+# %%
+x = vae.bent_sheet(128, torch.Generator().manual_seed(0))
+torch.manual_seed(0)
+model, noise = vae.TinyVAE(), torch.Generator().manual_seed(0)
+optimiser = torch.optim.Adam(model.parameters(), lr=0.03, foreach=False)
+for _ in range(200):
+    mu, log_var = model.encode(x)
+    eps = torch.randn(mu.shape, dtype=x.dtype, generator=noise)
+    loss = -gaussians.elbo(x, mu, log_var, eps, model.decoder, beta=0.3)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+rate, distortion = vae.rate_and_distortion(model, x)
+print(f"beta 0.3: rate {rate:.2f} nats, distortion {distortion:.2f} nats")
+
+# %%
+plotting.show_figure(figures.codes_and_reconstructions(model, x))
+
+# %% [markdown]
+# The same once for each $\beta$ (a few seconds):
 
 # %% tags=["nbval-ignore-output"]
 betas = (0.1, 0.3, 1, 3, 10, 30)
@@ -663,17 +777,35 @@ for beta, (rate, distortion) in zip(betas, points, strict=True):
     print(f"beta {beta:4}: rate {rate:.2f} nats, distortion {distortion:.2f} nats")
 
 # %%
-plotting.show_figure(
-    figures.rate_distortion(betas, points),
-    alt="Distortion against rate for six trained VAEs: a convex falling curve from no "
-    "rate and high distortion at beta = 30 to 4.3 nats and hardly any distortion at "
-    "beta = 0.1. At each point a dashed line of slope minus beta touches the curve.",
-)
+plotting.show_figure(figures.rate_distortion(betas, points))
 
 # %% [markdown]
 # This is a rate-distortion curve (Alemi et al., 2018): $-L$ is, up to a constant, distortion plus $\beta$ times rate, so $-\beta$ is the slope
 # at which each VAE sits on it. At $\beta = 30$ the code is worth nothing to the decoder: rate 0, the posterior has collapsed onto the
-# prior. Notebook 02's `rate_distortion` draws the same curve for a discrete source.
+# prior. At $\beta = 0$ nothing is paid for the code, and squared error (a Gaussian decoder's likelihood) is all that is left: an autoencoder.
+#
+# > **Is it true?** "The KL term is the information that the code carries about its input."
+# >
+# > Measure first. Two inputs, with codes $N(-3, 1)$ and $N(3, 1)$: no code can carry more than $\log 2$.
+
+# %%
+z = torch.linspace(-14, 14, 5601, dtype=torch.float64)
+log_code = (
+    torch.stack([-((z - m) ** 2) / 2 for m in (-3.0, 3.0)]) - gaussians.LOG_TWO_PI / 2
+)
+marginal = log_code.exp().mean(0)
+step = z[1] - z[0]
+information = (log_code.exp() * (log_code - marginal.log())).mean(0).sum() * step
+prior = -(z**2) / 2 - gaussians.LOG_TWO_PI / 2
+mismatch = (marginal * (marginal.log() - prior)).sum() * step
+codes = torch.tensor([[-3.0], [3.0]], dtype=torch.float64)
+print(f"rate, the KL term            {gaussians.vae_kl(codes, 0 * codes):.4f} nats")
+print(f"information I(X; Z)          {information:.4f}")
+print(f"KL of all codes from prior   {mismatch:.4f}")
+
+# %% [markdown]
+# > No. The rate is $I(X; Z) + D(q(z)\,\|\,p(z))$, with $q(z)$ the mixture of all codes: an upper bound on the information, tight only where the codes together
+# > fill the prior. The curve above shows the price, not the information; notebook 02's `rate_distortion` draws the true one for a discrete source.
 
 # %% [markdown]
 # ## In your own words (2 points, graded by hand)

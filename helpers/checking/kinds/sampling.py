@@ -22,6 +22,8 @@ from helpers.checking.shapes import Expectation
 from helpers.checking.words import Problem
 
 Bounds = list[float]
+SAMPLES, SIGMAS = 20_000, 7.0
+MEANINGS = ("as for k1", "the gradient of KL(p, q)", "the gradient of KL(q, p), where k3 leads")
 FEW = 2  # the smallest n with a standard error, where n - 1 and n differ most
 
 
@@ -57,6 +59,28 @@ def scalar(value: Any) -> float:
     if type(value) in (int, float) or (isinstance(value, (Tensor, np.ndarray)) and value.ndim == 0):
         return float(value)
     return math.nan
+
+
+def mean_gradients(weights: Callable[..., Any], seed: int, *pair: float) -> Any:
+    """Driver: what `weights(log_p, log_q)` makes of the gradients of log p = log N(x; mu1, sigma1^2) at SAMPLES samples
+    of it, with q = N(mu2, sigma2^2): for each of the three weights the mean of weight times gradient in mu1, its
+    standard error, and the same in log sigma1. An answer that is not three tensors of so many numbers comes back as
+    it is."""
+    mu1, sigma1, mu2, sigma2 = pair
+    z = torch.randn(SAMPLES, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    x = mu1 + sigma1 * z
+    log_p, log_q = -math.log(sigma1) - z.square() / 2, -math.log(sigma2) - ((x - mu2) / sigma2).square() / 2
+    answer = weights(log_p, log_q)
+    if not isinstance(answer, (tuple, list)) or len(answer) != 3:
+        return answer
+    if not all(isinstance(one, Tensor) and one.shape == z.shape and one.is_floating_point() for one in answer):
+        return answer
+    scores = (z / sigma1, z.square() - 1)
+    products = [[one.detach().double() * score for score in scores] for one in answer]
+    return tuple(
+        tuple(number for each in row for number in (each.mean().item(), each.std().item() / math.sqrt(SAMPLES)))
+        for row in products
+    )
 
 
 def affine_decoder(weight: Tensor, bias: Tensor) -> Callable[[Tensor], Tensor]:
@@ -113,6 +137,23 @@ def off_at_two(more: Sequence[Any], expectation: Expectation) -> Problem | None:
     return Problem.of("numbers", template, squared=squared, low=bounds[0], high=bounds[1])
 
 
+def mean_gradient(value: Any, expectation: Expectation) -> Problem | None:
+    """The three mean gradients in (mu1, log sigma1) are `gradients`, to within SIGMAS of their standard errors."""
+    if not isinstance(value, tuple) or len(value) != 3 or not all(isinstance(row, tuple) for row in value):
+        template = "The answer is {kind}, where three tensors were expected, one weight for each sample."
+        return Problem.of("structure", template, kind=kind_of(value))
+    for row, wanted, name, meaning in zip(value, expectation["gradients"], ("g1", "g2", "g3"), MEANINGS, strict=True):
+        for mean, error, want, parameter in zip(row[::2], row[1::2], wanted, ("mu1", "log sigma1"), strict=True):
+            if not abs(mean - want) <= SIGMAS * error + 1e-9:
+                template = (
+                    "The mean of {name} times the gradient of log p in {parameter} is {mean:.4f} +- {error:.4f}, "
+                    "not {want:.4f}, {meaning}."
+                )
+                facts = {"mean": mean, "error": error, "want": want, "meaning": meaning}
+                return Problem.of("numbers", template, name=name, parameter=parameter, **facts)
+    return None
+
+
 def outside(number: float, bounds: Bounds) -> bool:
     """Whether a number is out of bounds."""
     return not bounds[0] <= number <= bounds[1]
@@ -147,4 +188,10 @@ def answers(value: Any) -> list[tuple[float, float]] | None:
     return None if None in pairs else [one for one in pairs if one is not None]
 
 
-JUDGES = {"monte_carlo": monte_carlo, "unrepeatable": unrepeatable, "sampleless": sampleless, "moody": moody}
+JUDGES = {
+    "monte_carlo": monte_carlo,
+    "unrepeatable": unrepeatable,
+    "sampleless": sampleless,
+    "moody": moody,
+    "mean_gradient": mean_gradient,
+}

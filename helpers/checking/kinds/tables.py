@@ -26,6 +26,7 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "for_each_seed": training.for_each_seed,
     "seeded_start": landscapes.seeded_start,
     "estimate_often": sampling.estimate_often,
+    "mean_gradients": sampling.mean_gradients,
     "kernel": kernels.call_kernel,
     "without_kernels": kernels.call_without_kernels,
 }
@@ -38,6 +39,7 @@ WORDS = {
     "for_each_seed": ", and with four other seeds",
     "seeded_start": ", with a generator, with one of the same seed and with one of another",
     "estimate_often": ", with a generator, with one of the same seed and with one of another",
+    "mean_gradients": ", at log_p and log_q of many samples of p",
     "kernel": "",
     "without_kernels": ", with every kernel left out",
 }

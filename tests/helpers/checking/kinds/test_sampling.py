@@ -306,3 +306,37 @@ def test_the_decoder_is_an_affine_layer_in_the_dtype_of_z():
     decode = sampling.affine_decoder(weight, bias)
     torch.testing.assert_close(decode(z), torch.tanh(layer(z)))
     assert decode(z.float()).dtype == torch.float32
+
+
+class TestMeanGradients:
+    def play(self, answer, pair, seed=3):
+        value = sampling.mean_gradients(answer, seed, *pair)
+        problem = sampling.mean_gradient(value, {"judge": "mean_gradient", "gradients": module.gradients(*pair)})
+        return None if problem is None else problem.text
+
+    def right(self, log_p, log_q):
+        return module.kl_gradients(log_p, log_q)
+
+    def test_chance_hardly_ever_wrongs_a_right_answer(self):
+        for seed in range(60):
+            for pair in ((1.0, 1.0, 0.0, 1.0), (-0.3, 1.3, 0.7, 0.9), (0.3, 0.9, 0.4, 0.9)):
+                value = sampling.mean_gradients(self.right, seed, *pair)
+                for row, wanted in zip(value, module.gradients(*pair), strict=True):
+                    for mean, error, want in zip(row[::2], row[1::2], wanted, strict=True):
+                        assert abs(mean - want) < 5 * error  # the judge allows 7
+
+    def test_each_of_the_three_is_judged(self):
+        pair = (1.0, 1.0, 0.0, 0.8)
+        assert self.play(self.right, pair) is None
+        for place, name in enumerate(("g1", "g2", "g3")):
+
+            def off(log_p, log_q, place=place):
+                answer = list(self.right(log_p, log_q))
+                answer[place] = answer[place] + 0.2 * (log_p - log_q)
+                return answer
+
+            assert f"The mean of {name} times" in self.play(off, pair)
+
+    @pytest.mark.parametrize("answer", [None, 3.0, (1.0, 2.0, 3.0), (torch.ones(3), torch.ones(3), torch.ones(3))])
+    def test_what_is_no_three_weights_is_told(self, answer):
+        assert "three tensors were expected" in self.play(lambda log_p, log_q: answer, (1.0, 1.0, 0.0, 1.0))

@@ -1,15 +1,17 @@
-"""Make what a learner wrote or displayed harmless to look at: HTML, notebook outputs, names, spreadsheet cells.
+"""Make what a learner wrote or displayed harmless to look at: HTML, TeX, notebook outputs, names, spreadsheet cells.
 
-HTML keeps what our own cards use (boxes, tables, folded details, inline styles without position or address) and loses
-what runs, loads or covers. `clean` is also the `clean_html` filter of nbconvert's templates (see nbgrader_config.py),
-so that formgrader and feedback show Markdown and outputs through it.
+HTML keeps what our own cards use (boxes, tables, folded details, inline styles of plain values) and loses what runs,
+loads, leads elsewhere or has a class, which the page's own style sheet would read. What a style can still do, it does
+inside a box of ours that nothing paints outside of (`boxed`).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import html
 import re
+from collections.abc import Callable
 from typing import Any
 
 import nh3
@@ -23,60 +25,118 @@ TAGS = frozenset({
     "kbd", "li", "mark", "ol", "p", "pre", "s", "samp", "small", "span", "strong", "sub", "summary", "sup",
     "table", "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var",
 })  # fmt: skip
-ATTRIBUTES = frozenset(
-    {"title", "colspan", "rowspan", "alt", "start", "open", "width", "height", "align", "href", "src"}
-)
+ATTRIBUTES = frozenset({"title", "colspan", "rowspan", "alt", "start", "open", "width", "height", "align"})
+NUMBERS = frozenset({"colspan", "rowspan", "start", "width", "height"})
+SMALL = re.compile(r"\d{1,4}%?")
 CSS = frozenset({
     "background", "background-color", "border", "border-bottom", "border-collapse", "border-color",
     "border-left", "border-radius", "border-right", "border-style", "border-top", "border-width", "color",
     "display", "float", "font-family", "font-size", "font-style", "font-weight", "line-height", "list-style",
-    "margin", "margin-bottom", "margin-left", "margin-right", "margin-top", "max-width", "min-width", "opacity",
+    "margin", "margin-bottom", "margin-left", "margin-right", "margin-top", "max-width", "min-width",
     "overflow", "padding", "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align",
     "text-decoration", "text-transform", "vertical-align", "white-space", "width", "word-break", "word-wrap",
 })  # fmt: skip
-SCHEMES = frozenset({"http", "https", "mailto", "data"})  # `allowed` says where which may stand
-CLASSES = re.compile(r"[\w -]*")
-PICTURE = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=\s]+")
-ADDRESS = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
-STYLE = re.compile(r"url|expression|@|\\|/\*|image|-moz|behavior|fixed|absolute|-\d", re.IGNORECASE)
-# what MathJax would turn into links, styles and HTML of its own, and ways to write those under another name
-TEX = re.compile(
-    r"\\(?=(href|url|style|class|cssId|unicode|require|html\w*|data|bbox|def|let|(re)?newcommand|csname|mmlToken)\b)"
+# The values of styles: names, lengths that are not negative, colours, and the variables of our cards' colours.
+ATOM = (
+    r"(?:[a-z][a-z-]{0,30}|(?:\d{1,4}(?:\.\d{0,4})?|\.\d{1,4})(?:px|em|rem|ex|ch|pt|%)?"
+    r"|#[0-9a-f]{3,8}|(?:rgb|hsl)a?\([\d.,%/ ]{1,40}\)|'[\w -]{0,40}'|\"[\w -]{0,40}\")"
 )
+VARIABLE = rf"var\(\s*--[\w-]{{1,60}}(?:\s*,\s*{ATOM}){{0,5}}\s*\)"
+VALUE = re.compile(rf"(?:{ATOM}|{VARIABLE})(?:[\s,/]+(?:{ATOM}|{VARIABLE})){{0,15}}", re.IGNORECASE | re.ASCII)
+BOX = '<div style="contain:layout paint;isolation:isolate;overflow:auto">'
+PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
+ANCHOR = re.compile(r"#[\w.-]*")
+ADDRESS = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
+# What MathJax would turn into links, styles, actions and HTML of its own, and ways to write those under another name.
+TEX = re.compile(
+    r"\\(?=(href|url|style|class|cssId|unicode|require|html\w*|data|bbox|(eq)?ref|label|toggle|\w*tip|mmlToken"
+    r"|includegraphics|[egx]?def|let|csname|(re)?new(command|environment|extarrow)|providecommand|Declare\w*|definecolor|global)(?![a-z]))",
+    re.IGNORECASE,
+)
+MOST_MARKUP = 150_000_000  # signs times characters: Markdown is read in time that grows with this product
 MOST_OUTPUTS = 100  # of one cell
+MOST_PIXELS = 8_000_000  # of one picture, which a viewer would unpack
 PNG = b"\x89PNG\r\n\x1a\n"
 CUT = "[More was shown here than is kept.]"
 
 
-def clean(html: object) -> str:
-    """HTML without anything that runs, loads from elsewhere, or covers the page."""
-    return CLEANER.clean(html.decode("utf-8", "replace") if isinstance(html, bytes) else str(html))
+def clean(text: object) -> str:
+    """HTML without anything that runs, loads, leads elsewhere or has a class; TeX in it leads nowhere either."""
+    return cleaned(text, STRANGERS)
 
 
-def allowed(tag: str, name: str, value: str) -> str | None:
-    """The value of an attribute that may stay, else None."""
+def clean_ours(text: object) -> str:
+    """The same for our own prose, whose links to the literature stay."""
+    return cleaned(text, OURS)
+
+
+def boxed(text: object) -> str:
+    """A learner's HTML made harmless for a page, in a box that nothing of it paints outside of."""
+    return f"{BOX}{clean(text)}</div>"
+
+
+def cleaned(text: object, cleaner: nh3.Cleaner) -> str:
+    """HTML through one of the cleaners. Never raises: what cannot be cleaned is shown as the text that it is."""
+    source = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    source = source.encode("utf-8", "replace").decode("utf-8")
+    try:
+        return harmless_tex(cleaner.clean(source))
+    except Exception:
+        return harmless_tex(as_text(source))
+
+
+def as_text(source: str) -> str:
+    """Text as HTML that shows it letter for letter."""
+    return f"<pre>{html.escape(source)}</pre>"
+
+
+def markdown(source: str, render: Callable[[str], str], learners: bool) -> str:
+    """Markdown as harmless HTML: a learner's in a box, ours with its links. What would take long to `render`, or
+    cannot be rendered, is shown as text."""
+    signs = sum(1 for letter in source if not letter.isalnum() and not letter.isspace())
+    try:
+        page = as_text(source) if signs * len(source) > MOST_MARKUP else render(source)
+    except Exception:
+        page = as_text(source)
+    return boxed(page) if learners else clean_ours(page)
+
+
+def allowed(tag: str, name: str, value: str, address: re.Pattern[str] = ANCHOR) -> str | None:
+    """The value of an attribute that may stay, else None. Links lead to what matches `address`."""
     if name == "href":
-        return value if tag == "a" and ADDRESS.match(value) else None
+        return value if tag == "a" and address.match(value) else None
     if name == "src":
-        return value if tag == "img" and PICTURE.fullmatch(value) else None
+        found = PICTURE.fullmatch(value) if tag == "img" else None
+        return value if found and is_png(found[1]) else None
     if name == "style":
-        return None if STYLE.search(value) else value
-    if name == "class":
-        return value if CLASSES.fullmatch(value) else None
-    return value
+        return ";".join(declarations(value)) or None
+    return value if name not in NUMBERS or SMALL.fullmatch(value) else None
 
 
-CLEANER = nh3.Cleaner(
-    tags=set(TAGS),
-    attributes={"*": {*ATTRIBUTES, "style", "class"}},
-    attribute_filter=allowed,
-    filter_style_properties=set(CSS),
-    url_schemes=set(SCHEMES),
-)
+def declarations(style: str) -> list[str]:
+    """The declarations of an inline style that may stay."""
+    pairs = (part.partition(":") for part in style.split(";"))
+    named = ((name.strip().lower(), value.strip()) for name, _, value in pairs)
+    return [f"{name}:{value}" for name, value in named if name in CSS and VALUE.fullmatch(value)]
+
+
+def cleaner(address: re.Pattern[str], schemes: set[str]) -> nh3.Cleaner:
+    """A cleaner whose links lead to what matches `address`."""
+    return nh3.Cleaner(
+        tags=set(TAGS),
+        attributes={"*": {*ATTRIBUTES, "style"}, "a": {"href"}, "img": {"src"}},
+        attribute_filter=lambda tag, name, value: allowed(tag, name, value, address),
+        url_schemes=schemes,
+    )
+
+
+STRANGERS = cleaner(re.compile(ANCHOR.pattern + r"\Z"), {"data"})
+OURS = cleaner(ADDRESS, {"http", "https", "mailto", "data"})
 
 
 def harmless_tex(text: str) -> str:
-    """A learner's text with the TeX commands broken that MathJax would turn into links or styles."""
+    """A text, or HTML whose references are read already, with the TeX commands broken that MathJax would turn into
+    links, styles or actions."""
     return TEX.sub("\\\\ ", text)
 
 
@@ -114,8 +174,8 @@ def harmless_output(one: dict[str, Any]) -> tuple[NotebookNode | None, int]:
     data: dict[str, str] = {}
     if isinstance(plain := offered.get("text/plain"), str):
         data["text/plain"] = printable_lines(plain)
-    if isinstance(html := offered.get("text/html"), str):
-        data["text/html"] = harmless_tex(clean(html))
+    if isinstance(shown := offered.get("text/html"), str):
+        data["text/html"] = clean(shown)
     if isinstance(png := offered.get("image/png"), str) and is_png(png):
         data["image/png"] = "".join(png.split())
     return (display_data(data), sum(map(len, data.values()))) if data else (None, 0)
@@ -132,8 +192,12 @@ def display_data(data: dict[str, str]) -> NotebookNode:
 
 
 def is_png(text: str) -> bool:
-    """Whether base64 text holds a PNG, and nothing that is no base64."""
+    """Whether base64 text holds a PNG of no more than MOST_PIXELS, and nothing that is no base64."""
     try:
-        return base64.b64decode("".join(text.split()).encode(), validate=True).startswith(PNG)
+        picture = base64.b64decode("".join(text.split()).encode(), validate=True)
     except (binascii.Error, ValueError):
         return False
+    if not picture.startswith(PNG + b"\0\0\0\rIHDR") or len(picture) < 24:
+        return False
+    width, height = (int.from_bytes(picture[place : place + 4], "big") for place in (16, 20))
+    return width * height <= MOST_PIXELS

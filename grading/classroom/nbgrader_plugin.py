@@ -31,6 +31,7 @@ from nbgrader.utils import parse_utc
 from traitlets import Bool, Dict, Integer
 from traitlets.config import Config
 
+from grading.classroom import pages
 from grading.classroom.gradebook import record
 from grading.sandbox.sandbox import Limits, NoSandbox
 from grading.submission import DATE, NBGRADERS_OWN, Unreadable, read
@@ -48,8 +49,7 @@ def install(config: Config) -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     for module in (nbgrader.converters, nbgrader.apps.api, nbgrader.apps.autogradeapp):
         module.Autograde = SandboxedAutograde
-    config.HTMLExporter.sanitize_html = True
-    config.HTMLExporter.filters = {"clean_html": "grading.sanitise.clean"}
+    pages.use(config)
     config.ExportApp.plugin_class = "grading.classroom.gradebook.SafeCsvExportPlugin"
 
 

@@ -7,7 +7,9 @@ CELLS = {
     "reflection": r"""<script>EVIL()</script> <img src=x onerror=EVIL()> [x](javascript:EVIL())
 <iframe src="//evil.example">
 <a href="jav&#x09;ascript:EVIL()">y</a> $\href{javascript:EVIL()}{z}$ $\unicode{x}$ ![i](//evil.example/i.png)
-<div style="position:fixed">COVER</div> {{ 7 * 7 }} {% raw %}
+<div style="<div style=\"position:fixed">COVER</div> {{ 7 * 7 }} {% raw %}
 """,
 }
-NEVER_SHOWN = ("<script>EVIL", "onerror=EVIL", 'href="javascript', "<iframe", "position:fixed", r"\href{javascript")
+NEVER_SHOWN = (
+    "<script>EVIL", "onerror=EVIL", 'href="javascript', "<iframe", '<div style="position:fixed', r"\href{javascript",
+)  # fmt: skip

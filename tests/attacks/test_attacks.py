@@ -8,7 +8,6 @@ by default) and MUST_EARN the least, SAYS what the verdict must say, NEVER_SHOWN
 
 from __future__ import annotations
 
-import copy
 import importlib.util
 import json
 import os
@@ -21,12 +20,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from nbconvert import HTMLExporter
-from nbformat import NotebookNode
 
 from grading.grade import GradedNotebook, Grader
 from grading.sandbox.sandbox import Limits
 from tests.grading.courses import NOTEBOOK, ROOT, answered, make_course, make_release, model_answers
+from tests.grading.pages import active, shown
 
 FOLDER = Path(__file__).resolve().parent
 TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith(("test_", "attack_table")))
@@ -44,7 +42,6 @@ LIMITS = Limits(
     output_bytes=20_000,
 )
 TOKEN = f"CANARY-{secrets.token_hex(8)}"
-EXPORTER = HTMLExporter(template_name="basic", sanitize_html=True, filters={"clean_html": "grading.sanitise.clean"})
 
 
 class Place:
@@ -150,15 +147,6 @@ def grade(grader: Grader, place: Place, file: Path) -> GradedNotebook:
     return grader.grade(file, released, None, seed=7)
 
 
-def shown(notebook: NotebookNode) -> str:
-    """What a page shows of a graded notebook, but for the code that the learner wrote."""
-    page = copy.deepcopy(notebook)
-    for cell in page.cells:
-        if cell.cell_type == "code":
-            cell.source = ""
-    return str(EXPORTER.from_notebook_node(page)[0])
-
-
 def processes(grader: Grader) -> set[int]:
     """The ids of the processes in the sandbox, the warm one's own among them."""
     assert grader.sandbox.process is not None
@@ -199,6 +187,7 @@ def test_technique(name: str, place: Place, grader: Grader) -> None:
     verdict = json.dumps(asdict(graded.verdict), ensure_ascii=False)
     assert getattr(technique, "SAYS", "") in verdict, verdict
     page = shown(graded.notebook)
+    assert active(page) == []
     assert TOKEN not in page
     assert TOKEN not in verdict
     for text in getattr(technique, "NEVER_SHOWN", ()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 import timeit
 from collections.abc import Callable
@@ -60,7 +61,8 @@ def test_html_is_cleaned_in_time_proportional_to_its_length() -> None:
 
 
 def test_all_html_of_a_cell_is_kept_up_to_the_limit_of_its_output() -> None:
-    picture = '<img alt="a" src="data:image/png;base64,' + "A" * 100_000 + '">'
+    start = base64.b64encode(sanitise.PNG + b"\0\0\0\rIHDR" + bytes(6) + bytes([100]) * 2).decode()
+    picture = f'<img alt="a" src="data:image/png;base64,{start}' + "A" * 100_000 + '">'
     shown = {"shown": [{"data": {"text/plain": "x", "text/html": html}} for html in (picture, "<b>" * 7000)]}
     kept = sanitise.outputs(shown, 300_000)
     assert "A" * 100_000 in kept[0].data["text/html"]

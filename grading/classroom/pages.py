@@ -1,0 +1,125 @@
+"""The pages on which nbgrader shows what learners wrote: formgrader's, and the feedback.
+
+nbgrader's templates put Markdown, names and paths into their HTML as they come. Here all Markdown and all outputs go
+through `grading.sanitise`, names and paths are escaped, and each page tells the browser which scripts are its own (W3C,
+Content Security Policy Level 3): those of nbgrader's templates, by a number that nobody can know beforehand.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import html
+import secrets
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, pass_context
+from jinja2.runtime import Context
+from nbconvert.exporters import HTMLExporter
+from nbformat import NotebookNode
+from traitlets.config import Config
+
+from grading import sanitise
+
+MATHJAX = "https://cdnjs.cloudflare.com"  # nbgrader's pages load it from there; it fetches its own parts and compiles
+HANDLERS = ("toggle_name(true);", "toggle_name(false);", "toggleAllNames()")  # in the text of nbgrader's templates
+HASHES = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in HANDLERS]
+POLICY = "; ".join((
+    "default-src 'none'",
+    "script-src 'self' 'nonce-{number}' 'unsafe-eval' 'unsafe-hashes' "
+    + " ".join(f"'sha256-{one}'" for one in HASHES) + " " + MATHJAX,
+    "connect-src 'self'", "img-src 'self' data:", "style-src 'self' 'unsafe-inline' " + MATHJAX,
+    "font-src 'self' data: " + MATHJAX, "base-uri 'none'", "form-action 'self'",
+))  # fmt: skip
+FILES = "default-src 'none'; sandbox; frame-ancestors 'self'"  # for files as they are: nothing in them runs
+FORMGRADER = "nbgrader.server_extensions.formgrader"
+
+
+def use(config: Config) -> None:
+    """Show all pages this way: the feedback, and those of a formgrader in this process."""
+    config.GenerateFeedback.exporter_class = f"{__name__}.{PageExporter.__name__}"
+    if f"{FORMGRADER}.handlers" in sys.modules:  # it is imported before it reads the course's settings
+        handler = sys.modules[f"{FORMGRADER}.base"].BaseHandler
+        handler.exporter, handler.render = property(exporter_of), render
+        sys.modules[f"{FORMGRADER}.handlers"].SubmissionFilesHandler.content_security_policy = FILES
+
+
+class OwnScripts(BaseLoader):
+    """Loads templates with a mark at each of their scripts, and with the policy at the start of their head. A page has
+    a fresh number in the mark's place (see `finished`)."""
+
+    def __init__(self, loader: BaseLoader):
+        self.loader, self.mark = loader, secrets.token_hex(16)
+        self.policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY.format(number=self.mark)}">'
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
+        """The template's text, marked."""
+        text, file, is_current = self.loader.get_source(environment, template)
+        text = text.replace("<script", f'<script nonce="{self.mark}"').replace("<head>", f"<head>{self.policy}")
+        return text, file, is_current
+
+    def finished(self, page: str) -> str:
+        """A page with a number of its own."""
+        return page.replace(self.mark, secrets.token_urlsafe(16))
+
+
+class PageExporter(HTMLExporter):
+    """nbconvert's export to HTML, with what learners wrote made harmless."""
+
+    def __init__(self, *arguments: Any, **settings: Any):
+        super().__init__(*arguments, **settings)
+        self.sanitize_html = True
+
+    def _create_environment(self) -> Environment:
+        environment = super()._create_environment()
+        environment.loader = OwnScripts(environment.loader)
+        environment.filters["clean_html"] = sanitise.boxed
+        environment.filters["markdown2html"] = self.markdown2html
+        return environment
+
+    @pass_context
+    def markdown2html(self, context: Context, source: str) -> str:
+        """Markdown as harmless HTML; a learner's is shut in a box."""
+        about = context.get("cell", {}).get("metadata", {}).get("nbgrader", {})
+        return sanitise.markdown(source, partial(super().markdown2html, context), bool(about.get("solution")))
+
+    def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        notebook, resources = super()._preprocess(nb, resources)
+        return notebook, escaped(resources)
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: dict[str, Any] | None = None, **settings: Any
+    ) -> tuple[str, dict[str, Any]]:
+        """A page, and its resources with all names and paths escaped."""
+        page, resources = super().from_notebook_node(nb, resources, **settings)
+        return self.environment.loader.finished(page), resources
+
+
+def escaped(resources: Any) -> Any:
+    """All texts of a page's resources escaped for HTML; its style sheets, which are in a list, are as they were."""
+    if isinstance(resources, dict):
+        found = copy.copy(resources)
+        found.update({key: escaped(value) for key, value in resources.items()})
+        return found
+    return html.escape(resources) if isinstance(resources, str) else resources
+
+
+def exporter_of(handler: Any) -> PageExporter:
+    """For formgrader's handlers: the exporter of this formgrader, with its settings."""
+    found = handler.settings["nbgrader_exporter"]
+    if not isinstance(found, PageExporter):
+        found = handler.settings["nbgrader_exporter"] = PageExporter(config=found.config)
+    return found
+
+
+def render(handler: Any, name: str, **values: Any) -> str:
+    """For formgrader's handlers: one of its other pages, with all names escaped."""
+    environment = handler.settings["nbgrader_jinja2_env"]
+    if not isinstance(environment.loader, OwnScripts):
+        environment = Environment(loader=OwnScripts(environment.loader), autoescape=True)
+        handler.settings["nbgrader_jinja2_env"] = environment
+    return str(environment.loader.finished(environment.get_template(name).render(**values)))

@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import fields
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ if TYPE_CHECKING:  # `grading.grade` needs torch, and nbgrader's other commands,
     from grading.grade import Grader
 
 MOST_BYTES = 1000  # of one of nbgrader's own files
+FIRST_DATE = datetime(2000, 1, 1)  # nothing was handed in before
 
 
 def install(config: Config) -> None:
@@ -50,6 +52,7 @@ def install(config: Config) -> None:
     for module in (nbgrader.converters, nbgrader.apps.api, nbgrader.apps.autogradeapp):
         module.Autograde = SandboxedAutograde
     pages.use(config)
+    config.ExchangeFactory.collect = "grading.classroom.collecting.CarefulCollect"
     config.ExportApp.plugin_class = "grading.classroom.gradebook.SafeCsvExportPlugin"
 
 
@@ -81,7 +84,9 @@ class SandboxedAutograde(Autograde):
         if self.need_a_person:
             self.log.error(
                 "%d of these submissions need a person, since the grader itself failed; they have no marks until "
-                "someone has looked: %s", len(self.need_a_person), ", ".join(self.need_a_person),
+                "someone has looked: %s",
+                len(self.need_a_person),
+                ", ".join(self.need_a_person),
             )
 
     def grader(self) -> Grader:
@@ -93,8 +98,13 @@ class SandboxedAutograde(Autograde):
         released = glob.glob(os.path.join(self.format_release(), self.coursedir.notebook_id + ".ipynb"))
         names = sorted(os.path.basename(file) for file in released)
         pattern = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
-        folders = [folder for folder in glob.glob(pattern) if os.path.isdir(folder) and not os.path.islink(folder)]
-        if not names or not folders:
+        found = [folder for folder in glob.glob(pattern) if os.path.isdir(folder) and not os.path.islink(folder)]
+        folders = [folder for folder in found if folder.isprintable()]
+        if len(folders) < len(found):
+            self.log.warning(
+                "%d folders were left aside: their names are no text in one line", len(found) - len(folders)
+            )
+        if not names or not found:
             super().init_notebooks()  # says what is missing
             return
         self.assignments = {folder: [os.path.join(folder, name) for name in names] for folder in folders}
@@ -180,15 +190,18 @@ def refuse_unknown_limits(names: Iterable[str]) -> None:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             meant = f"; did you mean {near[0]!r}?" if near else "."
-            raise UnknownLimit(f"c.SandboxedAutograde.limits: there is no limit {name!r}{meant} SECURITY.md lists them.")
+            raise UnknownLimit(
+                f"c.SandboxedAutograde.limits: there is no limit {name!r}{meant} SECURITY.md lists them."
+            )
 
 
 def small_text(file: Path) -> str | None:
-    """The text of a small file of nbgrader's own; None for a link, or anything else that came in its place."""
+    """The text of a small file of nbgrader's own; None for a link, for anything else that came in its
+    place, and for a date on which nothing can have been handed in."""
     try:
         text = read(file, MOST_BYTES).decode("ascii")
-        if file.name == DATE:
-            parse_utc(text.strip())
+        if file.name == DATE and not FIRST_DATE < parse_utc(text.strip()) < datetime.now() + timedelta(days=1):
+            return None
     except (Unreadable, ValueError, OverflowError):
         return None
     return text

@@ -93,8 +93,8 @@ class PageExporter(HTMLExporter):
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **settings: Any
-    ) -> tuple[str, dict[str, Any]]:
-        """A page, and its resources with all names and paths escaped."""
+    ) -> tuple[Any, dict[str, Any]]:
+        """A page as text, and its resources with all names and paths escaped."""
         page, resources = super().from_notebook_node(nb, resources, **settings)
         return self.environment.loader.finished(page), resources
 

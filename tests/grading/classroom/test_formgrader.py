@@ -1,0 +1,139 @@
+"""A hostile submission in a real formgrader, looked at in a real browser: a planted script writes no file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from bs4 import BeautifulSoup
+from nbgrader.api import Gradebook
+
+from tests.grading.courses import NOTEBOOK, ROOT, answered, make_course, make_release, nbgrader
+
+PLANT = (
+    "fetch('/api/contents/PLANTED', {method: 'PUT', headers: {'X-XSRFToken': document.cookie.match('_xsrf=([^;]*)')[1]},"
+    " body: JSON.stringify({type: 'file', format: 'text', content: 'x'})})"
+)
+NAME = "<img src=x onerror=document.title='PLANTED'>"  # a learner's: a folder's name holds no slash
+REFLECTION = f'<script>{PLANT}</script><img src="x" onerror="{PLANT}">'
+# settings under which a page is as nbgrader makes it, or has only the policy behind the cleaning
+STOCK = "from grading.classroom import pages\npages.use = lambda config: None\n"
+UNCLEANED = "from grading import sanitise\nsanitise.cleaned = lambda text, cleaner: text\n"
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course in which one learner has handed in a notebook, and has been graded."""
+    folder = tmp_path_factory.mktemp("formgrader") / "course"
+    make_course(folder, ["entropy"])
+    released = make_release(folder)
+    file = folder / "classroom" / "submitted" / NAME / NOTEBOOK / f"{NOTEBOOK}.ipynb"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(answered(released, {"reflection": REFLECTION})))
+    nbgrader(folder, folder.parent / "home", "generate_assignment", NOTEBOOK, "--force")
+    nbgrader(folder, folder.parent / "home", "autograde", NOTEBOOK)
+    nbgrader(folder, folder.parent / "home", "generate_feedback", NOTEBOOK)
+    return folder
+
+
+@contextmanager
+def formgrader(course: Path, settings: str) -> Iterator[str]:
+    """A running Jupyter server with formgrader in the course's folder; its address."""
+    (course / "nbgrader_config.py").write_text(settings + (ROOT / "nbgrader_config.py").read_text())
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    home = course.parent / "home"
+    environment = os.environ | {
+        "HOME": str(home),
+        "JUPYTER_CONFIG_DIR": f"{home}/.jupyter",
+        "JUPYTER_DATA_DIR": f"{home}/.data",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", f"--port={port}",
+               "--ip=127.0.0.1", "--IdentityProvider.token=", f"--ServerApp.root_dir={course}"]  # fmt: skip
+    with (course.parent / "server.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=course, env=environment, stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            await_answer(f"{address}/formgrader/manage_students", server)
+            yield address
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def await_answer(address: str, server: subprocess.Popen[bytes]) -> None:
+    """Wait until a server answers."""
+    for _ in range(600):
+        assert server.poll() is None, "the server has ended"
+        try:
+            urllib.request.urlopen(address).close()
+            return
+        except urllib.error.HTTPError:
+            raise
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the server does not answer")
+
+
+def seen(address: str, course: Path) -> str:
+    """A page in a browser, after its scripts."""
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    assert browser, "no Chromium here; .ci/run installs it"
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={course.parent}/browser",
+               "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--virtual-time-budget=3000", "--dump-dom",
+               address]  # fmt: skip
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def submission_page(course: Path) -> str:
+    """The address of the submission's page."""
+    with Gradebook(f"sqlite:///{course}/classroom/gradebook.db") as gradebook:
+        return f"/formgrader/submissions/{gradebook.find_submission_notebook(NOTEBOOK, NOTEBOOK, NAME).id}"
+
+
+def planted(course: Path, address: str) -> tuple[bool, str]:
+    """Whether looking at the submission's page lets the planted script write its file; and the page."""
+    page = seen(address + submission_page(course), course)
+    assert "Student's answer" in page
+    file = course / "PLANTED"
+    found = file.exists()
+    file.unlink(missing_ok=True)
+    return found, page
+
+
+def test_a_planted_script_writes_no_file(course: Path) -> None:
+    with formgrader(course, "") as address:
+        wrote, page = planted(course, address)
+        assert not wrote
+        assert "<title>PLANTED" not in page
+        assert "glyphicon-eye-open" in page
+        assert BeautifulSoup(page, "html.parser").select("[onerror]") == []
+        # the page's own scripts run: they put the score that is kept into its field
+        assert 'class="score tabbable"' in page
+        assert "toggle_name" in page
+        for other in (f"/formgrader/manage_students/{quote(NAME)}", f"/formgrader/gradebook/{NOTEBOOK}/{NOTEBOOK}"):
+            assert "<title>PLANTED" not in seen(address + other, course)
+    feedback = course / "classroom" / "feedback" / NAME / NOTEBOOK / f"{NOTEBOOK}.html"
+    assert "<title>PLANTED" not in seen(feedback.as_uri(), course)
+
+
+@pytest.mark.parametrize(("settings", "writes"), [(STOCK, True), (UNCLEANED, False)], ids=["stock", "policy alone"])
+def test_the_policy_stands_behind_the_cleaning(settings: str, writes: bool, course: Path) -> None:
+    """The same page as nbgrader makes it writes the file, so the test above can fail."""
+    with formgrader(course, settings) as address:
+        wrote, page = planted(course, address)
+        assert wrote == writes
+        assert PLANT[:20] in page

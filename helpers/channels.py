@@ -1,10 +1,11 @@
-"""Verified routines for mutual information, channels and rate-distortion (notebook 02).
+"""Verified routines for mutual information, channels, rate-distortion and the bottleneck (notebook 02).
 
 The conventions of ``helpers.information`` hold: torch tensors, nats, results in the dtype of the input, inputs checked
 and never changed. A joint distribution is (..., X, Y) and sums to one over both; a channel W(y given x) is (..., X, Y)
 and each of its rows sums to one.
 
-Source: Cover and Thomas, Elements of Information Theory (2006), chapters 2, 7 and 10, unless a routine names another.
+Source: Cover and Thomas, Elements of Information Theory (2006), chapters 2, 7, 9 and 10, unless a routine names
+another.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor
 from helpers.information import distribution, floating, log_where
 
 MAX_LEAPS = 2000
+MAX_ROUNDS = 20_000
 
 
 def marginals(joint: Float[Tensor, "*batch X Y"]) -> tuple[Float[Tensor, "*batch X"], Float[Tensor, "*batch Y"]]:
@@ -46,6 +48,38 @@ def mutual_information(joint: Float[Tensor, "*batch X Y"]) -> Float[Tensor, "*ba
     px, py = pxy.sum(-1, keepdim=True), pxy.sum(-2, keepdim=True)
     logs = log_where(pxy > 0, pxy) - log_where(px > 0, px) - log_where(py > 0, py)
     return (pxy * logs).sum((-2, -1)).to(joint.dtype)
+
+
+def three_informations(
+    joint: Float[Tensor, "*batch X Y"], entropy: Callable[[Tensor], Tensor]
+) -> tuple[Float[Tensor, "*batch"], Float[Tensor, "*batch"], Float[Tensor, "*batch"]]:
+    """H(X) - H(X given Y), H(Y) - H(Y given X) and H(X) + H(Y) - H(X, Y) as ``entropy`` measures, from distributions
+    (..., n) to numbers (...); H(X given Y) is the average over the columns, H(Y given X) that over the rows.
+
+    All three are I(X; Y) for Shannon's entropy, by its chain rule (Shannon 1948, section 6). Raises ValueError if
+    ``joint`` is not a joint distribution.
+    """
+    pxy = distribution(joint, "joint", dims=2)
+    px, py = pxy.sum(-1), pxy.sum(-2)
+    rows, columns = (
+        torch.where(p > 0, table / torch.where(p > 0, p, 1), 1 / table.shape[-1])  # its weight is 0
+        for table, p in ((pxy, px[..., None]), (pxy.mT, py[..., None]))
+    )
+    hx, hy = entropy(px), entropy(py)
+    x_given_y, y_given_x = (py * entropy(columns)).sum(-1), (px * entropy(rows)).sum(-1)
+    ways = hx - x_given_y, hy - y_given_x, hx + hy - entropy(pxy.flatten(-2))
+    return ways[0].to(joint.dtype), ways[1].to(joint.dtype), ways[2].to(joint.dtype)
+
+
+def conditional_mutual_information(joint: Float[Tensor, "*batch X Y Z"]) -> Float[Tensor, "*batch"]:
+    """I(X; Y given Z) in nats: what X and Y still tell about each other once Z is known (section 2.5).
+
+    Raises ValueError if ``joint`` is not a joint distribution of three variables.
+    """
+    pxyz = distribution(joint, "joint", dims=3)
+    pz, pxz, pyz = pxyz.sum((-3, -2), keepdim=True), pxyz.sum(-2, keepdim=True), pxyz.sum(-3, keepdim=True)
+    logs = [log_where(p > 0, p) for p in (pxyz, pz, pxz, pyz)]
+    return (pxyz * (logs[0] + logs[1] - logs[2] - logs[3])).sum((-3, -2, -1)).to(joint.dtype)
 
 
 def push_through_channel(
@@ -191,3 +225,72 @@ def rate_distortion(
             return mutual_information(joint / joint.sum()).to(p.dtype), (joint * cost).sum().to(p.dtype)
         r = _leap(r, lambda r: r * growth(r), lambda r: -(source @ (kernel @ r).log()))
     raise RuntimeError(f"after {MAX_LEAPS} rounds R + beta D is only known to within {gap:.1e} nats; try another beta")
+
+
+def information_bottleneck(
+    joint: Float[Tensor, "X Y"],
+    beta: float,
+    clusters: int,
+    generator: torch.Generator | None = None,
+    starts: int = 10,
+) -> tuple[Float[Tensor, "X clusters"], Float[Tensor, ""], Float[Tensor, ""]]:
+    """The encoder p(t given x) that minimises I(X; T) - beta I(T; Y), with I(X; T) and I(T; Y) in nats.
+
+    The self-consistent equations of Tishby, Pereira and Bialek (1999), in float64, each of ``starts`` random encoders
+    until it rests to within 1e-9; the best of them is returned. It is a local minimum: no method is known to find the
+    lowest for sure. Raises ValueError if ``joint`` is not one joint distribution, beta <= 0, or clusters or starts < 1;
+    RuntimeError if the best start does not come to rest, as happens where a cluster is about to split.
+    """
+    pxy = distribution(joint, "joint", dims=2).detach().double()
+    if pxy.ndim != 2:
+        raise ValueError(f"joint must be one table, got shape {tuple(joint.shape)}")
+    if not 0 < beta < math.inf:
+        raise ValueError(f"beta must be positive and finite, got {beta}")
+    for name, count in (("clusters", clusters), ("starts", starts)):
+        if count < 1 or count != int(count):
+            raise ValueError(f"{name} must be a positive whole number, got {count}")
+    pxy = pxy / pxy.sum()  # float32 sums to one only nearly
+    px = pxy.sum(1)
+    given = pxy / torch.where(px > 0, px, 1)[:, None]
+    tiny = torch.finfo(torch.float64).tiny
+
+    def step(encoder: Tensor) -> Tensor:
+        """p(t given x) proportional to p(t) exp(-beta KL(p(y given x), p(y given t))), for all starts at once."""
+        pt, pty = px @ encoder, encoder.mT @ pxy
+        given_t = pty / pt.clamp_min(tiny)[..., None]
+        likeness = given @ given_t.clamp_min(tiny).log().mT  # the KL, but for a term that is the same for every t
+        return torch.softmax(pt.clamp_min(tiny).log()[:, None] + beta * likeness, -1)
+
+    start = torch.rand(starts, len(px), clusters, dtype=torch.float64, generator=generator).clamp_min(1e-3)
+    encoder = start / start.sum(-1, keepdim=True)
+    for _ in range(MAX_ROUNDS):
+        before, encoder = encoder, step(encoder)
+        moved = (encoder - before).abs().amax((-2, -1))
+        if moved.max() < 1e-9:
+            break
+    i_xt, i_ty = mutual_information(px[:, None] * encoder), mutual_information(encoder.mT @ pxy)
+    best = (i_xt - beta * i_ty).argmin()
+    if not moved[best] < 1e-6:
+        raise RuntimeError(f"the encoder still moves by {moved[best]:.1e} a round; try another beta")
+    return encoder[best].to(joint.dtype), i_xt[best].to(joint.dtype), i_ty[best].to(joint.dtype)
+
+
+def water_filling(noise: Float[Tensor, " n"], power: float) -> tuple[Float[Tensor, " n"], Float[Tensor, ""]]:
+    """How to share ``power`` among parallel Gaussian channels with noise variances ``noise``, and the capacity in nats.
+
+    Channel i gets max(0, level - noise_i) with the level at which the shares add up to ``power``; the capacity is the
+    sum of log(1 + share / noise) / 2 (Cover and Thomas, section 9.4). Raises ValueError unless ``noise`` is one vector
+    of positive finite numbers and ``power`` is finite and not negative.
+    """
+    n = floating(noise, "noise").detach().double()
+    if n.ndim != 1 or n.numel() == 0:
+        raise ValueError(f"noise must be one non-empty vector, got shape {tuple(noise.shape)}")
+    if not ((n > 0) & n.isfinite()).all():
+        raise ValueError(f"noise must be positive and finite, got {noise[~((n > 0) & n.isfinite())][0].item()}")
+    if not 0 <= power < math.inf:
+        raise ValueError(f"power must be finite and not negative, got {power}")
+    depths = n.sort().values
+    levels = (power + depths.cumsum(0)) / torch.arange(1, len(n) + 1)  # with the first channels wet, and no others
+    level = levels[(levels >= depths).nonzero().max()]
+    allocation = (level - n).clamp_min(0)
+    return allocation.to(noise.dtype), (torch.log1p(allocation / n).sum() / 2).to(noise.dtype)

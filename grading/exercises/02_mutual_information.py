@@ -1,22 +1,24 @@
-"""The exercises of notebook 02: joint distributions, mutual information, channels, capacity and rate-distortion."""
+"""The exercises of notebook 02: joint distributions, mutual information, channels, capacity, rate-distortion, and the
+information bottleneck."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import torch
 from scipy import optimize, special, stats
 
 from grading.exercises.draws import distribution, number, size
-from grading.exercises.exercise import case, exercise, raises
+from grading.exercises.exercise import Function, Seed, argument_as_data, case, exercise, raises
 from helpers.checking import plain
 
 LIBRARY = ["entropy", "kl_divergence", "mutual_info_score"]
 WRITE_IT = "Write the sum yourself; xlogy and entr are allowed."
 OWN_WORK = "Write it with torch, NumPy or SciPy."
-BAYES = torch.tensor([[0.3, 0.2], [0.1, 0.4]], dtype=torch.float64)
+WEATHER = torch.tensor([[0.5, 0.1], [0.15, 0.25]], dtype=torch.float64)
 
 
 def table(rng, *shape, zeros=0, dtype=torch.float64):
@@ -66,6 +68,28 @@ def tables_of_dtypes(rng):
         yield table(rng, 2, 3, 4, zeros=2, dtype=dtype)
 
 
+A_SMALL_NUMBER = (
+    "A small number is added to what the logarithm is of, which changes the answer everywhere. Leave the terms that are "
+    "0 out instead (torch.where), and add nothing."
+)
+
+
+def name_of(dtype):
+    """A dtype as expectations call it."""
+    return str(dtype).removeprefix("torch.")
+
+
+def small_number_in(formula):
+    """How an answer looks that has a small number somewhere in it, of whatever size: for short cases in float64."""
+
+    def looks(one):
+        if one.arguments[0].dtype == torch.float32 or one.arguments[0].numel() > 100:
+            return None  # where rounding hides it; where the key would grow long
+        return {"judge": "small_number", "formula": formula, "arguments": [argument_as_data(a) for a in one.arguments]}
+
+    return looks
+
+
 # --------------------------------------------------------------------------------------------------- marginals
 @exercise(
     hints=[
@@ -94,7 +118,7 @@ def marginals_by_counting(joint):
 
 @marginals.criterion("matches the definition", marks=1)
 def marginals_definition(rng):
-    yield case(BAYES, parts=["p(x)", "p(y)"])
+    yield case(WEATHER, parts=["p(x)", "p(y)"])
     yield case(table(rng, 2, size(rng, 3, 5)), parts=["p(x)", "p(y)"])
     yield case(with_empty_row_and_column(rng, 4, 3), parts=["p(x)", "p(y)"])
 
@@ -163,7 +187,7 @@ def marginals_from_the_front(joint):
 
 
 @marginals.misconception(
-    "The joint is normalised twice: it sums to one already, and a batch holds one joint in each entry."
+    "The joint is divided by its total, which in a batch is the number of joints: each sums to one already."
 )
 def marginals_normalised_twice(joint):
     joint = joint / joint.sum()
@@ -202,7 +226,7 @@ def conditional_entropy_by_chain_rule(joint):
 
 @conditional_entropy.criterion("matches the definition", marks=1)
 def conditional_entropy_definition(rng):
-    yield case(BAYES)
+    yield case(WEATHER)
     yield case(table(rng, 2, size(rng, 3, 5)))
     yield case(table(rng, 4, 3))
 
@@ -267,14 +291,14 @@ def conditional_entropy_bits(joint):
 
 
 @conditional_entropy.misconception(
-    "Each log p(y given x) is weighed with p(y given x), so every x counts as 1: weigh it with p(x, y)."
+    "The rows' entropies are added up as if each x were certain: weigh each row's with its p(x)."
 )
 def conditional_entropy_unweighted(joint):
     return torch.special.entr(joint / joint.sum(-1, keepdim=True)).sum((-2, -1))
 
 
 @conditional_entropy.misconception(
-    "The joint is normalised twice: once its rows sum to 1 every x counts alike. Weigh the rows with p(x)."
+    "The plain average of the rows' entropies counts every x alike: weigh each row's with its p(x)."
 )
 def conditional_entropy_normalised_twice(joint):
     return torch.special.entr(joint / joint.sum(-1, keepdim=True)).sum(-1).mean(-1)
@@ -293,15 +317,28 @@ def conditional_entropy_marginal(joint):
 
 
 @conditional_entropy.misconception(
-    "0 * log 0, or 0 / 0 in an empty row, became nan. Its limit is 0: use xlogy, or leave such terms out."
+    "joint / joint.sum(-1) divides column y by the sum of row y: keepdim=True keeps the sums in their rows."
+)
+def conditional_entropy_no_keepdim(joint):
+    return -torch.special.xlogy(joint, joint / joint.sum(-1)).sum((-2, -1))
+
+
+@conditional_entropy.misconception(
+    "This is the mean of the terms -p(x, y) log p(y given x): the weights p(x, y) average already, so add the terms up."
+)
+def conditional_entropy_mean_of_terms(joint):
+    return -torch.special.xlogy(joint, joint / joint.sum(-1, keepdim=True)).mean((-2, -1))
+
+
+@conditional_entropy.misconception(
+    "0 * log 0, or 0 / 0 in an empty row, became nan. Its limit is 0: leave the terms with p(x, y) = 0 out "
+    "(torch.where)."
 )
 def conditional_entropy_nan(joint):
     return -(joint * (joint / joint.sum(-1, keepdim=True)).log()).sum((-2, -1))
 
 
-@conditional_entropy.misconception(
-    "Adding a small number inside the logarithm changes the answer everywhere. Treat zeros apart instead."
-)
+@conditional_entropy.misconception(A_SMALL_NUMBER, looks=small_number_in("conditional_entropy"))
 def conditional_entropy_epsilon(joint):
     return -(joint * (joint / (joint.sum(-1, keepdim=True) + 1e-8) + 1e-8).log()).sum((-2, -1))
 
@@ -345,7 +382,7 @@ def mutual_information_by_entropies(joint):
 
 @mutual_information.criterion("matches the definition", marks=1)
 def mutual_information_definition(rng):
-    yield case(BAYES)
+    yield case(WEATHER)
     yield case(table(rng, 3, 3))
     yield case(table(rng, 2, size(rng, 3, 5)))
 
@@ -461,7 +498,7 @@ def mutual_information_conditional(joint):
 
 
 @mutual_information.misconception(
-    "The joint is normalised twice: dividing the rows by their sums makes every x equally likely."
+    "The rows are divided by their sums first, which makes every x equally likely: use the joint as it is."
 )
 def mutual_information_normalised_twice(joint):
     joint = joint / joint.sum(-1, keepdim=True)
@@ -474,16 +511,63 @@ def mutual_information_normalised_twice(joint):
 
 
 @mutual_information.misconception(
-    "0 * log 0 is nan in floating point. Its limit is 0: use xlogy, or leave such terms out."
+    "px * py multiplies entry by entry, and the rows then share one product: independence is an outer product, "
+    "px[..., :, None] * py[..., None, :]."
+)
+def mutual_information_no_outer_product(joint):
+    product = (joint.sum(-1) * joint.sum(-2))[..., None, :]
+    return (torch.special.xlogy(joint, joint) - torch.special.xlogy(joint, product)).sum((-2, -1))
+
+
+@mutual_information.misconception(
+    "This is the mean of the terms: the weights p(x, y) average already, so add the terms up."
+)
+def mutual_information_mean_of_terms(joint):
+    product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
+    return (torch.special.xlogy(joint, joint) - torch.special.xlogy(joint, product)).mean((-2, -1))
+
+
+@mutual_information.misconception(
+    "This is 0 for every table, as where the product of the marginals is held against itself: hold the joint against it."
+)
+def mutual_information_of_the_product(joint):
+    product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
+    return mutual_information_entropies(product)
+
+
+@mutual_information.misconception(
+    "Single terms may be negative and must count as such: abs() inside the sum makes the information too large."
+)
+def mutual_information_absolute_terms(joint):
+    product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
+    return (torch.special.xlogy(joint, joint) - torch.special.xlogy(joint, product)).abs().sum((-2, -1))
+
+
+NORMALISED = "This is a normalised mutual information, between 0 and 1: leave the division by the entropies out."
+
+
+@mutual_information.misconception(NORMALISED)
+def mutual_information_over_the_mean_entropy(joint):
+    h = [torch.special.entr(joint.sum(dim)).sum(-1) for dim in (-1, -2)]
+    return 2 * mutual_information_entropies(joint) / (h[0] + h[1])
+
+
+@mutual_information.misconception(NORMALISED)
+def mutual_information_over_the_root(joint):
+    h = [torch.special.entr(joint.sum(dim)).sum(-1) for dim in (-1, -2)]
+    return mutual_information_entropies(joint) / (h[0] * h[1]).sqrt()
+
+
+@mutual_information.misconception(
+    "0 * log 0, or 0 / 0 in an empty row, became nan. Its limit is 0: leave the terms with p(x, y) = 0 out "
+    "(torch.where)."
 )
 def mutual_information_nan(joint):
     product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
     return (joint * (joint / product).log()).sum((-2, -1))
 
 
-@mutual_information.misconception(
-    "Adding a small number inside the logarithm changes the answer everywhere. Treat zeros apart instead."
-)
+@mutual_information.misconception(A_SMALL_NUMBER, looks=small_number_in("mutual_information"))
 def mutual_information_epsilon(joint):
     product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
     return (joint * ((joint + 1e-8) / (product + 1e-8)).log()).sum((-2, -1))
@@ -512,173 +596,222 @@ def mutual_information_of_helpers(joint):
 
 
 # -------------------------------------------------------------------------------- mutual_information_three_ways
+# The three ways agree for Shannon's entropy alone. Answers are given Tsallis' entropies, of which Shannon's is one: then
+# the three are three numbers, and each must have been made from the entropies that its formula names.
 @exercise(
     hints=[
-        "You need five entropies: H(X), H(Y), H(X, Y), H(X given Y) and H(Y given X). Write one small function for entropy first.",
-        "H(X given Y) conditions on the column: divide each column by p(y), or use H(X, Y) - H(Y).",
-        "All three results are equal up to rounding. If one is not, print it: the odd one out shows which entropy is wrong.",
+        "Every entropy comes from the function `entropy`: of p(x), of p(y), of each column, of each row, of all pairs "
+        "(`joint.flatten(-2)`).",
+        "H(X given Y) is an average: divide each column by its sum p(y), take the entropy of each column, weigh it with p(y). "
+        "Columns come to the last dimension with `.mT`.",
+        "`py = joint.sum(-2)`, `columns = joint / torch.where(py > 0, py, 1)[..., None, :]`, and H(X given Y) is "
+        "`(py * entropy(columns.mT)).sum(-1)`.",
     ],
-    forbid=LIBRARY,
-    because=WRITE_IT,
+    because=OWN_WORK,
 )
-def mutual_information_three_ways(joint):
-    joint = joint.numpy()
+def mutual_information_three_ways(joint, entropy):
     px, py = joint.sum(-1), joint.sum(-2)
-    hx, hy, hxy = special.entr(px).sum(-1), special.entr(py).sum(-1), special.entr(joint).sum((-2, -1))
-    x_given_y = -special.rel_entr(joint, py[..., None, :]).sum((-2, -1))
-    y_given_x = -special.rel_entr(joint, px[..., :, None]).sum((-2, -1))
-    return hx - x_given_y, hy - y_given_x, hx + hy - hxy
+    rows = joint / torch.where(px > 0, px, 1)[..., :, None]
+    columns = joint / torch.where(py > 0, py, 1)[..., None, :]
+    hx, hy = entropy(px), entropy(py)
+    x_given_y, y_given_x = (py * entropy(columns.mT)).sum(-1), (px * entropy(rows)).sum(-1)
+    return hx - x_given_y, hy - y_given_x, hx + hy - entropy(joint.flatten(-2))
+
+
+def is_shannons(entropy):
+    return abs(entropy(torch.tensor([0.5, 0.5], dtype=torch.float64)).item() - math.log(2)) < 1e-12
 
 
 @mutual_information_three_ways.oracle
-def three_times_the_divergence(joint):
-    if joint.ndim != 2:
+def three_times_the_divergence(joint, entropy):
+    if joint.ndim != 2 or not is_shannons(entropy):
         return None
     product = torch.outer(joint.sum(1), joint.sum(0))
     return (stats.entropy(joint.flatten().numpy(), product.flatten().numpy()),) * 3
 
 
+@mutual_information_three_ways.oracle
+def three_ways_outcome_by_outcome(joint, entropy):
+    if joint.ndim != 2:
+        return None
+
+    def average(table):
+        return sum(row.sum().item() * entropy(row / row.sum()).item() for row in table if row.sum() > 0)
+
+    hx, hy = (entropy(table.sum(1)).item() for table in (joint, joint.T))
+    return hx - average(joint.T), hy - average(joint), hx + hy - entropy(joint.reshape(-1)).item()
+
+
 WAYS = ["H(X) - H(X given Y)", "H(Y) - H(Y given X)", "H(X) + H(Y) - H(X, Y)"]
 
 
-@mutual_information_three_ways.criterion("matches the definition", marks=1)
+def three_ways_case(joint, q, **options):
+    return case(joint, Function("tsallis", (q,)), parts=WAYS, **options)
+
+
+@mutual_information_three_ways.criterion("three ways, each from its own entropies", marks=1)
 def three_ways_definition(rng):
-    yield case(BAYES, parts=WAYS)
-    yield case(table(rng, 2, size(rng, 3, 5)), parts=WAYS)
-    yield case(table(rng, 4, 3), parts=WAYS)
+    yield three_ways_case(WEATHER, 1.0)
+    yield three_ways_case(WEATHER, 2.0)
+    yield three_ways_case(table(rng, 2, size(rng, 3, 5)), number(rng, 1.3, 3.0))
+    yield three_ways_case(table(rng, 4, 3), number(rng, 1.3, 3.0))
 
 
 @mutual_information_three_ways.criterion("zeros, empty rows and certainty", marks=1)
 def three_ways_zeros(rng):
     for joint in tables_with_zeros(rng):
-        yield case(joint, parts=WAYS)
+        yield three_ways_case(joint, 1.0)
+        yield three_ways_case(joint, number(rng, 1.3, 3.0))
 
 
 @mutual_information_three_ways.criterion("keeps batches", marks=0.5)
 def three_ways_batches(rng):
     for joint in batches_of_tables(rng):
-        yield case(joint, parts=WAYS)
+        yield three_ways_case(joint, number(rng, 1.3, 3.0))
 
 
 @mutual_information_three_ways.criterion("keeps the dtype and its input", marks=0.5)
 def three_ways_dtypes(rng):
     for joint in tables_of_dtypes(rng):
-        yield case(joint, unchanged=True, parts=WAYS)
+        yield three_ways_case(joint, 1.0, unchanged=True)
+        yield three_ways_case(joint, 2.0, unchanged=True)
 
 
-def joint_entropies(joint, h=lambda p, dims: torch.special.entr(p).sum(dims)):
-    """H(X), H(Y), H(X, Y) of a tensor, as the misconceptions below begin."""
-    return h(joint.sum(-1), -1), h(joint.sum(-2), -1), h(joint, (-2, -1))
+def conditional(joint, entropy):
+    """The average entropy of the rows, as the answers below begin."""
+    px = joint.sum(-1)
+    return (px * entropy(joint / torch.where(px > 0, px, 1)[..., None])).sum(-1)
+
+
+def marginal_entropies(joint, entropy):
+    """H(X), H(Y), H(X, Y)."""
+    return entropy(joint.sum(-1)), entropy(joint.sum(-2)), entropy(joint.flatten(-2))
 
 
 @mutual_information_three_ways.alternative
-def three_ways_chain_rule(joint):
-    hx, hy, hxy = joint_entropies(joint)
+def three_ways_by_turning(joint, entropy):
+    def what_is_learnt(joint):
+        return entropy(joint.sum(-1)) - conditional(joint.transpose(-1, -2), entropy)
+
+    hx, hy, hxy = marginal_entropies(joint, entropy)
+    return [what_is_learnt(joint), what_is_learnt(joint.transpose(-1, -2)), hx + hy - hxy]
+
+
+@mutual_information_three_ways.alternative
+def three_ways_loops(joint, entropy):
+    """Outcome by outcome, leaving out what never occurs."""
+    shape, one_by_one = joint.shape[:-2], joint.reshape(-1, *joint.shape[-2:])
+    results = [torch.zeros(len(one_by_one), dtype=joint.dtype) for _ in range(3)]
+    for i, one in enumerate(one_by_one):
+        hx, hy = entropy(one.sum(1)), entropy(one.sum(0))
+        x_given_y = sum(p * entropy(one[:, y] / p) for y, p in enumerate(one.sum(0)) if p > 0)
+        y_given_x = sum(p * entropy(one[x] / p) for x, p in enumerate(one.sum(1)) if p > 0)
+        for result, value in zip(
+            results, (hx - x_given_y, hy - y_given_x, hx + hy - entropy(one.ravel())), strict=True
+        ):
+            result[i] = value
+    return tuple(result.reshape(shape) for result in results)
+
+
+@mutual_information_three_ways.alternative
+def three_ways_nan_to_num(joint, entropy):
+    px, py = joint.sum(-1, keepdim=True), joint.sum(-2, keepdim=True)
+    rows, columns = (joint / px).nan_to_num(0), (joint / py).nan_to_num(0)
+    y_given_x = torch.einsum("...x,...x->...", px.squeeze(-1), entropy(rows))
+    x_given_y = torch.einsum("...y,...y->...", py.squeeze(-2), entropy(columns.transpose(-2, -1)))
+    hxy = entropy(joint.reshape(*joint.shape[:-2], joint.shape[-2] * joint.shape[-1]))
+    hx, hy = entropy(px[..., 0]), entropy(py[..., 0, :])
+    return hx - x_given_y, hy - y_given_x, hx + hy - hxy
+
+
+@mutual_information_three_ways.misconception(
+    "These are Shannon's entropies, or one number three times, whatever `entropy` is handed in: take every entropy from "
+    "that function."
+)
+def three_ways_of_shannon(joint, entropy):
+    return (mutual_information_entropies(joint),) * 3
+
+
+@mutual_information_three_ways.misconception(
+    "H(X given Y) is taken as H(X, Y) - H(Y), so the three ways are one. Average the columns' entropies, each with its "
+    "p(y)."
+)
+def three_ways_chain_rule(joint, entropy):
+    hx, hy, hxy = marginal_entropies(joint, entropy)
     return hx - (hxy - hy), hy - (hxy - hx), hx + hy - hxy
-
-
-@mutual_information_three_ways.alternative
-def three_ways_weighted_rows(joint):
-    def h(p):
-        return -(p * torch.where(p > 0, p, 1).log()).sum(-1)
-
-    def given_row(joint):
-        px = joint.sum(-1)
-        return (px * h(joint / torch.where(px > 0, px, 1)[..., None])).sum(-1)
-
-    px, py = joint.sum(-1), joint.sum(-2)
-    return [h(px) - given_row(joint.mT), h(py) - given_row(joint), h(px) + h(py) - h(joint.flatten(-2))]
-
-
-@mutual_information_three_ways.alternative
-def three_ways_numpy(joint):
-    p = joint.double().numpy()
-    px, py = p.sum(-1, keepdims=True), p.sum(-2, keepdims=True)
-    logs = [np.log(q, where=q > 0, out=np.zeros_like(q)) for q in (p, px, py)]
-    hxy, hx, hy = (-(q * log).sum((-2, -1)) for q, log in zip((p, px, py), logs, strict=True))
-    x_given_y, y_given_x = (-(p * (logs[0] - log)).sum((-2, -1)) for log in (logs[2], logs[1]))
-    return tuple(
-        torch.from_numpy(np.asarray(i)).to(joint.dtype) for i in (hx - x_given_y, hy - y_given_x, hx + hy - hxy)
-    )
 
 
 @mutual_information_three_ways.misconception(
     "The conditions are exchanged: H(X) goes with H(X given Y), H(Y) with H(Y given X)."
 )
-def three_ways_wrong_condition(joint):
-    hx, hy, hxy = joint_entropies(joint)
-    return hx - (hxy - hx), hy - (hxy - hy), hx + hy - hxy
+def three_ways_wrong_condition(joint, entropy):
+    hx, hy, hxy = marginal_entropies(joint, entropy)
+    return hx - conditional(joint, entropy), hy - conditional(joint.mT, entropy), hx + hy - hxy
 
 
 @mutual_information_three_ways.misconception(
-    "The joint entropy stands where a conditional one belongs: H(X given Y) is H(X, Y) - H(Y)."
+    "The joint entropy stands where a conditional one belongs: H(X given Y) is the average entropy of the columns."
 )
-def three_ways_joint_for_conditional(joint):
-    hx, hy, hxy = joint_entropies(joint)
+def three_ways_joint_for_conditional(joint, entropy):
+    hx, hy, hxy = marginal_entropies(joint, entropy)
     return hx - hxy, hy - hxy, hx + hy - hxy
 
 
-@mutual_information_three_ways.misconception(
-    "The third result has the wrong sign: it is H(X) + H(Y) - H(X, Y), which is never negative."
-)
-def three_ways_sign(joint):
-    hx, hy, hxy = joint_entropies(joint)
-    return hx + hy - hxy, hx + hy - hxy, hxy - hx - hy
+@mutual_information_three_ways.misconception("The third result has the wrong sign: it is H(X) + H(Y) - H(X, Y).")
+def three_ways_sign(joint, entropy):
+    hx, hy, hxy = marginal_entropies(joint, entropy)
+    return hx - conditional(joint.mT, entropy), hy - conditional(joint, entropy), hxy - hx - hy
 
 
 @mutual_information_three_ways.misconception(
     "In the conditional entropies every row (or column) counts alike: weigh each with its probability."
 )
-def three_ways_unweighted(joint):
-    hx, hy, hxy = joint_entropies(joint)
-    x_given_y = torch.special.entr(joint / joint.sum(-2, keepdim=True)).sum(-2).mean(-1)
-    return hx - x_given_y, hy - torch.special.entr(joint / joint.sum(-1, keepdim=True)).sum(-1).mean(-1), hx + hy - hxy
+def three_ways_unweighted(joint, entropy):
+    hx, hy, hxy = marginal_entropies(joint, entropy)
+    rows, columns = joint / joint.sum(-1, keepdim=True), joint / joint.sum(-2, keepdim=True)
+    return hx - entropy(columns.mT).mean(-1), hy - entropy(rows).mean(-1), hx + hy - hxy
 
 
 @mutual_information_three_ways.misconception(
-    "These are bits, not nats: use the natural logarithm, torch.log, not log2."
+    "`entropy` looks along the last dimension: bring the columns there with .mT before you call it."
 )
-def three_ways_bits(joint):
-    hx, hy, hxy = joint_entropies(joint)
-    return ((hx + hy - hxy) / math.log(2),) * 3
+def three_ways_columns_not_turned(joint, entropy):
+    hx, hy, hxy = marginal_entropies(joint, entropy)
+    columns = joint / joint.sum(-2, keepdim=True)
+    return hx - (joint.sum(-2) * entropy(columns)).sum(-1), hy - conditional(joint, entropy), hx + hy - hxy
 
 
 @mutual_information_three_ways.misconception(
-    "H(X, Y) is summed over one dimension only: its sum runs over all pairs, the last two dimensions."
+    "H(X, Y) is the entropy of all pairs as one distribution: flatten both dimensions before you call `entropy`."
 )
-def three_ways_half_joint(joint):
-    hx, hy, hxy = joint_entropies(joint)
-    return hx + hy - hxy, hx + hy - hxy, hx[..., None] + hy[..., None] - torch.special.entr(joint).sum(-1)
+def three_ways_half_joint(joint, entropy):
+    hx, hy, _ = marginal_entropies(joint, entropy)
+    first, second = hx - conditional(joint.mT, entropy), hy - conditional(joint, entropy)
+    return first, second, hx[..., None] + hy[..., None] - entropy(joint)
 
 
 @mutual_information_three_ways.misconception("This is one number, or one tensor: return the three results as a tuple.")
-def three_ways_one_result(joint):
-    hx, hy, hxy = joint_entropies(joint)
+def three_ways_one_result(joint, entropy):
+    hx, hy, hxy = marginal_entropies(joint, entropy)
     return hx + hy - hxy
 
 
 @mutual_information_three_ways.misconception(
-    "0 * log 0 is nan in floating point. Its limit is 0: use xlogy, or leave such terms out."
+    "A row or column that never occurs became 0 / 0, and its nan spreads: divide by 1 there (torch.where)."
 )
-def three_ways_nan(joint):
-    hx, hy, hxy = joint_entropies(joint, lambda p, dims: -(p * p.log()).sum(dims))
-    return hx - (hxy - hy), hy - (hxy - hx), hx + hy - hxy
+def three_ways_nan(joint, entropy):
+    hx, hy, hxy = marginal_entropies(joint, entropy)
+    px, py = joint.sum(-1), joint.sum(-2)
+    x_given_y = (py * entropy((joint / py[..., None, :]).mT)).sum(-1)
+    return hx - x_given_y, hy - (px * entropy(joint / px[..., None])).sum(-1), hx + hy - hxy
 
 
 @mutual_information_three_ways.misconception(
-    "Adding a small number inside the logarithm changes the answer everywhere. Treat zeros apart instead."
+    "The function takes `joint` alone: it is called with a second argument, `entropy`, and must use that.",
+    looks={"judge": "raises", "error": "TypeError"},
 )
-def three_ways_epsilon(joint):
-    hx, hy, hxy = joint_entropies(joint, lambda p, dims: -(p * (p + 1e-8).log()).sum(dims))
-    return hx - (hxy - hy), hy - (hxy - hx), hx + hy - hxy
-
-
-@mutual_information_three_ways.breaks_rule
-def three_ways_of_categorical(joint):
-    hx, hy, hxy = (
-        torch.distributions.Categorical(probs=p).entropy() for p in (joint.sum(-1), joint.sum(-2), joint.flatten(-2))
-    )
-    return (hx + hy - hxy,) * 3
+def three_ways_one_argument(joint):
+    return (mutual_information_entropies(joint),) * 3
 
 
 # ---------------------------------------------------------------------------------------- push_through_channel
@@ -703,7 +836,7 @@ def push_one_letter_at_a_time(joint, channel):
 
 @push_through_channel.criterion("matches the definition", marks=1)
 def push_definition(rng):
-    yield case(BAYES, torch.tensor([[0.9, 0.1], [0.3, 0.7]], dtype=torch.float64))
+    yield case(WEATHER, torch.tensor([[0.9, 0.1], [0.3, 0.7]], dtype=torch.float64))
     yield case(table(rng, 2, 3), distribution(rng, 3, size(rng, 4, 5)))
     yield case(table(rng, 3, 3), distribution(rng, 3, 3))
 
@@ -766,7 +899,7 @@ def push_wrong_variable(joint, channel):
 
 
 @push_through_channel.misconception(
-    "The result is normalised twice: its rows sum to p(x), not to 1. This is p(z given x)."
+    "This is p(z given x): the rows were divided by their sums at the end. Those of p(x, z) sum to p(x)."
 )
 def push_normalised_twice(joint, channel):
     result = joint @ channel
@@ -809,6 +942,227 @@ def push_sums_batch(joint, channel):
 @push_through_channel.misconception("torch.mm takes single matrices only: `@` keeps leading dimensions.")
 def push_mm(joint, channel):
     return torch.mm(joint, channel)
+
+
+# ------------------------------------------------------------------------------- conditional_mutual_information
+@exercise(
+    stretch=True,
+    hints=[
+        "For each z there is a table p(x, y given z) with an information of its own; average these, each with its p(z).",
+        "In one sum: p(x, y, z) log [p(x, y, z) p(z) / (p(x, z) p(y, z))], with sums over -3 and -2 for p(z), over -2 for "
+        "p(x, z), over -3 for p(y, z).",
+        "By entropies no division is needed: H(X, Z) + H(Y, Z) - H(X, Y, Z) - H(Z).",
+    ],
+    forbid=LIBRARY,
+    because=WRITE_IT,
+)
+def conditional_mutual_information(joint):
+    joint = joint.numpy()
+    pz, pxz, pyz = (joint.sum(axes, keepdims=True) for axes in ((-3, -2), -2, -3))
+    return special.rel_entr(joint, pxz * pyz / np.where(pz > 0, pz, 1)).sum((-3, -2, -1))
+
+
+@conditional_mutual_information.oracle
+def averaged_over_z(joint):
+    if joint.ndim != 3:
+        return None
+    total = 0.0
+    for z in range(joint.shape[2]):
+        slab = joint[:, :, z].numpy()
+        if slab.sum() > 0:
+            hx, hy, hxy = stats.entropy(slab.sum(1)), stats.entropy(slab.sum(0)), stats.entropy(slab.ravel())
+            total += slab.sum() * (hx + hy - hxy)
+    return total
+
+
+def cube(rng, *shape, zeros=0, dtype=torch.float64):
+    """Joint distributions over the last three dimensions."""
+    *batch, x, y, z = shape
+    return distribution(rng, *batch, x * y * z, zeros=zeros, dtype=dtype).reshape(shape)
+
+
+def exclusive_or(rng):
+    """Two coins, not both fair, and Z = X xor Y."""
+    joint = torch.zeros(2, 2, 2, dtype=torch.float64)
+    p, q = number(rng, 0.2, 0.4), number(rng, 0.4, 0.6)
+    for x in range(2):
+        for y in range(2):
+            joint[x, y, x ^ y] = (p if x else 1 - p) * (q if y else 1 - q)
+    return joint
+
+
+def chain(rng):
+    """X - Z - Y: Z stands between, so X and Y tell each other nothing that Z has not told."""
+    z, x, y = distribution(rng, 3), distribution(rng, 3, 2), distribution(rng, 3, size(rng, 2, 4))
+    return torch.einsum("z,zx,zy->xyz", z, x, y)
+
+
+@conditional_mutual_information.criterion("matches the definition", marks=1.5)
+def conditional_mutual_information_definition(rng):
+    yield case(cube(rng, 2, 2, 2))
+    yield case(cube(rng, 2, 3, size(rng, 4, 5)))
+    yield case(cube(rng, 3, 4, 2))
+
+
+@conditional_mutual_information.criterion("exclusive or, chains, zeros", marks=0.5)
+def conditional_mutual_information_extremes(rng):
+    yield case(exclusive_or(rng))
+    yield case(chain(rng))
+    yield case(cube(rng, 3, 2, 3, zeros=8))
+    joint = cube(rng, 2, 3, 3)
+    joint[:, :, int(rng.integers(3))] = 0
+    yield case(joint / joint.sum())
+
+
+@conditional_mutual_information.criterion("keeps batches", marks=0.5)
+def conditional_mutual_information_batches(rng):
+    yield case(cube(rng, 3, 2, 3, 2))
+    yield case(cube(rng, 2, 2, 2, 2, size(rng, 2, 3), zeros=2))
+    yield case(torch.zeros(0, 2, 3, 2, dtype=torch.float64))
+
+
+@conditional_mutual_information.criterion("keeps the dtype and its input", marks=0.5)
+def conditional_mutual_information_dtypes(rng):
+    for dtype in (torch.float64, torch.float32):
+        yield case(cube(rng, 2, 2, 3, 2, zeros=2, dtype=dtype), unchanged=True)
+
+
+def entropy_over(joint, *dims):
+    """The entropy of what is left of a joint of three variables after summing `dims` out, as the answers below go on."""
+    left = joint.sum(dims) if dims else joint
+    return torch.special.entr(left).flatten(joint.ndim - 3).sum(-1)
+
+
+@conditional_mutual_information.alternative
+def conditional_mutual_information_entropies(joint):
+    return (
+        entropy_over(joint, -2) + entropy_over(joint, -3) - entropy_over(joint) - entropy_over(joint, -3, -2)
+    )  # fmt: skip
+
+
+@conditional_mutual_information.alternative
+def conditional_mutual_information_chain_rule(joint):
+    """I(X; (Y, Z)) - I(X; Z), each by exercise 3."""
+    both = joint.reshape(*joint.shape[:-2], joint.shape[-2] * joint.shape[-1])
+    return mutual_information_masked(both) - mutual_information_masked(joint.sum(-2))
+
+
+@conditional_mutual_information.alternative
+def conditional_mutual_information_slabs(joint):
+    slabs = joint.movedim(-1, -3)
+    pz = slabs.sum((-2, -1))
+    inside = slabs / torch.where(pz > 0, pz, 1)[..., None, None]
+    return torch.sum(pz * mutual_information_mean_of_divergences(inside), -1)
+
+
+@conditional_mutual_information.alternative
+def conditional_mutual_information_loops(joint):
+    batch, p = joint.shape[:-3], joint.double().numpy().reshape(-1, *joint.shape[-3:])
+    result = np.zeros(len(p))
+    for i, x, y, z in zip(*np.nonzero(p), strict=True):
+        ratio = p[i, x, y, z] * p[i, :, :, z].sum() / (p[i, x, :, z].sum() * p[i, :, y, z].sum())
+        result[i] += p[i, x, y, z] * math.log(ratio)
+    return torch.from_numpy(result).reshape(batch).to(joint.dtype)
+
+
+@conditional_mutual_information.misconception(
+    "This is I(X; Y), with Z summed out: the condition on Z is missing. Compare within each z."
+)
+def conditional_mutual_information_ignores_z(joint):
+    return mutual_information_entropies(joint.sum(-1))
+
+
+@conditional_mutual_information.misconception(
+    "The condition is on the wrong variable: this is I(X; Z given Y). Z, the last dimension, is the condition."
+)
+def conditional_mutual_information_given_y(joint):
+    return conditional_mutual_information_entropies(joint.mT)
+
+
+@conditional_mutual_information.misconception(
+    "The condition is on the wrong variable: this is I(Y; Z given X). Z, the last dimension, is the condition."
+)
+def conditional_mutual_information_given_x(joint):
+    return conditional_mutual_information_entropies(joint.movedim(-3, -1))
+
+
+@conditional_mutual_information.misconception(
+    "p(z) is missing under the logarithm, which leaves H(Z) too much: it is p(x, y, z) p(z) over p(x, z) p(y, z)."
+)
+def conditional_mutual_information_without_pz(joint):
+    return conditional_mutual_information_entropies(joint) + entropy_over(joint, -3, -2)
+
+
+@conditional_mutual_information.misconception(
+    "Every z counts alike: weigh the information within each z with its p(z)."
+)
+def conditional_mutual_information_unweighted(joint):
+    slabs = joint.movedim(-1, -3)
+    return mutual_information_entropies(slabs / slabs.sum((-2, -1), keepdim=True)).mean(-1)
+
+
+@conditional_mutual_information.misconception(
+    "This is I(X, Y; Z), what X and Y together tell about Z: here Z is given, and X and Y tell about each other."
+)
+def conditional_mutual_information_of_pair(joint):
+    return entropy_over(joint, -1) + entropy_over(joint, -3, -2) - entropy_over(joint)
+
+
+@conditional_mutual_information.misconception(
+    "This is I(X; Y, Z), which counts what Z alone tells about X: subtract I(X; Z)."
+)
+def conditional_mutual_information_without_subtracting(joint):
+    return entropy_over(joint, -2, -1) + entropy_over(joint, -3) - entropy_over(joint)
+
+
+@conditional_mutual_information.misconception(
+    "This is I(X; Y) - I(X; Y given Z), the part in the middle of three circles: return the second term alone."
+)
+def conditional_mutual_information_middle(joint):
+    return mutual_information_entropies(joint.sum(-1)) - conditional_mutual_information_entropies(joint)
+
+
+@conditional_mutual_information.misconception(
+    "These are bits, not nats: use the natural logarithm, torch.log, not log2."
+)
+def conditional_mutual_information_bits(joint):
+    return conditional_mutual_information_entropies(joint) / math.log(2)
+
+
+@conditional_mutual_information.misconception(
+    "0 * log 0, or 0 / 0 for a z that never occurs, became nan. Leave the terms with p(x, y, z) = 0 out (torch.where)."
+)
+def conditional_mutual_information_nan(joint):
+    pz, pxz, pyz = (joint.sum(dims, keepdim=True) for dims in ((-3, -2), -2, -3))
+    return (joint * (joint * pz / (pxz * pyz)).log()).sum((-3, -2, -1))
+
+
+@conditional_mutual_information.misconception(A_SMALL_NUMBER, looks=small_number_in("conditional_mutual_information"))
+def conditional_mutual_information_epsilon(joint):
+    pz, pxz, pyz = (joint.sum(dims, keepdim=True) for dims in ((-3, -2), -2, -3))
+    return (joint * ((joint * pz + 1e-8) / (pxz * pyz + 1e-8)).log()).sum((-3, -2, -1))
+
+
+@conditional_mutual_information.misconception("One number for each z is left: add them up, weighed with p(z).")
+def conditional_mutual_information_each_z(joint):
+    pz, pxz, pyz = (joint.sum(dims, keepdim=True) for dims in ((-3, -2), -2, -3))
+    return torch.special.xlogy(joint, joint * pz / (pxz * pyz)).sum((-3, -2))
+
+
+@conditional_mutual_information.misconception(
+    "The dimensions are counted from the front, which breaks batches: X, Y and Z are the last three."
+)
+def conditional_mutual_information_from_the_front(joint):
+    pz, pxz, pyz = joint.sum((0, 1), keepdim=True), joint.sum(1, keepdim=True), joint.sum(0, keepdim=True)
+    safe = torch.where(joint > 0, joint * pz / (pxz * pyz), 1)
+    return (joint * safe.log()).sum((0, 1, 2))
+
+
+@conditional_mutual_information.breaks_rule
+def conditional_mutual_information_of_helpers(joint):
+    from helpers.channels import conditional_mutual_information as ready_made
+
+    return ready_made(joint)
 
 
 # ----------------------------------------------------------------------------------- plugin_mutual_information
@@ -958,6 +1312,26 @@ def plugin_sorted(x, y, bins):
 
 
 @plugin_mutual_information.misconception(
+    "This is the mean of the terms: the frequencies average already, so add the terms up."
+)
+def plugin_mean_of_terms(x, y, bins):
+    joint = pair_table(x, y, bins) / len(x)
+    product = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
+    return (torch.special.xlogy(joint, joint) - torch.special.xlogy(joint, product)).mean()
+
+
+@plugin_mutual_information.misconception(NORMALISED)
+def plugin_normalised(x, y, bins):
+    joint = pair_table(x, y, bins) / len(x)
+    return 2 * information(joint) / (torch.special.entr(joint.sum(0)).sum() + torch.special.entr(joint.sum(1)).sum())
+
+
+@plugin_mutual_information.misconception(A_SMALL_NUMBER, looks=small_number_in("plugin_mutual_information"))
+def plugin_epsilon(x, y, bins):
+    return mutual_information_epsilon(pair_table(x, y, bins) / len(x))
+
+
+@plugin_mutual_information.misconception(
     "Something was added to every count: the plug-in estimate takes the histogram as it is, zeros included."
 )
 def plugin_smoothed(x, y, bins):
@@ -977,14 +1351,16 @@ def plugin_bits(x, y, bins):
 
 
 @plugin_mutual_information.misconception(
-    "Cells that never occur became nan: 0 log 0 is 0. Use xlogy, or leave empty cells out."
+    "Cells that never occur became nan: 0 log 0 is 0. Leave empty cells out (torch.where)."
 )
 def plugin_nan(x, y, bins):
     joint = pair_table(x, y, bins) / len(x)
     return (joint * (joint / (joint.sum(1, keepdim=True) * joint.sum(0))).log()).sum()
 
 
-@plugin_mutual_information.misconception("float32 keeps seven digits only: make the counts .double() before dividing.")
+@plugin_mutual_information.misconception(
+    "float32 keeps seven digits only: make the counts .double() before you divide them."
+)
 def plugin_float32(x, y, bins):
     return information(pair_table(x, y, bins).float() / len(x))
 
@@ -1116,7 +1492,7 @@ def fano_finer_and_finer_grids(h, k):
 
 
 @fano_error_bound.misconception(
-    "The binary entropy of pe is missing: solve h = Hb(pe) + pe log(k - 1), not h = pe log(k - 1)."
+    "The binary entropy of pe is missing: solve h = Hb(pe) + pe log(k - 1) for pe between 0 and 1 - 1/k."
 )
 def fano_without_binary_entropy(h, k):
     if h > math.log(k):
@@ -1125,12 +1501,30 @@ def fano_without_binary_entropy(h, k):
 
 
 @fano_error_bound.misconception(
-    "This is the weak form, with log 2 in place of Hb(pe): the sharp bound solves the equation for pe."
+    "This is the weak form, with log 2 (or 0) in place of Hb(pe): the sharp bound solves h = Hb(pe) + pe log(k - 1) for pe."
 )
 def fano_weak(h, k):
     if h > math.log(k):
         raise ValueError("h is above log k")
     return max(0.0, (h - math.log(2)) / math.log(k))
+
+
+@fano_error_bound.misconception(
+    "This is a weak form, with log 2 in place of Hb(pe): the sharp bound solves h = Hb(pe) + pe log(k - 1) for pe."
+)
+def fano_weak_over_k_minus_one(h, k):
+    if h > math.log(k):
+        raise ValueError("h is above log k")
+    return max(0.0, (h - math.log(2)) / math.log(k - 1)) if k > 2 else 0.0
+
+
+@fano_error_bound.misconception(
+    "h / log k is the share of the uncertainty that is left, no bound: solve h = Hb(pe) + pe log(k - 1) for pe."
+)
+def fano_share(h, k):
+    if h > math.log(k):
+        raise ValueError("h is above log k")
+    return h / math.log(k)
 
 
 @fano_error_bound.misconception(
@@ -1142,7 +1536,9 @@ def fano_one_bit(h, k):
     return max(0.0, (h - 1) / math.log(k))
 
 
-@fano_error_bound.misconception("A wrong guess leaves k - 1 classes, not k: the term is pe log(k - 1).")
+@fano_error_bound.misconception(
+    "A wrong guess leaves k - 1 classes, not k: the term is pe log(k - 1), and pe ends at 1 - 1/k, where h is log k."
+)
 def fano_log_k(h, k):
     return halve(h, k, lambda pe: binary_entropy(pe) + pe * math.log(k))
 
@@ -1175,8 +1571,8 @@ def fano_log_of_zero(h, k):
 @exercise(
     stretch=True,
     hints=[
-        "Start from the uniform input r. The gain of x is D_x, the divergence of its row from the output distribution r @ channel.",
-        "The mean of D_x under r is a lower bound on the capacity, the largest D_x an upper one. Multiply r by exp(D_x), normalise, repeat.",
+        "Start from the uniform input r. The gain of x is KL(row x of the channel, r @ channel), how far its row is from the output distribution.",
+        "The mean of the gains under r is a lower bound on the capacity, the largest gain an upper one. Multiply r by exp(gains), normalise, repeat.",
         "Stop when upper - lower <= tol. Zeros in the channel: xlogy. Where a column is never used, leave it out of the logarithm.",
     ],
     because=OWN_WORK,
@@ -1224,9 +1620,12 @@ def quick_channel(rng, x, y, zeros=0):
 
 
 def capacity_case(channel, tol, unique=True, **options):
+    capacity, r = channel_capacity(channel.double(), tol)
+    value = plain.encode((float(capacity), torch.from_numpy(r)))
+    goal = {"tol": tol, "unique": unique, "channel": plain.encode(channel)}
     close = {"rtol": 1e-4, "atol": 1e-5}  # for recognising mistakes; the judge goes by tol
-    channel_data = plain.encode(channel)
-    return case(channel, tol, judge="capacity", tol=tol, unique=unique, channel=channel_data, **close, **options)
+    expected = {"judge": "capacity", "value": value, "dtype": name_of(channel.dtype), **goal}
+    return case(channel, tol, expected=expected, **close, **options)
 
 
 def any_best_input(channel, tol):
@@ -1315,7 +1714,8 @@ def capacity_iteration(w, rounds, update):
 
 
 @channel_capacity.misconception(
-    "This is the information of the uniform input: the capacity is the largest over all inputs, so r must be improved."
+    "This is the information of the uniform input. Multiply r by exp(gains), normalise, and repeat until the largest gain is "
+    "within tol of their mean under r."
 )
 def capacity_uniform(channel, tol):
     r, gains = capacity_iteration(channel, 0, None)
@@ -1338,7 +1738,8 @@ def capacity_transposed(channel, tol):
 
 
 @channel_capacity.misconception(
-    "The iteration stops when the estimate hardly changes, which says little: stop when upper and lower bound are within tol."
+    "The iteration stops when the estimate hardly changes, which says little: stop when the largest gain is within tol of "
+    "their mean under r."
 )
 def capacity_stops_early(channel, tol):
     r, before = torch.full_like(channel[:, 0], 1 / len(channel)), math.inf
@@ -1349,10 +1750,223 @@ def capacity_stops_early(channel, tol):
         before, r = r @ gains, r * gains.exp() / (r * gains.exp()).sum()
 
 
+@channel_capacity.misconception(
+    "A zero in the channel, or an output that never comes, became nan. Such terms are 0: leave them out (torch.where)."
+)
+def capacity_nan(channel, tol):
+    r = torch.full_like(channel[:, 0], 1 / len(channel))
+    for _ in range(400):
+        gains = (channel * (channel / (r @ channel)).log()).sum(1)
+        r = r * gains.exp() / (r * gains.exp()).sum()
+    return r @ gains, r
+
+
+@channel_capacity.misconception(
+    "r * channel weighs column y with r[y]: r belongs to the rows, so the outputs are r @ channel."
+)
+def capacity_weighs_columns(channel, tol):
+    r = torch.full_like(channel[:, 0], 1 / len(channel))
+    for _ in range(400):
+        out = (r * channel).sum(0)
+        gains = (torch.special.xlogy(channel, channel) - torch.special.xlogy(channel, out)).sum(1)
+        r = r * gains.exp() / (r * gains.exp()).sum()
+    return r @ gains, r
+
+
 @channel_capacity.misconception("This is the distribution of the output: return r, the distribution of the input.")
 def capacity_output(channel, tol):
     r, gains = capacity_iteration(channel, 400, lambda r, gains: r * gains.exp())
     return r @ gains, r @ channel
+
+
+# ----------------------------------------------------------------------------------------------- water_filling
+@exercise(
+    stretch=True,
+    hints=[
+        "Pour the power over the noise like water: all channels that get any end at one level, noise + share; the others lie "
+        "above it and get 0.",
+        "So share = max(0, level - noise), and the shares add up to `power`: find the level by halving between min(noise) and "
+        "max(noise) + power.",
+        "Or exactly: with the k least noisy channels wet, level = (power + their noise) / k; take the largest k whose "
+        "noisiest channel still lies below its level. Capacity: sum of log(1 + share / noise) / 2.",
+    ],
+    because=OWN_WORK,
+)
+def water_filling(noise, power):
+    n = noise.numpy()
+    if power == 0:
+        return np.zeros_like(n), 0.0
+    level = optimize.brentq(
+        lambda level: np.maximum(level - n, 0).sum() - power, n.min(), n.max() + 2 * power, xtol=1e-14, rtol=1e-14
+    )
+    share = np.maximum(level - n, 0)
+    return share, 0.5 * np.log1p(share / n).sum()
+
+
+@water_filling.oracle(rtol=1e-5)
+def water_filling_by_slsqp(noise, power):
+    """The capacity maximised over all shares, without the idea of a level."""
+    n = noise.numpy()
+    total = {"type": "eq", "fun": lambda share: share.sum() - power, "jac": np.ones_like}
+    best = optimize.minimize(
+        lambda share: (-0.5 * np.log1p(share / n).sum(), -0.5 / (n + share)), np.full(len(n), power / len(n)), jac=True,
+        bounds=[(0, None)] * len(n), constraints=total, options={"ftol": 1e-16, "maxiter": 500},
+    )  # fmt: skip
+    share = np.where(best.x < 1e-6 * max(power, 1), 0.0, best.x)
+    return share, 0.5 * np.log1p(share / n).sum()
+
+
+WATER = {"rtol": 1e-6, "atol": 1e-6, "parts": ["allocation", "capacity"]}
+
+
+def channels_with_dry_ones(rng, n, dtype=torch.float64):
+    """(noise, power) such that at least two channels get some of the power and at least one gets none."""
+    noise = torch.from_numpy(rng.uniform(0.5, 4.0, n).round(2))
+    low, high = noise.sort().values[1].item(), noise.max().item()
+    level = low + number(rng, 0.4, 0.8) * (high - low)
+    return noise.to(dtype), round((level - noise).clamp_min(0).sum().item(), 4)
+
+
+@water_filling.criterion("matches the definition", marks=1.5)
+def water_filling_definition(rng):
+    yield case(torch.tensor([1.0, 4.0, 2.0], dtype=torch.float64), 3.0, **WATER)
+    yield case(*channels_with_dry_ones(rng, 4), **WATER)
+    yield case(*channels_with_dry_ones(rng, size(rng, 5, 7)), **WATER)
+    yield case(torch.from_numpy(rng.uniform(0.5, 2.0, 3).round(2)), number(rng, 5.0, 9.0), **WATER)
+
+
+@water_filling.criterion("no power, one channel, equal and very unequal channels", marks=1)
+def water_filling_ends(rng):
+    yield case(torch.from_numpy(rng.uniform(0.5, 4.0, 3).round(2)), 0.0, **WATER)
+    yield case(torch.tensor([number(rng, 0.5, 2.0)], dtype=torch.float64), number(rng, 0.5, 2.0), **WATER)
+    yield case(torch.full((size(rng, 2, 4),), number(rng, 0.5, 2.0), dtype=torch.float64), 2.0, **WATER)
+    yield case(torch.tensor([0.01, 50.0, 0.02, 1000.0], dtype=torch.float64), number(rng, 1.0, 9.0), **WATER)
+    yield case(torch.tensor([0.001, 0.002, 3.0], dtype=torch.float64), number(rng, 0.0004, 0.0008), **WATER)
+
+
+@water_filling.criterion("keeps the dtype and its input", marks=0.5)
+def water_filling_dtypes(rng):
+    for dtype, rtol in ((torch.float64, 1e-6), (torch.float32, 1e-5)):
+        noise, power = channels_with_dry_ones(rng, 4, dtype)
+        yield case(noise, power, **{**WATER, "rtol": rtol, "atol": rtol}, unchanged=True)
+
+
+def capacity_of(share, noise):
+    """The answer for any shares, as the answers below end."""
+    return share, torch.log(1 + share / noise).sum() / 2
+
+
+@water_filling.alternative
+def water_filling_sorted(noise, power):
+    n = noise.double().sort().values
+    for k in range(len(n), 0, -1):
+        level = (power + n[:k].sum()) / k
+        if level >= n[k - 1]:
+            break
+    share = (level - noise.double()).clamp_min(0)
+    share, capacity = capacity_of(share, noise.double())
+    return share.to(noise.dtype), capacity.to(noise.dtype)
+
+
+@water_filling.alternative
+def water_filling_halving(noise, power):
+    n = noise.double().tolist()
+    low, high = min(n), max(n) + power
+    for _ in range(200):
+        level = (low + high) / 2
+        low, high = (level, high) if sum(max(0.0, level - v) for v in n) < power else (low, level)
+    share = [max(0.0, high - v) for v in n]
+    capacity = sum(math.log(1 + s / v) for s, v in zip(share, n, strict=True)) / 2
+    return torch.tensor(share, dtype=torch.float64).to(noise.dtype), capacity
+
+
+@water_filling.alternative
+def water_filling_drying_out(noise, power):
+    """Water over all channels; the one that comes out most negative is dry, and again over the rest."""
+    n = noise.numpy().astype("float64")
+    wet = np.ones(len(n), dtype=bool)
+    while True:
+        share = np.where(wet, (power + n[wet].sum()) / wet.sum() - n, 0.0)
+        if share.min() >= 0:
+            break
+        wet[share.argmin()] = False
+    return torch.from_numpy(share).to(noise.dtype), np.float64(np.log1p(share / n).sum() / 2)
+
+
+@water_filling.misconception(
+    "Every channel gets the same: pour the power where the noise is low, until all wet channels reach one level."
+)
+def water_filling_evenly(noise, power):
+    return capacity_of(torch.full_like(noise, power / len(noise)), noise)
+
+
+@water_filling.misconception(
+    "The best channel gets everything: past a point more power there brings less than in the next one. Fill to a level."
+)
+def water_filling_winner(noise, power):
+    return capacity_of(torch.where(noise == noise.min(), power, 0.0).to(noise.dtype), noise)
+
+
+@water_filling.misconception(
+    "The shares go by 1 / noise: it is the sum, noise + share, that is the same for all channels that get any."
+)
+def water_filling_inverse(noise, power):
+    return capacity_of(power / noise / (1 / noise).sum(), noise)
+
+
+@water_filling.misconception(
+    "The noisy channels get the most: that equalises them, and wastes power. Share = max(0, level - noise)."
+)
+def water_filling_proportional(noise, power):
+    return capacity_of(power * noise / noise.sum(), noise)
+
+
+@water_filling.misconception(
+    "A share is negative: no channel gives power back. It gets 0, and the level falls for the others."
+)
+def water_filling_negative(noise, power):
+    return capacity_of((power + noise.sum()) / len(noise) - noise, noise)
+
+
+@water_filling.misconception(
+    "The shares add up to more than the power: after negative ones are set to 0 the level must be found again without them."
+)
+def water_filling_clipped(noise, power):
+    return capacity_of(((power + noise.sum()) / len(noise) - noise).clamp_min(0), noise)
+
+
+@water_filling.misconception(
+    "Negative shares were set to 0 and the rest scaled down: the wet channels then end at different levels. Find the level again."
+)
+def water_filling_rescaled(noise, power):
+    share = ((power + noise.sum()) / len(noise) - noise).clamp_min(0)
+    return capacity_of(power * share / share.sum(), noise)
+
+
+@water_filling.misconception("The half is missing: a real Gaussian channel carries log(1 + share / noise) / 2.")
+def water_filling_without_the_half(noise, power):
+    share, capacity = water_filling_sorted(noise, power)
+    return share, 2 * capacity
+
+
+@water_filling.misconception("The capacity is in bits: use the natural logarithm, torch.log, not log2.")
+def water_filling_bits(noise, power):
+    share, capacity = water_filling_sorted(noise, power)
+    return share, capacity / math.log(2)
+
+
+@water_filling.misconception("This is the level of the water: return how deep it is, max(0, level - noise).")
+def water_filling_level(noise, power):
+    share, capacity = water_filling_sorted(noise, power)
+    return (noise + share)[share > 0].max().expand(len(noise)).contiguous() if power else noise, capacity
+
+
+@water_filling.misconception(
+    "The capacity is that of all the power over all the noise: each channel has a capacity of its own, and they add up."
+)
+def water_filling_one_channel(noise, power):
+    share, _ = water_filling_sorted(noise, power)
+    return share, torch.log(1 + power / noise.sum()) / 2
 
 
 # --------------------------------------------------------------------------------------------- rate_distortion
@@ -1360,7 +1974,8 @@ def capacity_output(channel, tol):
     stretch=True,
     hints=[
         "Keep r, the distribution of what is shown. For each x the best choice is W(z given x) proportional to r(z) exp(-beta d(x, z)).",
-        "Then r is p @ W, and so on, in turns. Go on until r no longer moves (below 1e-12), not for a few rounds.",
+        "Then r is p @ W, and so on, in turns. Stop by the bound: r(z) grows by sum_x p(x) exp(-beta d(x, z)) / Z_x a round, and "
+        "R + beta D is within the logarithm of the largest growth of its minimum.",
         "At the end R = sum p W log(W / r), with zeros handled, and D = sum p W d.",
     ],
     because=OWN_WORK,
@@ -1422,7 +2037,15 @@ def rate_distortion_definition(rng):
     yield case(*quick_source(rng, 4, 3, 3.0, 5.0), **CURVE)
 
 
-@rate_distortion.criterion("from no information to all of it", marks=1)
+@rate_distortion.criterion("slow convergence", marks=0.5)
+def rate_distortion_slow(rng):
+    """Just above the beta at which the rarer of two letters comes into use, a hundred rounds are not enough."""
+    share = number(rng, 0.3, 0.35)
+    beta = round(number(rng, 1.06, 1.1) * math.log((1 - share) / share), 4)
+    yield case(torch.tensor([share, 1 - share], dtype=torch.float64), HAMMING, beta, **CURVE)
+
+
+@rate_distortion.criterion("from no information to all of it", marks=0.5)
 def rate_distortion_ends(rng):
     yield case(torch.tensor([0.3, 0.7], dtype=torch.float64), HAMMING, 1000.0, **CURVE)
     yield case(*quick_source(rng, 3, 2, 0.2, 0.4), **CURVE)
@@ -1469,11 +2092,13 @@ def rate_distortion_dual(p, distortion, beta):
 def rate_distortion_log_domain(p, distortion, beta):
     source, d = p.numpy().astype("float64"), distortion.numpy().astype("float64")
     log_r = np.full(d.shape[1], -np.log(d.shape[1]))
-    for _ in range(800):
+    moved = 1.0
+    while moved > 1e-12:
         log_w = log_r - beta * d
         log_w = log_w - np.logaddexp.reduce(log_w, axis=1, keepdims=True)
         with np.errstate(divide="ignore"):
-            log_r = np.maximum(np.log(source @ np.exp(log_w)), -700)
+            before, log_r = log_r, np.maximum(np.log(source @ np.exp(log_w)), -700)
+        moved = np.abs(np.exp(log_r) - np.exp(before)).max()
     w = np.exp(log_w)
     rate = sum(source[x] * (w[x] * (log_w[x] - log_r)).sum() for x in range(len(source)) if source[x] > 0)
     return np.asarray(rate).astype(p.numpy().dtype), np.asarray(source @ (w * d).sum(1)).astype(p.numpy().dtype)
@@ -1514,9 +2139,29 @@ def rate_distortion_one_round(p, distortion, beta):
     return curve_point(p, distortion, torch.exp(-beta * distortion), 1)[:2]
 
 
-@rate_distortion.misconception("This stops too soon: go on until r moves by less than 1e-12, not for a few rounds.")
+ROUNDS = (2, 3, 5, 10, 20, 25, 30, 50, 64, 100, 128, 200, 250, 300, 500)
+
+
+def some_rounds(one):
+    """What so many rounds would answer."""
+    p, d, beta = one.arguments
+    exact = rate_distortion(p.double(), d.double(), beta)
+    answers = [curve_point(p, d, torch.exp(-beta * d), rounds)[:2] for rounds in ROUNDS]
+    numbers = [argument_as_data(tuple(map(float, answer))) for answer in [exact, *answers]]
+    return {"judge": "deviates", "value": numbers[0], "answers": numbers[1:]}
+
+
+TOO_SOON = "This stops too soon: go on until r(z) nowhere grows by more than a factor of 1 + 1e-12 in a round."
+
+
+@rate_distortion.misconception(TOO_SOON, looks=some_rounds)
 def rate_distortion_few_rounds(p, distortion, beta):
     return curve_point(p, distortion, torch.exp(-beta * distortion), 10)[:2]
+
+
+@rate_distortion.misconception(TOO_SOON)
+def rate_distortion_hundred_rounds(p, distortion, beta):
+    return curve_point(p, distortion, torch.exp(-beta * distortion), 100)[:2]
 
 
 @rate_distortion.misconception("The first result is the sum R + beta D that is minimised: return R and D apart.")
@@ -1529,3 +2174,327 @@ def rate_distortion_objective(p, distortion, beta):
 def rate_distortion_unweighted(p, distortion, beta):
     *_, w, r = curve_point(p, distortion, torch.exp(-beta * distortion))
     return (torch.special.xlogy(w, w) - torch.special.xlogy(w, r)).sum(1).mean(), (w * distortion).sum(1).mean()
+
+
+# -------------------------------------------------------------------------------------- information_bottleneck
+@exercise(
+    stretch=True,
+    hints=[
+        "An encoder is a table (X, clusters) whose rows sum to 1. Start from random rows, drawn from `generator`, none of "
+        "whose entries is 0.",
+        "One round: p(t) = px @ encoder, p(t, y) = encoder.T @ joint, p(y given t) = p(t, y) / p(t), then encoder = softmax over "
+        "t of log p(t) - beta KL(p(y given x), p(y given t)).",
+        "Go on until the encoder rests (1e-9). Then I(X; T) is the information of px[:, None] * encoder, and I(T; Y) that of "
+        "encoder.T @ joint. If in doubt, try several starts and keep the one with the least I(X; T) - beta I(T; Y).",
+    ],
+    because=OWN_WORK,
+)
+def information_bottleneck(joint, beta, clusters, generator):
+    return known_bottleneck(joint.numpy().tobytes(), joint.shape, beta, clusters)
+
+
+def bottleneck_round(joint, beta, encoder):
+    """One round of the self-consistent equations, of encoders (..., X, T)."""
+    px = joint.sum(1)
+    pt, pty = px @ encoder, np.swapaxes(encoder, -1, -2) @ joint
+    log_given_t = np.log(np.maximum(pty / pt[..., None], 1e-300))
+    likeness = (joint / px[:, None]) @ np.swapaxes(log_given_t, -1, -2)  # the KL, but for what all t share
+    weights = pt[..., None, :] * np.exp(beta * (likeness - likeness.max(-1, keepdims=True)))
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def bottleneck_information(joint, encoder):
+    """I(X; T) and I(T; Y) of encoders (..., X, T)."""
+    px, py, pt = joint.sum(1), joint.sum(0), joint.sum(1) @ encoder
+    i_xt = special.rel_entr(px[:, None] * encoder, px[:, None] * pt[..., None, :]).sum((-2, -1))
+    i_ty = special.rel_entr(np.swapaxes(encoder, -1, -2) @ joint, pt[..., None] * py).sum((-2, -1))
+    return i_xt, i_ty
+
+
+def best_bottleneck(joint, beta, clusters, starts=30, most=3000):
+    """(encoder, I(X; T), I(T; Y), the losses of all starts, rounds): the best of many starts, all run to rest."""
+    rng = np.random.default_rng(0)
+    shape = (starts // 2, len(joint), clusters)
+    encoder = np.concatenate([rng.dirichlet(np.ones(clusters), shape[:2]), special.softmax(rng.normal(size=shape), -1)])
+    rounds, moved = 0, 1.0
+    while rounds < most and moved > 1e-10:
+        before, encoder = encoder, bottleneck_round(joint, beta, encoder)
+        rounds, moved = rounds + 1, np.abs(encoder - before).max()
+    i_xt, i_ty = bottleneck_information(joint, encoder)
+    losses = i_xt - beta * i_ty
+    best = losses.argmin()
+    return encoder[best], i_xt[best], i_ty[best], losses, rounds
+
+
+@cache
+def known_bottleneck(numbers, shape, beta, clusters):
+    """The reference's answer, worked out once."""
+    return best_bottleneck(np.frombuffer(numbers).reshape(shape), beta, clusters)[:3]
+
+
+@information_bottleneck.oracle(rtol=1e-6)
+def bottleneck_by_descent(joint, beta, clusters, generator):
+    """The loss itself, minimised over logits by BFGS from several starts, without the equations."""
+    px, py = joint.sum(1), joint.sum(0)
+
+    def loss(logits):
+        z = torch.tensor(logits, requires_grad=True)
+        encoder = torch.softmax(z.view(len(joint), clusters), 1)
+        pt, pty = px @ encoder, encoder.T @ joint
+        i_xt = (px[:, None] * encoder * (encoder / pt).log()).sum()
+        value = i_xt - beta * torch.special.xlogy(pty, pty / torch.outer(pt, py)).sum()
+        value.backward()
+        return value.item(), z.grad.numpy()
+
+    rng = np.random.default_rng(1)
+    runs = [
+        optimize.minimize(loss, rng.normal(size=len(joint) * clusters), jac=True, method="BFGS") for _ in range(2)
+    ]  # fmt: skip
+    encoder = special.softmax(min(runs, key=lambda run: run.fun).x.reshape(len(joint), clusters), 1)
+    return encoder, *bottleneck_information(joint.numpy(), encoder)
+
+
+def bottleneck_case(joint, beta, clusters, seed, **options):
+    """A case that any encoder meets whose loss is no more than 1e-3 above the best of ours."""
+    encoder, i_xt, i_ty = information_bottleneck(joint.double(), beta, clusters, None)
+    value = plain.encode((torch.from_numpy(encoder), float(i_xt), float(i_ty)))
+    goal = {"joint": plain.encode(joint.double()), "beta": beta}
+    text = f"an encoder with I(X; T) - {beta:g} I(T; Y) = {i_xt - beta * i_ty:.4f}, or less"
+    expected = {"judge": "bottleneck", "value": value, "dtype": name_of(joint.dtype), "text": text, **goal}
+    return case(joint, beta, clusters, Seed(seed), expected=expected, **options)
+
+
+def telling(rng, x, y, clusters, low, high):
+    """(joint, beta) where every start ends at the best encoder within some hundred rounds, and where neither hard clusters
+    nor clusters that ignore x come near it."""
+    while True:
+        rows = rng.dirichlet(np.full(y, 0.4), size=x) * 0.94 + 0.06 / y
+        joint = rows * rng.dirichlet(np.full(x, 4.0))[:, None]
+        joint, beta = joint / joint.sum(), number(rng, low, high)
+        encoder, i_xt, i_ty, losses, rounds = best_bottleneck(joint, beta, clusters, starts=8, most=100)
+        if rounds == 100 or np.ptp(losses) > 1e-4:
+            continue
+        hard = bottleneck_information(joint, np.eye(clusters)[encoder.argmax(1)])
+        apart = min(-losses.min(), hard[0] - beta * hard[1] - losses.min(), i_xt - i_ty)
+        if apart > 0.02 and np.ptp(best_bottleneck(joint, beta, clusters, starts=200, most=100)[3]) < 1e-4:
+            return torch.from_numpy(joint), beta
+
+
+@information_bottleneck.criterion("reaches the best trade", marks=1.5)
+def bottleneck_definition(rng):
+    seed = size(rng, 1, 1000)
+    yield bottleneck_case(*telling(rng, 4, 2, 2, 3.0, 6.0), 2, seed)
+    yield bottleneck_case(*telling(rng, 4, 3, 3, 3.0, 6.0), 3, seed + 1)
+    yield bottleneck_case(*telling(rng, 5, 3, 2, 3.0, 6.0), 2, seed + 2)
+
+
+@information_bottleneck.criterion("too small a beta, one cluster, more clusters than needed", marks=0.5)
+def bottleneck_ends(rng):
+    joint, beta = telling(rng, 4, 2, 2, 3.0, 6.0)
+    yield bottleneck_case(joint, number(rng, 0.3, 0.9), 2, size(rng, 1, 1000))
+    yield bottleneck_case(joint, beta, 1, size(rng, 1, 1000))
+    yield bottleneck_case(*telling(rng, 4, 2, 5, 3.0, 6.0), 5, size(rng, 1, 1000))
+
+
+@information_bottleneck.criterion("one seed, one answer", marks=0.5)
+def bottleneck_seeded(rng):
+    joint, beta = telling(rng, 4, 3, 3, 3.0, 6.0)
+    yield case(
+        joint, beta, 3, Seed(size(rng, 1, 1000)), driver="same_generator",
+        expected={"judge": "same_answers", "text": "the same answer from generators of one seed"},
+    )  # fmt: skip
+
+
+@information_bottleneck.criterion("keeps the dtype and its input", marks=0.5)
+def bottleneck_dtypes(rng):
+    joint, beta = telling(rng, 4, 3, 2, 3.0, 6.0)
+    for dtype in (torch.float64, torch.float32):
+        yield bottleneck_case(joint.to(dtype), beta, 2, size(rng, 1, 1000), unchanged=True)
+
+
+def random_rows(x, clusters, generator):
+    """A random encoder, as the answers below start."""
+    weights = torch.rand(x, clusters, dtype=torch.float64, generator=generator) + 0.01
+    return weights / weights.sum(1, keepdim=True)
+
+
+def pieces(joint, encoder):
+    """p(t), p(y given x), p(y given t)."""
+    px, pt = joint.sum(1), joint.sum(1) @ encoder
+    return pt, joint / px[:, None], (encoder.T @ joint) / pt[:, None]
+
+
+def divergences_from(given_x, given_t):
+    """KL(p(y given x), p(y given t)) for all x and t."""
+    return torch.special.xlogy(given_x, given_x).sum(1)[:, None] - given_x @ given_t.clamp_min(1e-300).log().T
+
+
+def with_information(joint, encoder, dtype):
+    """An encoder as the answer: with its two informations, in the dtype asked for."""
+    i_xt = mutual_information_entropies(joint.sum(1)[:, None] * encoder)
+    return encoder.to(dtype), i_xt.to(dtype), mutual_information_entropies(encoder.T @ joint).to(dtype)
+
+
+def bottleneck_iteration(joint, clusters, generator, scores, rounds=300):
+    """Rounds of an iteration with any scores(p(t), p(y given x), p(y given t))."""
+    p = joint.double()
+    encoder = random_rows(len(p), clusters, generator)
+    for _ in range(rounds):
+        encoder = torch.softmax(scores(*pieces(p, encoder)), 1)
+    return with_information(p, encoder, joint.dtype)
+
+
+@information_bottleneck.alternative
+def bottleneck_torch(joint, beta, clusters, generator):
+    return bottleneck_iteration(
+        joint, clusters, generator, lambda pt, given_x, given_t: pt.log() - beta * divergences_from(given_x, given_t)
+    )
+
+
+@information_bottleneck.alternative
+def bottleneck_of_several_starts(joint, beta, clusters, generator):
+    """In products, from normal logits, three times; the least loss counts."""
+    p = joint.double()
+    px, best = p.sum(1), None
+    for _ in range(3):
+        encoder = torch.softmax(torch.randn(len(p), clusters, generator=generator).double(), 1)
+        moved = 1.0
+        while moved > 1e-9:
+            pt = (px[:, None] * encoder).sum(0)
+            given_t = torch.einsum("xt,xy->ty", encoder, p) / pt[:, None]
+            ratio = (p / px[:, None])[:, None, :] / given_t
+            weights = pt * torch.exp(-beta * torch.special.xlogy((p / px[:, None])[:, None, :], ratio).sum(-1))
+            before, encoder = encoder, weights / weights.sum(1, keepdim=True)
+            moved = (encoder - before).abs().max()
+        answer = with_information(p, encoder, joint.dtype)
+        loss = (answer[1] - beta * answer[2]).item()
+        if best is None or loss < best[0]:
+            best = (loss, answer)
+    return best[1]
+
+
+@information_bottleneck.alternative
+def bottleneck_numpy(joint, beta, clusters, generator):
+    """The reference's round from NumPy's numbers, seeded by the generator; informations as floats."""
+    p = joint.double().numpy()
+    rng = np.random.default_rng(torch.randint(2**31, (1,), generator=generator).item())
+    encoder = rng.dirichlet(np.ones(clusters), len(p))
+    for _ in range(400):
+        encoder = bottleneck_round(p, beta, encoder)
+    return [torch.from_numpy(encoder).to(joint.dtype), *map(float, bottleneck_information(p, encoder))]
+
+
+USELESS = (
+    "Every row of the encoder is alike, so T knows nothing of X. Equal rows never part: start from random ones. And beta "
+    "multiplies the KL; it does not divide it."
+)
+
+
+def symptom(name):
+    """What to know encoders by that went wrong in a known way."""
+
+    def looks(one):
+        joint, beta, clusters, _ = one.arguments
+        known = {"joint": argument_as_data(joint.double()), "beta": beta, "clusters": clusters}
+        return {"judge": "bottleneck_symptom", "symptom": name, **known}
+
+    return looks
+
+
+@information_bottleneck.misconception(USELESS, looks=symptom("useless"))
+def bottleneck_starts_uniform(joint, beta, clusters, generator):
+    p = joint.double()
+    return with_information(p, torch.full((len(p), clusters), 1 / clusters, dtype=p.dtype), joint.dtype)
+
+
+@information_bottleneck.misconception(USELESS, looks=symptom("useless"))
+def bottleneck_temperature(joint, beta, clusters, generator):
+    return bottleneck_iteration(
+        joint, clusters, generator, lambda pt, given_x, given_t: pt.log() - divergences_from(given_x, given_t) / beta
+    )
+
+
+@information_bottleneck.misconception(
+    "The divergence is the other way round: it is KL(p(y given x), p(y given t)), with p(y given x) as the weight.",
+    looks=symptom("reversed"),
+)
+def bottleneck_reversed(joint, beta, clusters, generator):
+    return bottleneck_iteration(
+        joint, clusters, generator, lambda pt, given_x, given_t: pt.log() - beta * divergences_from(given_t, given_x).T
+    )
+
+
+@information_bottleneck.misconception(
+    "p(t) is missing: the encoder is proportional to p(t) exp(-beta KL), so that clusters in use draw more.",
+    looks=symptom("no prior"),
+)
+def bottleneck_without_prior(joint, beta, clusters, generator):
+    return bottleneck_iteration(
+        joint, clusters, generator, lambda pt, given_x, given_t: -beta * divergences_from(given_x, given_t)
+    )
+
+
+@information_bottleneck.misconception(
+    "In p(t) and p(y given t) every x counts alike: weigh each with its p(x), px @ encoder and encoder.T @ joint.",
+    looks=symptom("unweighted"),
+)
+def bottleneck_unweighted(joint, beta, clusters, generator):
+    p, encoder = joint.double(), random_rows(len(joint), clusters, generator)
+    given_x = p / p.sum(1, keepdim=True)
+    for _ in range(300):
+        pt, given_t = encoder.mean(0), encoder.T @ given_x / encoder.sum(0)[:, None]
+        encoder = torch.softmax(pt.log() - beta * divergences_from(given_x, given_t), 1)
+    return with_information(p, encoder, joint.dtype)
+
+
+@information_bottleneck.misconception(
+    "The rows of the encoder are 0 and 1: these are hard clusters. At this beta the best encoder hedges; keep the softmax.",
+    looks=symptom("hard"),
+)
+def bottleneck_hard(joint, beta, clusters, generator):
+    encoder = bottleneck_torch(joint.double(), beta, clusters, generator)[0]
+    hard = torch.nn.functional.one_hot(encoder.argmax(1), clusters).double()
+    return with_information(joint.double(), hard, joint.dtype)
+
+
+@information_bottleneck.misconception(
+    "The two informations are exchanged: I(X; T) comes before I(T; Y), and is never the smaller one.",
+    looks=symptom("exchanged"),
+)
+def bottleneck_exchanged(joint, beta, clusters, generator):
+    encoder, i_xt, i_ty = bottleneck_torch(joint, beta, clusters, generator)
+    return encoder, i_ty, i_xt
+
+
+@information_bottleneck.misconception(
+    "The informations are in bits: use the natural logarithm, torch.log, not log2.", looks=symptom("bits")
+)
+def bottleneck_bits(joint, beta, clusters, generator):
+    encoder, i_xt, i_ty = bottleneck_torch(joint, beta, clusters, generator)
+    return encoder, i_xt / math.log(2), i_ty / math.log(2)
+
+
+@information_bottleneck.misconception(
+    "The start is drawn from a generator of torch's own: hand generator=generator to what draws it."
+)
+def bottleneck_global(joint, beta, clusters, generator):
+    return bottleneck_torch(joint, beta, clusters, None)
+
+
+@information_bottleneck.misconception(
+    "The encoder is turned round: row x is the distribution of T given that x, so its shape is (X, clusters).",
+    looks=symptom("turned"),
+)
+def bottleneck_turned(joint, beta, clusters, generator):
+    encoder, i_xt, i_ty = bottleneck_torch(joint, beta, clusters, generator)
+    return encoder.T.contiguous(), i_xt, i_ty
+
+
+@information_bottleneck.misconception(
+    "The encoder still moves: repeat the round until it rests to within 1e-9, not a fixed few times.",
+    looks=symptom("moving"),
+)
+def bottleneck_few_rounds(joint, beta, clusters, generator):
+    return bottleneck_iteration(
+        joint, clusters, generator, lambda pt, given_x, given_t: pt.log() - beta * divergences_from(given_x, given_t), 2
+    )

@@ -56,8 +56,12 @@ class Expectation(TypedDict):
     tol: NotRequired[float]  # capacity
     unique: NotRequired[bool]  # capacity
     channel: NotRequired[Plain]  # capacity
+    joint: NotRequired[Plain]  # bottleneck, bottleneck_symptom
+    beta: NotRequired[float]  # bottleneck, bottleneck_symptom
+    clusters: NotRequired[int]  # bottleneck_symptom
+    answers: NotRequired[list[Plain]]  # deviates
     steps: NotRequired[list[int]]  # follows
-    symptom: NotRequired[str]  # xor_symptom
+    symptom: NotRequired[str]  # xor_symptom, bottleneck_symptom
     n: NotRequired[int]  # monte_carlo
     estimate: NotRequired[list[float]]  # monte_carlo
     standard_error: NotRequired[list[float]]  # monte_carlo

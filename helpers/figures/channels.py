@@ -1,4 +1,6 @@
-"""The figures of channels: information lost, overestimated, carried and traded for distortion (notebook 02)."""
+"""The figures of channels: information lost, overestimated and carried (notebook 02).
+
+Every figure carries its alt text, made from the numbers that it draws."""
 
 from __future__ import annotations
 
@@ -18,10 +20,10 @@ from helpers.channels import (
     mutual_information,
     plugin_mutual_information,
     push_through_channel,
-    rate_distortion,
+    water_filling,
 )
 from helpers.information import entropy
-from helpers.plotting import PALETTE, STYLE
+from helpers.plotting import PALETTE, STYLE, describe
 
 COLOURS = [PALETTE[name] for name in ("blue", "vermilion", "green", "purple")]
 
@@ -47,6 +49,7 @@ def information_along_chain(noises: Sequence[float] = (0.02, 0.05, 0.11), steps:
 
     After n channels the bit is flipped with probability (1 - (1 - 2 noise)^n) / 2.
     """
+    ends = []
     with matplotlib.rc_context(STYLE):
         figure, axes = canvas()
         for noise, colour in zip(noises, COLOURS, strict=False):
@@ -57,6 +60,7 @@ def information_along_chain(noises: Sequence[float] = (0.02, 0.05, 0.11), steps:
             n = torch.linspace(0, steps, 201, dtype=torch.float64)
             theory = math.log(2) - binary_entropy((1 - (1 - 2 * noise) ** n) / 2)
             axes.plot(n, theory, color=colour, linewidth=1.2)
+            ends.append(f"with {noise:.0%} flipped from {information[0]:.3f} to {information[-1]:.3f}")
             axes.plot(
                 range(steps + 1), information, "o", color=colour, markersize=5, label=f"flips {noise:.0%} of the bits"
             )
@@ -66,14 +70,18 @@ def information_along_chain(noises: Sequence[float] = (0.02, 0.05, 0.11), steps:
             xlabel="number of channels passed", ylabel="I(X; Z) (nats)", ylim=(0, 0.72), xticks=range(0, steps + 1, 5)
         )
         axes.set_title("What a channel loses never comes back")
+        axes.plot([], [], "o", color="#666666", markersize=5, label="dots: pushed through")
+        axes.plot([], [], color="#666666", linewidth=1.2, label="lines: the formula")
         axes.legend()
-    return figure
+    alt = f"I(X; Z) in nats against the number of channels passed, {steps} of them: it only ever falls,"
+    return describe(figure, f"{alt} {', '.join(ends)}. Dots lie on the lines of the formula.")
 
 
-def plugin_bias(sizes: Sequence[int] = (100, 300, 1000, 3000, 10000), repeats: int = 60, bins: int = 8) -> Figure:
+def plugin_bias(sizes: Sequence[int] = (100, 300, 1000, 3000, 10000), repeats: int = 400, bins: int = 8) -> Figure:
     """The plug-in estimate of the information between independent uniform variables, which is 0, against the number of
     samples: mean and spread over ``repeats`` draws, and the theory (bins - 1)^2 / (2 N)."""
     generator = torch.Generator().manual_seed(0)
+    words = []
     with matplotlib.rc_context(STYLE):
         figure, axes = canvas()
         for i, n in enumerate(sizes):
@@ -85,40 +93,56 @@ def plugin_bias(sizes: Sequence[int] = (100, 300, 1000, 3000, 10000), repeats: i
             axes.plot(
                 n, estimates.mean(), "o", color=PALETTE["blue"], label=f"mean of {repeats} draws" if i == 0 else None
             )
+            words.append(f"{estimates.mean():.4f} at {n} samples (line {(bins - 1) ** 2 / (2 * n):.4f})")
         line = [(bins - 1) ** 2 / (2 * n) for n in sizes]
-        axes.plot(sizes, line, "--", color=PALETTE["vermilion"], linewidth=1.6, label=f"theory: {(bins - 1) ** 2}/(2N)")
+        theory = f"{(bins - 1) ** 2}/(2N)"
+        axes.plot(sizes, line, "--", color=PALETTE["vermilion"], linewidth=1.6, label=f"theory: {theory}")
         axes.set(xscale="log", yscale="log", xlabel="number of samples N", ylabel="plug-in estimate (nats)")
         axes.set_title("The true information is 0; the estimate never is")
         axes.legend()
-    return figure
+    alt = (
+        f"Plug-in estimate of the information between independent {bins}-valued variables against the number of samples"
+    )
+    return describe(figure, f"{alt}, on log axes, with the line {theory}. Means in nats: {', '.join(words)}.")
 
 
 def fano_curve(k: int = 8, h: float = 1.0) -> Figure:
-    """The pairs of error probability and remaining uncertainty that Fano's inequality allows for ``k`` classes, with
-    the bound at H(X given Y) = ``h`` nats."""
-    pe = torch.linspace(0, 1, 401, dtype=torch.float64)
-    most = binary_entropy(pe) + pe * math.log(k - 1)
-    least = fano_error_bound(h, k)
+    """The pairs of error probability and remaining uncertainty that Fano's inequality leaves for the best guess among
+    ``k`` classes, with the bound at H(X given Y) = ``h`` nats.
+
+    Above lies what Fano's inequality excludes. Below lies what the best guess excludes, which takes the likeliest class
+    and so is right with a probability of at least exp(-H): by Jensen, E[max p] >= E[exp(-H)] >= exp(-E[H]).
+    """
+    pe = torch.linspace(0, 1 - 1 / k, 401, dtype=torch.float64)
+    most, fewest = binary_entropy(pe) + pe * math.log(k - 1), -torch.log1p(-pe)
+    least, worst = fano_error_bound(h, k), 1 - math.exp(-h)
     with matplotlib.rc_context(STYLE):
         figure, axes = canvas()
-        axes.fill_between(pe, most, color=PALETTE["sky"], alpha=0.25, linewidth=0)
-        axes.plot(pe, most, color=PALETTE["blue"])
+        axes.fill_between(pe, fewest, most, color=PALETTE["sky"], alpha=0.25, linewidth=0)
+        axes.plot(pe, most, color=PALETTE["blue"], label="Fano: no more than this is open")
+        axes.plot(pe, fewest, "--", color=PALETTE["purple"], linewidth=1.4, label="the best guess: no less")
         axes.plot([0, least, least], [h, h, 0], ":", color=PALETTE["vermilion"], linewidth=1.6)
         axes.plot(least, h, "o", color=PALETTE["vermilion"])
-        axes.annotate(f"pe = {least:.6f}", (least, h), (10, -5), textcoords="offset points", va="top")
-        axes.text(0.62, 0.45 * math.log(k), "possible", ha="center")
-        axes.text(0.07, 0.9 * math.log(k), "impossible", ha="left")
+        axes.annotate(f"$p_e$ = {least:.6f}", (least, h), (8, -6), textcoords="offset points", va="top")
+        axes.text(0.47, 0.6 * math.log(k), "not excluded", ha="center")
+        axes.text(0.07, 0.93 * math.log(k), "impossible", ha="left")
         axes.plot(1 - 1 / k, math.log(k), "o", color=PALETTE["black"])
         axes.annotate(
-            f"guessing: pe = 1 - 1/{k}, log {k} nats",
+            f"blind guessing: $p_e$ = 1 - 1/{k}, log {k} nats",
             (1 - 1 / k, math.log(k)),
-            (-8, 6),
+            (0, 6),
             textcoords="offset points",
             ha="right",
         )
-        axes.set(xlim=(0, 1), ylim=(0, 1.12 * math.log(k)), xlabel="error probability pe", ylabel="H(X|Y) (nats)")
-        axes.set_title(f"Fano's inequality for {k} classes")
-    return figure
+        axes.set(xlim=(0, 1), ylim=(0, 1.15 * math.log(k)), xlabel="error probability $p_e$", ylabel="H(X|Y) (nats)")
+        axes.set_title(f"How often the best guess among {k} classes is wrong")
+        axes.legend(loc="lower right")
+    return describe(
+        figure,
+        f"Remaining uncertainty against the error probability of the best guess among {k} classes. What is not "
+        f"excluded lies between two curves from (0, 0) to ({1 - 1 / k:.3f}, {math.log(k):.3f}), blind guessing. With "
+        f"H(X|Y) = {h:g} nats the error is at least {least:.6f} by Fano's curve, at most {worst:.6f} by the other.",
+    )
 
 
 def information_by_input(channel: Float[Tensor, "2 Y"]) -> Figure:
@@ -138,32 +162,39 @@ def information_by_input(channel: Float[Tensor, "2 Y"]) -> Figure:
             xlim=(0, 1), ylim=(0, 1.15 * capacity.item()), xlabel="share of the second input", ylabel="I(X; Y) (nats)"
         )
         axes.set_title("How often should the unreliable letter be sent?")
-    return figure
+    return describe(
+        figure,
+        f"Information through the channel against the share of the second input: {information[0]:.3f} nats at share 0, "
+        f"{information[-1]:.3f} at share 1, {information[100]:.6f} at one half; the peak is {capacity:.6f} nats, at"
+        f" a share of {best[1]:.3f}.",
+    )
 
 
-def rate_distortion_curve(betas: Sequence[float] = (0.8, 1.5, math.log(9), 4.0)) -> Figure:
-    """The rate-distortion curve of a fair bit with Hamming distortion, log 2 - H(D), with the points that Blahut and
-    Arimoto's algorithm finds for ``betas`` and, through each, the line of slope -beta."""
-    d = torch.linspace(0, 0.5, 301, dtype=torch.float64)
-    source, hamming = torch.tensor([0.5, 0.5], dtype=torch.float64), 1 - torch.eye(2, dtype=torch.float64)
+def water(noise: Float[Tensor, " n"], power: float) -> Figure:
+    """Parallel Gaussian channels as a vessel whose ground is the noise: the power is poured in and finds its level."""
+    share, capacity = water_filling(noise, power)
+    level = (noise + share)[share > 0].max().item()
+    names = range(1, len(noise) + 1)
     with matplotlib.rc_context(STYLE):
-        figure, axes = canvas(6.4, 4.4)
-        axes.fill_between(d, math.log(2) - binary_entropy(d), 1, color=PALETTE["sky"], alpha=0.2, linewidth=0)
-        axes.plot(d, math.log(2) - binary_entropy(d), color=PALETTE["black"], label="R(D) = log 2 - H(D)")
-        for beta, colour in zip(betas, COLOURS, strict=False):
-            rate, distortion = (x.item() for x in rate_distortion(source, hamming, beta))
-            reach = min(0.12, 0.16 / beta)
-            ends = torch.tensor([distortion - reach, distortion + reach])
-            axes.plot(ends, rate - beta * (ends - distortion), color=colour, linewidth=1.6)
-            axes.plot(distortion, rate, "o", color=colour, label=f"beta = {beta:.3f}: slope {-beta:.3f}")
-        axes.text(0.34, 0.28, "can be reached", ha="center")
-        axes.text(0.06, 0.06, "cannot", ha="center")
-        axes.set(
-            xlim=(0, 0.5),
-            ylim=(0, 0.7),
-            xlabel="distortion D (share of wrong bits)",
-            ylabel="rate R (nats per bit sent)",
+        figure, axes = canvas(6.4, 3.6)
+        axes.bar(names, noise.tolist(), 1.0, color="#B8B8B8", edgecolor="white", label="noise")
+        axes.bar(
+            names, share.tolist(), 1.0, noise.tolist(), color=PALETTE["sky"], edgecolor="white", label="power poured in"
         )
-        axes.set_title("The price of precision: beta is the slope")
-        axes.legend(loc="upper right")
-    return figure
+        axes.axhline(level, color=PALETTE["blue"], linewidth=1.4, linestyle="--")
+        axes.text(len(noise) + 0.55, level, f" level {level:.3f}", va="center")
+        for name, ground, deep in zip(names, noise.tolist(), share.tolist(), strict=True):
+            axes.text(
+                name, ground + deep + 0.04 * level, f"{deep:.3f}" if deep > 0 else "dry", ha="center", va="bottom"
+            )
+        axes.set(xlabel="channel", ylabel="variance", xlim=(0.5, len(noise) + 0.5), xticks=list(names))
+        axes.set_ylim(0, 1.25 * max(level, noise.max().item()))
+        axes.set_title(f"Power {power:g} finds its level: {capacity:.6f} nats")
+        axes.legend(ncols=2, loc="upper left")
+        axes.grid(False)
+    grounds, shares = (", ".join(f"{x:.3f}" for x in values.tolist()) for values in (noise, share))
+    return describe(
+        figure,
+        f"Bars of noise {grounds} with power poured in up to the level {level:.3f}: the channels get {shares} of a "
+        f"power of {power:g}, and together carry {capacity:.6f} nats.",
+    )

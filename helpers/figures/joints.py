@@ -1,7 +1,7 @@
 """The figures of joint distributions: tables, mosaics, and the information diagram with its sliders (notebook 02).
 
 A joint distribution is (X, Y), rows are x. Every function checks it and raises ValueError as the routines in
-``helpers.channels`` do.
+``helpers.channels`` do. Every figure carries its alt text, made from the numbers that it draws.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import base64
 import io
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -26,7 +27,7 @@ from torch import Tensor
 
 from helpers.channels import conditional_entropy, marginals, mutual_information
 from helpers.information import entropy
-from helpers.plotting import PALETTE, STYLE
+from helpers.plotting import DENSITY, PALETTE, STYLE, describe
 
 BARS = {
     "H(X, Y)": "black",
@@ -37,10 +38,10 @@ BARS = {
     "H(Y|X)": "orange",
 }
 PRESETS = {
-    "worked example": (3, 2, 1, 4),
+    "worked example": (5, 1, 1.5, 2.5),
     "independent": (3, 3, 2, 2),
     "Y copies X": (5, 0, 0, 5),
-    "one zero": (5, 0, 2, 3),
+    "one zero": (5, 0, 1.5, 3.5),
     "nothing to know": (10, 0, 0, 0),
 }
 
@@ -115,75 +116,92 @@ class Bars:
         return [*self.edges, *self.bars.values(), *self.labels.values()]
 
 
+def in_rows(joint: Float[Tensor, "X Y"]) -> str:
+    """The entries of a table in words: commas within a row, semicolons between rows."""
+    return "; ".join(", ".join(f"{p:.3f}" for p in row) for row in joint.tolist())
+
+
+def in_margins(joint: Float[Tensor, "X Y"]) -> str:
+    """The marginals of a table in words."""
+    px, py = ("(" + ", ".join(f"{p:.3f}" for p in sums.tolist()) + ")" for sums in marginals(joint))
+    return f"p(x) = {px} and p(y) = {py}"
+
+
 def table(joint: Float[Tensor, "X Y"]) -> Figure:
     """A joint distribution with its marginals in the margins, which is where they have their name from."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(1.3 * joint.shape[1] + 1.6, 1.0 * joint.shape[0] + 1.2))
         Table(figure.add_subplot(), *joint.shape).show(joint)
-    return figure
+    alt = f"The joint table with rows {in_rows(joint)}. In the right margin its row sums, below its column sums:"
+    return describe(figure, f"{alt} {in_margins(joint)}.")
 
 
 def against_independence(joint: Float[Tensor, "X Y"]) -> Figure:
     """A joint distribution beside the product of its marginals, which is what independence would make of them."""
-    px, py = marginals(joint)
+    product = torch.outer(*marginals(joint))
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.2))
         for axes, shown, title in zip(
             figure.subplots(1, 2),
-            (joint, torch.outer(px, py)),
+            (joint, product),
             ("p(x, y): what is", "p(x) p(y): if independent"),
             strict=True,
         ):
             Table(axes, *shown.shape).show(shown)
             axes.set_title(title, pad=14)
-    return figure
+    alt = f"Two tables side by side: the joint with rows {in_rows(joint)}, and the product of its marginals with rows"
+    return describe(figure, f"{alt} {in_rows(product)}. Both have the same margins, {in_margins(joint)}.")
 
 
 def mosaic(joint: Float[Tensor, "X Y"]) -> Figure:
-    """One column for each x, as wide as p(x), divided in the shares p(y given x): areas are joint probabilities.
+    """One band for each x, from the top as in the table, as high as p(x), divided in the shares p(y given x): areas are
+    joint probabilities.
 
-    Above each column stands the entropy of Y in it, whose mean by width is H(Y given X).
+    Beside each band stands the entropy of Y in it, whose mean by height is H(Y given X).
     """
     px, _ = marginals(joint)
     given = joint / torch.where(px > 0, px, 1)[:, None]
     colours = [PALETTE[name] for name in ("sky", "orange", "green", "purple", "yellow")]
+    words = []
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.0, 4.0))
+        figure = Figure(figsize=(7.2, 3.6))
         axes = figure.add_subplot()
-        lefts = (px.cumsum(0) - px).tolist()
-        for x, (left, width) in enumerate(zip(lefts, px.tolist(), strict=True)):
-            bottom = 0.0
+        for x, (top, height) in enumerate(zip((px.cumsum(0) - px).tolist(), px.tolist(), strict=True)):
+            left = 0.0
             for y, share in enumerate(given[x].tolist()):
                 colour = colours[y % len(colours)]
-                axes.bar(left, share, width, bottom, align="edge", color=colour, edgecolor="white", linewidth=2)
-                if share * width > 0.01:
-                    axes.text(
-                        left + width / 2, bottom + share / 2, f"p(y={y}|x={x})\n{share:.2f}", ha="center", va="center"
-                    )
-                bottom += share
-            if width > 0:
+                axes.barh(top, share, height, left, align="edge", color=colour, edgecolor="white", linewidth=2)
+                if share * height > 0.01:
+                    place = (left + share / 2, top + height / 2)
+                    axes.text(*place, f"y = {y}\n{share:.3f}", ha="center", va="center")
+                left += share
+            if height > 0:
                 h = entropy(given[x]).item()
-                axes.text(
-                    left + width / 2, 1.02, f"p(x={x}) = {width:.2f}\nentropy {h:.3f} nats", ha="center", va="bottom"
-                )
-        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="p(x), as width", ylabel="p(y given x), as height")
-        axes.set_title(f"H(Y|X) = {conditional_entropy(joint):.6f} nats, the mean by width", pad=46)
+                label = f"p(x={x}) = {height:.2f}\nentropy {h:.3f} nats"
+                axes.text(1.02, top + height / 2, label, ha="left", va="center")
+                shares = " to ".join(f"{share:.3f}" for share in given[x].tolist())
+                words.append(f"x = {x} is {height:.2f} high and split {shares}, with entropy {h:.3f} nats")
+        axes.set(xlim=(0, 1), ylim=(1, 0), xlabel="p(y given x), as width", ylabel="p(x), as height")
+        mean = f"H(Y|X) = {conditional_entropy(joint):.6f} nats, the mean by height"
+        axes.set_title(mean)
         axes.grid(False)
-    return figure
+    return describe(figure, f"Mosaic of one band for each x, from the top. {'; '.join(words)}. {mean}.")
 
 
 class InformationDiagram:
     """The table and the bars of joint distributions of one shape. What never changes is drawn once and copied, so that
-    a slider moves the rest in tens of milliseconds."""
+    a slider moves the rest in tens of milliseconds. ``density`` is how many pixels are drawn for each that is shown."""
 
-    def __init__(self, rows: int, columns: int) -> None:
+    def __init__(self, rows: int, columns: int, density: int = 1) -> None:
         with matplotlib.rc_context(STYLE):
             self.figure = Figure(figsize=(8.4, 3.2))
+            self.width = round(self.figure.get_figwidth() * self.figure.dpi)
+            self.figure.set_dpi(density * self.figure.dpi)
             self.figure.set_layout_engine("none")
             self.table = Table(self.figure.add_axes((0.06, 0.14, 0.28, 0.68)), rows, columns)
             axes = self.figure.add_axes((0.585, 0.16, 0.4, 0.74))
             self.bars = Bars(axes, rows * columns)
-            axes.set_title("What there is to know, and who knows it")
+            axes.set_title("What there is to know, and who knows it", fontsize=11)
         self.canvas, self.still = FigureCanvasAgg(self.figure), None
 
     def show(self, joint: Float[Tensor, "X Y"]) -> list[Artist]:
@@ -214,7 +232,32 @@ def information_diagram(joint: Float[Tensor, "X Y"]) -> Figure:
     """
     diagram = InformationDiagram(*joint.shape)
     diagram.show(joint)
-    return diagram.figure
+    return describe(diagram.figure, diagram_in_words(joint))
+
+
+def stills(names: Sequence[str] = ("independent", "Y copies X", "one zero")) -> Figure:
+    """The bars of the information diagram at some of the buttons, side by side, for readers without a kernel."""
+    words = []
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(9.6, 2.9))
+        figure.set_layout_engine("none")
+        for place, name in enumerate(names):
+            joint = preset(name)
+            axes = figure.add_axes(((place + 0.42) / len(names), 0.17, 0.55 / len(names), 0.62))
+            Bars(axes, joint.numel()).show(joint)
+            rows = " / ".join(" ".join(f"{p:.2f}" for p in row) for row in joint.tolist())
+            axes.set_title(f"{name}\n{rows}", fontsize=10.5)
+            gone = [bar for bar, value in quantities(joint).items() if value < 1e-12]
+            vanished = f"no bar of {' and '.join(gone)}" if gone else "every bar is there"
+            lengths = ", ".join(f"{bar} = {value:.3f}" for bar, value in quantities(joint).items())
+            words.append(f"{name} ({in_rows(joint)}): {vanished}; {lengths}")
+    return describe(figure, f"Information diagrams of {len(names)} tables side by side, in nats. {'. '.join(words)}.")
+
+
+def preset(name: str) -> Float[Tensor, "2 2"]:
+    """The table of one of the buttons."""
+    weights = torch.tensor(PRESETS[name], dtype=torch.float64).reshape(2, 2)
+    return weights / weights.sum()
 
 
 def diagram_in_words(joint: Float[Tensor, "X Y"]) -> str:
@@ -234,7 +277,7 @@ def explore() -> VBox:
     """
     cells = [
         FloatSlider(
-            3.0,
+            5.0,
             min=0,
             max=10,
             step=0.1,
@@ -246,7 +289,7 @@ def explore() -> VBox:
         for y in range(2)
     ]
     buttons = ToggleButtons(options=list(PRESETS), description="", style={"button_width": "auto"})
-    diagram, picture = InformationDiagram(2, 2), HTML()
+    diagram, picture = InformationDiagram(2, 2, DENSITY), HTML()
 
     def draw(_: object = None) -> None:
         weights = torch.tensor([cell.value for cell in cells], dtype=torch.float64).reshape(2, 2)
@@ -255,7 +298,8 @@ def explore() -> VBox:
             return
         joint = weights / weights.sum()
         data = base64.b64encode(diagram.png(joint)).decode()
-        picture.value = f'<img src="data:image/png;base64,{data}" alt="{diagram_in_words(joint)}">'
+        size = f'width="{diagram.width}" style="max-width: 100%"'
+        picture.value = f'<img src="data:image/png;base64,{data}" {size} alt="{diagram_in_words(joint)}">'
 
     def choose(_: object = None) -> None:
         for cell in cells:

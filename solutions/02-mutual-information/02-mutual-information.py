@@ -14,12 +14,13 @@
 # # 02 Mutual information
 #
 # You see an umbrella. How much does that tell you about the rain? This notebook puts a number on it, the **mutual
-# information**, and follows that number through noise, through small samples, and to its two limits: how much a channel
-# can carry at most, and how little you can send if small errors are allowed. The last one is what a beta-VAE trades.
+# information**, and follows that number through noise, through small samples, and to its limits: how much a channel can
+# carry at most, and how little you can send if small errors are allowed. The last one is what a beta-VAE trades.
 #
-# You need entropy, $H(p) = -\sum_i p_i \log p_i$ in nats (notebook 01), and nothing else. The whole takes about 90
-# minutes; each exercise stands alone. A check tells you whether an answer is right and, where it can, which mistake it
-# is. Stuck? `hint("marginals")` gives a nudge, `hint("marginals", 2)` a bigger one.
+# You need entropy, $H(p) = -\sum_i p_i \log p_i$ in nats, and of notebook 01 the divergence
+# $\mathrm{KL}(p, q) = \sum_i p_i \log\frac{p_i}{q_i}$, which is never negative and 0 only for $q = p$. The exercises take about 80 minutes, the five stretch exercises another 95: take those that tempt
+# you. Each stands alone. A check tells you whether an answer is right and, where it can, which mistake it is. Stuck?
+# `hint("marginals")` gives a nudge, `hint("marginals", 2)` a bigger one. Whoever knows a thing skips its "Why?".
 
 # %%
 import math
@@ -29,6 +30,7 @@ import torch
 from helpers import channels, check, hint, information, plotting, progress
 from helpers.figures import channels as channel_figures
 from helpers.figures import joints as joint_figures
+from helpers.figures import trade_offs
 
 plotting.use_course_style()
 print("ready")
@@ -41,8 +43,8 @@ print("ready")
 #
 # | $p(x, y)$ | $y = 0$ | $y = 1$ |
 # |---|---|---|
-# | $x = 0$ | .3 | .2 |
-# | $x = 1$ | .1 | .4 |
+# | $x = 0$ | .5 | .1 |
+# | $x = 1$ | .15 | .25 |
 #
 # How often does it rain at all? Add up what you do not care about. The result is a **marginal**:
 #
@@ -54,7 +56,7 @@ print("ready")
 # | $p(x)$ | `px` | `(..., X)` | row sums |
 # | $p(y)$ | `py` | `(..., Y)` | column sums |
 #
-# By hand: $p(x) = (.3 + .2,\ .1 + .4) = (.5, .5)$ and $p(y) = (.3 + .1,\ .2 + .4) = (.4, .6)$.
+# By hand: $p(x) = (.5 + .1,\ .15 + .25) = (.6, .4)$ and $p(y) = (.5 + .15,\ .1 + .25) = (.65, .35)$.
 
 # %% [markdown]
 # ### Exercise 1. `marginals`
@@ -79,12 +81,8 @@ def marginals(joint: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 check("marginals", marginals)
 
 # %%
-joint = torch.tensor([[0.3, 0.2], [0.1, 0.4]], dtype=torch.float64)
-plotting.show_figure(
-    joint_figures.table(joint),
-    alt="The joint table .3, .2, .1, .4 with its row sums .5 and .5 in the right "
-    "margin and its column sums .4 and .6 below.",
-)
+joint = torch.tensor([[0.5, 0.1], [0.15, 0.25]], dtype=torch.float64)
+plotting.show_figure(joint_figures.table(joint))
 
 # %% [markdown]
 # The name is meant literally: the sums stand in the margins.
@@ -104,13 +102,18 @@ plotting.show_figure(
 #
 # $$H(Y \mid X) = -\sum_{x, y} p(x, y) \log p(y \mid x) = H(X, Y) - H(X) .$$
 #
+# The second form is the **chain rule**: the pair is as uncertain as $X$, and then $Y$ once $X$ is known. Here $H(X, Y)$
+# is the entropy of the pairs, the **joint entropy**; with capital letters for variables it is not the cross-entropy
+# $H(p, q)$ of notebook 01, which holds one distribution against another.
+#
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
+# | $H(X, Y)$ | `hxy` | `(...)` | entropy of the pairs, in nats: the sum runs over both dimensions |
 # | $p(y \mid x)$ | `joint / px` | `(..., X, Y)` | each row divided by its sum |
 # | $H(Y \mid X)$ | `H` | `(...)` | what $X$ leaves open about $Y$, in nats |
 #
-# By hand: the rows are $(.6, .4)$ and $(.2, .8)$ with entropies 0.673012 and 0.500402, and each occurs half of the
-# time. So $H(Y \mid X) = .5 \cdot 0.673012 + .5 \cdot 0.500402 = 0.586707$ nats.
+# By hand: the rows are $(\tfrac56, \tfrac16)$ and $(\tfrac38, \tfrac58)$ with entropies 0.450561 and 0.661563. So
+# $H(Y \mid X) = .6 \cdot 0.450561 + .4 \cdot 0.661563 = 0.534962$ nats.
 
 # %% [markdown]
 # ### Exercise 2. `conditional_entropy`
@@ -121,7 +124,7 @@ plotting.show_figure(
 #
 # - $X$ is the row and comes first in the table: the condition is on $X$.
 # - A pair with $p(x, y) = 0$ adds 0, and so does a whole row that never occurs, $p(x) = 0$.
-# - Batches, dtype and input as before.
+# - Batches, dtype (float32 and float64) and input as before.
 
 
 # %% nbgrader={"grade_id": "conditional_entropy"}
@@ -143,16 +146,11 @@ print(f"H(Y|X) = {channels.conditional_entropy(joint):.6f} nats")
 print(f"H(X|Y) = {channels.conditional_entropy(joint.T):.6f} nats: another question")
 
 # %% [markdown]
-# Each column of the figure is one $x$: as wide as $p(x)$, divided in the shares $p(y \mid x)$. So areas are joint
-# probabilities, and $H(Y \mid X)$ is the mean of the columns' entropies by width.
+# Each band of the figure is a row of the table: as high as $p(x)$, divided in the shares $p(y \mid x)$. So areas are
+# joint probabilities, and $H(Y \mid X)$ is the mean of the bands' entropies by height.
 
 # %%
-plotting.show_figure(
-    joint_figures.mosaic(joint),
-    alt="Mosaic with two columns of width .5: the first is split .6 to .4 with "
-    "entropy 0.673 nats, the second .2 to .8 with entropy 0.500 nats; their mean "
-    "is 0.587.",
-)
+plotting.show_figure(joint_figures.mosaic(joint))
 
 # %% [markdown]
 # > **Is it true?** "Learning something never makes you less certain."
@@ -168,43 +166,46 @@ print(f"alarm (x = 1):       H(Y|X=1)  = {information.entropy(rows[1]):.6f}")
 print(f"on average:          H(Y|X)    = {channels.conditional_entropy(alarm):.6f}")
 
 # %% [markdown]
-# > On average, yes: $H(Y \mid X) \le H(Y)$ always. For a single result, no: the alarm takes you from fairly sure to a
-# > coin flip.
+# > On average, yes: $H(Y \mid X) \le H(Y)$ always (the next section says why). For a single result, no: the alarm takes
+# > you from fairly sure to a coin flip.
 #
-# **In practice.** $H(\text{next token} \mid \text{context})$ is the floor that no language model's loss gets below. The
-# gap between its loss and that floor is what training can still remove.
+# **In practice.** $H(\text{next token} \mid \text{context})$ is the floor that no language model's loss on fresh text
+# gets below (on its training text it may, by heart). The gap between loss and floor is what training can still remove.
 #
-# **Traps.** Conditioning on the wrong variable gives 0.606843 here, close enough to go unnoticed. Averaging the rows
-# without their weights $p(x)$ is right only if all $x$ are equally likely, as they happen to be in the first table.
-# Rows with $p(x) = 0$ are $0/0$.
+# **Traps.** Conditioning on the wrong variable gives 0.560527 here, close enough to go unnoticed. So is 0.556062, the
+# plain mean of the rows' entropies, without the weights $p(x)$. Rows with $p(x) = 0$ are $0/0$; `joint / joint.sum(-1)`
+# without `keepdim=True` divides the columns.
 
 # %% [markdown]
 # ## How much does one tell about the other?
 #
 # If weather and umbrella had nothing to do with each other, the joint would be the product of its marginals,
-# $p(x)\,p(y)$. How far is it from that? Notebook 01 has the measure: the KL divergence. Here it is called **mutual
+# $p(x)\,p(y)$. How far is it from that? Notebook 01 has the measure, $\mathrm{KL}$. Here it is called **mutual
 # information** (Shannon, 1948; Cover and Thomas, equation 2.28):
 #
-# $$I(X; Y) = D\big(p(x, y) \,\|\, p(x)\,p(y)\big) = \sum_{x, y} p(x, y) \log \frac{p(x, y)}{p(x)\,p(y)} .$$
+# $$I(X; Y) = \mathrm{KL}\big(p(x, y),\ p(x)\,p(y)\big) = \sum_{x, y} p(x, y) \log \frac{p(x, y)}{p(x)\,p(y)} .$$
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
 # | $p(x)\,p(y)$ | `px * py` | `(..., X, Y)` | outer product of the joint's *own* marginals |
 # | $I(X; Y)$ | `I` | `(...)` | in nats; 0 exactly when $X$ and $Y$ are independent; at most $\min(H(X), H(Y))$ |
 #
-# By hand: the product is $(.2, .3)$ in both rows, and
+# By hand: the product is $(.39, .21)$ above $(.26, .14)$, and
 #
-# $$.3\log\tfrac{.3}{.2} + .2\log\tfrac{.2}{.3} + .1\log\tfrac{.1}{.2} + .4\log\tfrac{.4}{.3}
-# = .121640 - .081093 - .069315 + .115073 = 0.086305 \text{ nats.}$$
+# $$.5\log\tfrac{.5}{.39} + .1\log\tfrac{.1}{.21} + .15\log\tfrac{.15}{.26} + .25\log\tfrac{.25}{.14}
+# = .124231 - .074194 - .082507 + .144955 = 0.112485 \text{ nats.}$$
 #
 # Single terms may be negative; the sum never is.
+#
+# <details><summary>Why is I at least 0, and at most either entropy?</summary>
+#
+# It is a KL, and no KL is negative (Gibbs' inequality, notebook 01). Split its logarithm and $I = H(Y) - H(Y \mid X)$:
+# so knowing $X$ leaves $Y$ at most as uncertain as it was, on average. And as $H(Y \mid X) \ge 0$, $I \le H(Y)$. The same
+# holds with $X$ and $Y$ exchanged.
+# </details>
 
 # %%
-plotting.show_figure(
-    joint_figures.against_independence(joint),
-    alt="Two tables side by side: the joint .3, .2, .1, .4, and the product of its "
-    "marginals .2, .3, .2, .3.",
-)
+plotting.show_figure(joint_figures.against_independence(joint))
 
 # %% [markdown]
 # ### Exercise 3. `mutual_information`
@@ -242,8 +243,17 @@ for name, table in tables.items():
     print(f"{name:25} I = {channels.mutual_information(table):z.6f} nats")
 hx, hy = information.entropy(px), information.entropy(py)
 print(f"never more than the smaller of H(X) = {hx:.6f} and H(Y) = {hy:.6f}")
-gaussian = -math.log(1 - 0.9**2) / 2
-print(f"Gaussians of correlation .9: I = -log(1 - .9^2) / 2 = {gaussian:.6f} nats")
+
+# %% [markdown]
+# For continuous $X$ and $Y$ the $p$ are densities and the sum is an integral; nothing else changes. Two Gaussians of
+# correlation $\rho$ have $I = -\tfrac12\log(1 - \rho^2)$. A fine grid of the density is a table, and says the same:
+
+# %%
+grid, rho = torch.linspace(-7, 7, 561, dtype=torch.float64), 0.9
+squares = grid[:, None] ** 2 - 2 * rho * grid[:, None] * grid + grid**2
+density = torch.exp(-squares / (2 * (1 - rho**2)))
+print(f"on the grid: {channels.mutual_information(density / density.sum()):.6f} nats")
+print(f"the formula: {-math.log(1 - rho**2) / 2:.6f}")
 
 # %% [markdown]
 # > **Is it true?** A widely read textbook (Zhang et al., *Dive into Deep Learning*, appendix on information theory)
@@ -287,13 +297,14 @@ for name, p in (("the book's", p_y[0]), ("its own", rows)):
     print(f"{name} p(y) belongs to this joint: {torch.allclose(p, printed.sum(1))}")
 
 # %% [markdown]
-# **In practice.** A decision tree splits where the mutual information with the label is largest (it says "information
-# gain"). Contrastive learning maximises a lower bound on it (van den Oord et al., 2018). Unlike correlation it sees every
-# kind of dependence: for $X$ uniform on $-1, 0, 1$ and $Y = X^2$ the correlation is 0, and
-# $I(X; Y) = H(Y) = 0.636514$ nats.
+# **In practice.** Decision trees of the families ID3 and C4.5 split where the mutual information with the label is largest
+# ("information gain"; scikit-learn does so with `criterion="entropy"`, its default is another measure, Gini's).
+# Contrastive learning maximises a lower bound on the information between two *views* of one thing, and that bound never
+# exceeds $\log K$ for $K$ candidates (van den Oord et al., 2018). Unlike correlation, $I$ sees every kind of dependence:
+# for $X$ uniform on $-1, 0, 1$ and $Y = X^2$ the correlation is 0, and $I(X; Y) = H(Y) = 0.636514$ nats.
 #
 # **Traps.** Marginals that do not come from the joint. A product that is not an outer product. `nansum` and `abs`, which
-# hide whatever goes wrong. Bits for nats: $I$ in bits is 1.4427 times as large.
+# hide whatever goes wrong. Bits for nats: $I$ in bits is 1.4427 times as large. A small number inside the logarithm.
 
 # %% [markdown]
 # ## Three ways to one number
@@ -303,35 +314,50 @@ for name, p in (("the book's", p_y[0]), ("its own", rows)):
 #
 # $$I(X; Y) = H(X) - H(X \mid Y) = H(Y) - H(Y \mid X) = H(X) + H(Y) - H(X, Y) .$$
 #
-# | symbol | in code | shape | meaning |
-# |---|---|---|---|
-# | $H(X, Y)$ | `hxy` | `(...)` | entropy of the pairs: the sum runs over both dimensions |
-# | $H(X \mid Y)$ | `x_given_y` | `(...)` | columns are the condition now |
-#
-# By hand: $0.693147 - 0.606843$, $0.673012 - 0.586707$ and $0.693147 + 0.673012 - 1.279854$ are all $0.0863$. So
+# By hand: $0.673012 - 0.560527$, $0.647447 - 0.534962$ and $0.673012 + 0.647447 - 1.207974$ are all $0.112485$. So
 # information is symmetric: the umbrella tells as much about the rain as the rain about the umbrella.
+#
+# Would any measure of uncertainty do? Here is a family of them (Tsallis, 1988), with Shannon's entropy at $q = 1$ and at
+# $q = 2$ the Gini impurity of the decision trees, the probability that two draws differ:
+
+
+# %%
+def tsallis(q):
+    """An entropy of distributions (..., n) for each q: Shannon's for q = 1, Gini's impurity for q = 2."""
+    if q == 1:
+        return lambda p: -torch.special.xlogy(p, p).sum(-1)
+    return lambda p: (1 - (p**q).sum(-1)) / (q - 1)
+
+
+shannon, gini = tsallis(1), tsallis(2)
+
 
 # %% [markdown]
 # ### Exercise 4. `mutual_information_three_ways`
 #
-# **Goal:** see the identities hold, each from its own entropies.
+# **Goal:** each way from its own entropies, whatever measure of uncertainty is handed in.
 #
-# Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
+# Difficulty ●●●○○ · Importance ●●●●○ · 15 minutes
 #
+# - Every entropy comes from `entropy`, a function from `(..., n)` to `(...)`; the check hands in several.
+# - $H(X \mid Y)$ is the *average* entropy of the columns $p(x \mid y)$, each with its weight $p(y)$; $H(Y \mid X)$ that of
+#   the rows. (Taken as $H(X, Y) - H(Y)$, all three ways would be one and the same sum.)
 # - Return three results in the order of the formula, each of shape `(...)`.
-# - Zeros, batches, dtype and input as before.
+# - Zeros, batches, dtype and input as before; a column that never occurs has weight 0.
 
 
 # %% nbgrader={"grade_id": "mutual_information_three_ways"}
-def mutual_information_three_ways(joint: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """H(X) - H(X given Y), H(Y) - H(Y given X), H(X) + H(Y) - H(X, Y), in nats."""
+def mutual_information_three_ways(
+    joint: torch.Tensor, entropy=shannon
+) -> tuple[torch.Tensor, ...]:
+    """H(X) - H(X given Y), H(Y) - H(Y given X), H(X) + H(Y) - H(X, Y), as `entropy` measures."""
     ### BEGIN SOLUTION
-    plogp = torch.special.xlogy
     px, py = joint.sum(-1), joint.sum(-2)
-    hx, hy = -plogp(px, px).sum(-1), -plogp(py, py).sum(-1)
-    hxy = -plogp(joint, joint).sum((-2, -1))
-    x_given_y = (plogp(joint, py[..., None, :]) - plogp(joint, joint)).sum((-2, -1))
-    y_given_x = (plogp(joint, px[..., :, None]) - plogp(joint, joint)).sum((-2, -1))
+    columns = joint / torch.where(py > 0, py, 1)[..., None, :]
+    rows = joint / torch.where(px > 0, px, 1)[..., :, None]
+    x_given_y = (py * entropy(columns.mT)).sum(-1)
+    y_given_x = (px * entropy(rows)).sum(-1)
+    hx, hy, hxy = entropy(px), entropy(py), entropy(joint.flatten(-2))
     return hx - x_given_y, hy - y_given_x, hx + hy - hxy
     ### END SOLUTION
 
@@ -340,14 +366,25 @@ def mutual_information_three_ways(joint: torch.Tensor) -> tuple[torch.Tensor, ..
 check("mutual_information_three_ways", mutual_information_three_ways)
 
 # %% [markdown]
+# > **Is it true?** "Information gain is symmetric, so it does not matter which measure of impurity a tree uses."
+# >
+# > The three ways, for Shannon's entropy and for Gini's:
+
+# %%
+for name, entropy in (("Shannon", shannon), ("Gini", gini)):
+    ways = channels.three_informations(joint, entropy)
+    print(f"{name:8}", *(f"{way:.6f}" for way in ways))
+
+# %% [markdown]
+# > No. By Gini's measure $X$ gains more about $Y$ than $Y$ about $X$. Only Shannon's entropy has the chain rule $H(X, Y) = H(X) + H(Y \mid X)$ with an average on the right, and it is
+# > the chain rule that makes the three one. Shannon took it as an axiom, and it singles out his formula (1948, theorem 2).
+
+# %% [markdown]
 # All of it in one picture, to scale: what lies above each other is the same information (after MacKay, 2003, figure
 # 8.1).
 
 # %%
-plotting.show_figure(
-    joint_figures.information_diagram(joint),
-    alt=joint_figures.diagram_in_words(joint),
-)
+plotting.show_figure(joint_figures.information_diagram(joint))
 
 # %% [markdown]
 # Now move the table. The sliders are weights; the table is the weights divided by their sum. Before you press a button,
@@ -357,11 +394,18 @@ plotting.show_figure(
 joint_figures.explore()
 
 # %% [markdown]
-# **In practice.** The third way is the one to estimate from data: it needs three entropies and no division.
+# The same three as stills. Independent: no $I$. A copy: nothing is left open either way. One zero: every bar stays; a
+# pair that never occurs tells something, but not all.
+
+# %%
+plotting.show_figure(joint_figures.stills())
+
+# %% [markdown]
+# **In practice.** Take the way whose entropies you can get. For a table all three are the same number. A classifier's loss
+# is $H(Y \mid X)$ or more, so by the second way it gives you a bound on $I$ from below.
 #
-# **Traps.** $H(X) - H(Y \mid X)$ mixes the two up, and is even negative for some tables. Two overlapping circles are a
-# fair picture for two variables; for three they mislead, since the part in the middle can be negative (MacKay, 2003,
-# exercise 8.8).
+# **Traps.** $H(X) - H(Y \mid X)$ mixes the two up: 0.138050 here. Two overlapping circles are a fair picture for two
+# variables; for three they mislead (stretch 1).
 
 # %% [markdown]
 # ## What is left after a noisy channel?
@@ -380,8 +424,18 @@ joint_figures.explore()
 # | $W(z \mid y)$ | `channel` | `(Y, Z)` | each *row* sums to 1 |
 # | $p(x, z)$ | `joint_xz` | `(..., X, Z)` | sums to 1 in all; its rows sum to $p(x)$, as before |
 #
-# By hand, with rows $(.9, .1)$ and $(.3, .7)$ for the photograph: $p(x{=}0, z{=}0) = .3 \cdot .9 + .2 \cdot .3 = .33$,
-# and the whole table is $((.33, .17), (.21, .29))$. It carries 0.029280 nats, a third of the 0.086305 before.
+# By hand, with rows $(.9, .1)$ and $(.3, .7)$ for the photograph: $p(x{=}0, z{=}0) = .5 \cdot .9 + .1 \cdot .3 = .48$,
+# and the whole table is $((.48, .12), (.21, .19))$. It carries 0.042101 nats, 37% of the 0.112485 before.
+#
+# <details><summary>Why can nothing be added?</summary>
+#
+# Write what $Y$ and $Z$ together tell about $X$ in two ways, by the chain rule (stretch 1 computes the terms with a bar):
+#
+# $$I(X; Y, Z) = I(X; Y) + I(X; Z \mid Y) = I(X; Z) + I(X; Y \mid Z) .$$
+#
+# $Z$ is made from $Y$ alone, so once $Y$ is known it tells nothing more: $I(X; Z \mid Y) = 0$. The last term is an average
+# of informations and not negative. So $I(X; Z) \le I(X; Y)$.
+# </details>
 
 # %% [markdown]
 # ### Exercise 5. `push_through_channel`
@@ -417,12 +471,7 @@ print(f"I(X; Z) = {channels.mutual_information(seen):.6f} nats")
 # $(1 - (1 - 2\varepsilon)^n)/2$.
 
 # %%
-plotting.show_figure(
-    channel_figures.information_along_chain(),
-    alt="I(X; Z) in nats against the number of channels passed, for flip "
-    "probabilities of 2, 5 and 11 per cent: all start at log 2 and only ever "
-    "fall; the noisier, the faster.",
-)
+plotting.show_figure(channel_figures.information_along_chain())
 
 # %% [markdown]
 # > **Is it true?** "A better feature extractor can put information about the label into the features."
@@ -447,6 +496,79 @@ print(f"after the best of them: {best:.6f} nats")
 #
 # **Traps.** Rows and columns of $W$ exchanged: for a symmetric channel nothing shows it. Normalising the result again,
 # which turns $p(x, z)$ into $p(z \mid x)$. Applying $W$ to $X$.
+
+# %% [markdown]
+# ## What is left once a third thing is known? (stretch)
+#
+# Ice cream and sunburn go together; on days of equal sunshine they may not. What $X$ and $Y$ tell about each other *once
+# $Z$ is known* is the **conditional mutual information** (Cover and Thomas, section 2.5), the average of the informations
+# within each $z$:
+#
+# $$I(X; Y \mid Z) = \sum_z p(z)\, I(X; Y \mid Z = z)
+# = \sum_{x, y, z} p(x, y, z) \log\frac{p(x, y, z)\, p(z)}{p(x, z)\, p(y, z)} .$$
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | $p(x, y, z)$ | `joint` | `(..., X, Y, Z)` | sums to 1 over the last three dimensions |
+# | $p(z)$ | `pz` | `(..., Z)` | summed over $x$ and $y$ |
+# | $I(X; Y \mid Z)$ | `I` | `(...)` | in nats, never negative |
+#
+# By hand: two fair coins $X$, $Y$, and $Z = 1$ where they differ. $I(X; Y) = 0$. But know $Z$, and either coin gives the
+# other away: $I(X; Y \mid Z) = \log 2$.
+
+# %% [markdown]
+# ### Stretch 1. `conditional_mutual_information`
+#
+# **Goal:** $I(X; Y \mid Z)$ in nats, for one joint of three variables or a batch.
+#
+# Difficulty ●●●○○ · Importance ●●●○○ · 15 minutes
+#
+# - $Z$, the last dimension, is the condition.
+# - Zeros add 0, also a $z$ that never occurs. Batches, dtype (float32 and float64) and input as before.
+
+
+# %% nbgrader={"grade_id": "conditional_mutual_information"}
+def conditional_mutual_information(joint: torch.Tensor) -> torch.Tensor:
+    """I(X; Y given Z) in nats over the last three dimensions."""
+
+    ### BEGIN SOLUTION
+    def h(*dims: int) -> torch.Tensor:  # the entropy once dims are summed out
+        p = joint.sum(dims, keepdim=True) if dims else joint
+        return -torch.special.xlogy(p, p).sum((-3, -2, -1))
+
+    return h(-2) + h(-3) - h() - h(-3, -2)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "conditional_mutual_information-check"}
+check("conditional_mutual_information", conditional_mutual_information)
+
+# %% [markdown]
+# > **Is it true?** "The more you already know, the less anything can still tell you."
+
+# %%
+differ = torch.zeros(2, 2, 2, dtype=torch.float64)
+copied = torch.zeros(2, 2, 2, dtype=torch.float64)
+for a in range(2):
+    for b in range(2):
+        differ[a, b, int(a != b)] = 1 / 4  # two coins, and whether they differ
+    copied[a, a, a] = 1 / 2  # one coin, three times
+for name, three in (("whether they differ", differ), ("three copies", copied)):
+    apart = channels.mutual_information(three.sum(-1))
+    known = channels.conditional_mutual_information(three)
+    print(
+        f"{name:20} I(X; Y) = {apart:.6f}   I(X; Y | Z) = {known:.6f}   middle {apart - known:+.6f}"
+    )
+
+# %% [markdown]
+# > It goes either way: a copy leaves nothing to tell, a comparison gives everything away. $I(X; Y) - I(X; Y \mid Z)$ is
+# > the part in the middle of three circles, and for the coins it is negative: no area is (MacKay, 2003, exercise 8.8).
+#
+# **In practice.** "Independent given $Z$" is what a graphical model asserts with a missing edge. Choosing a feature by its
+# information *given those you have* avoids buying the same news twice.
+#
+# **Traps.** Conditioning on a common effect makes independent things dependent. From samples the bias of the next section
+# is paid once for every value of $Z$.
 
 # %% [markdown]
 # ## What if you have only samples?
@@ -512,21 +634,46 @@ print("the truth                      0")
 # %% [markdown]
 # > No. Chance alone makes every histogram look a little dependent: the estimate is biased upwards by about
 # > $(|X| - 1)(|Y| - 1) / (2N)$ (Miller, 1955). Not one of the 400 came near 0.
+#
+# <details><summary>Why this size?</summary>
+#
+# $2N\hat I$ is the likelihood-ratio statistic for independence (its G). If the variables are independent and $N$ is large,
+# it is distributed as chi-squared with $(|X| - 1)(|Y| - 1)$ degrees of freedom (Wilks, 1938), whose mean is that number.
+# For $N$ near the number of cells this is too small: the figure's first mean lies above the line.
+# </details>
 
 # %%
-plotting.show_figure(
-    channel_figures.plugin_bias(),
-    alt="Plug-in estimate of the information between independent 8-valued variables "
-    "against the number of samples, on log axes: the means follow the line "
-    "49/(2N), from 0.25 nats at 100 samples to 0.0025 at 10,000.",
-)
+plotting.show_figure(channel_figures.plugin_bias())
 
 # %% [markdown]
-# **In practice.** Before you believe an estimate, shuffle `y` and estimate again: whatever is left is bias. With more
-# cells than samples the estimate says next to nothing.
+# So how do you tell dependence from chance? Make chance yourself: shuffle `y`, which keeps both histograms and tears the
+# pairs apart, and estimate again, many times. That is a **permutation test**. Its $p$-value is the share of estimates, the
+# real one included, that are at least as large as the real one (Phipson and Smyth, 2010).
+
+# %%
+generator = torch.Generator().manual_seed(4)
+x, unrelated = torch.randint(0, 8, (2, 1000), generator=generator)
+copying = torch.rand(1000, generator=generator) < 0.12  # one y in eight or so copies x
+for name, y in (
+    ("unrelated", unrelated),
+    ("partly copied", torch.where(copying, x, unrelated)),
+):
+    real = channels.plugin_mutual_information(x, y, 8)
+    orders = (torch.randperm(1000, generator=generator) for _ in range(999))
+    chance = torch.stack(
+        [channels.plugin_mutual_information(x, y[order], 8) for order in orders]
+    )
+    p_value = (1 + int((chance >= real).sum())) / 1000
+    print(
+        f"{name:14} estimate {real:.4f}, shuffled {chance.mean():.4f} on average, p = {p_value:.3f}"
+    )
+
+# %% [markdown]
+# **In practice.** The $p$-value says whether there is dependence, not how much; what the estimate exceeds the shuffled mean
+# by is a fairer answer to that than the estimate itself. With more cells than samples neither says much.
 #
 # **Traps.** `table[x, y] += 1` counts a repeated pair once (indexing writes each cell a single time). Dividing by the
-# number of cells, or by $N - 1$. Sorting `x` and `y` apart. float32 counts.
+# number of cells, or by $N - 1$. Sorting `x` and `y` apart. Frequencies in float32: seven digits.
 
 # %% [markdown]
 # ## How often must you be wrong?
@@ -546,6 +693,13 @@ plotting.show_figure(
 #
 # By hand, $k = 3$ and $p_e = \tfrac12$: the right side is $\log 2 + \tfrac12\log 2 = 1.039721$. So with 1.039721 nats
 # open among three classes, every second guess is wrong at least.
+#
+# <details><summary>Why those two questions?</summary>
+#
+# Let $E$ say whether the guess is wrong. The guess is made from $Y$, so $X$ and $Y$ settle $E$, and the chain rule gives
+# $H(X \mid Y) = H(E \mid Y) + H(X \mid E, Y)$. The first is at most $H(E) = H_b(p_e)$. The second is 0 where the guess is
+# right and at most $\log(k - 1)$ where it is wrong: at most $p_e \log(k - 1)$ together.
+# </details>
 
 # %% [markdown]
 # ### Exercise 7. `fano_error_bound`
@@ -556,14 +710,15 @@ plotting.show_figure(
 #
 # - The right side grows from 0 at $p_e = 0$ to $\log k$ at $p_e = 1 - 1/k$, so there is one solution in between.
 #   Precision $10^{-6}$.
-# - Return 0 for `h = 0`; raise `ValueError` if `h` is above $\log k$.
+# - Return 0 for `h = 0`; raise `ValueError` if `h` is above $\log k$ (allow for rounding: the entropy of five equal
+#   probabilities comes out 2e-16 above `math.log(5)`).
 
 
 # %% nbgrader={"grade_id": "fano_error_bound"}
 def fano_error_bound(h: float, k: int) -> float:
     """The smallest error probability that Fano's inequality allows for h nats and k classes."""
     ### BEGIN SOLUTION
-    if h > math.log(k):
+    if h > math.log(k) + 1e-12:
         raise ValueError(f"h is at most log k = {math.log(k):.6f} nats, not {h}")
     if h == 0:
         return 0.0
@@ -584,16 +739,16 @@ pe = channels.fano_error_bound(1.0, 8)
 print(f"1 nat open among 8 classes: at least {pe:.6f} of the guesses are wrong")
 
 # %%
-plotting.show_figure(
-    channel_figures.fano_curve(),
-    alt="The region of error probability and remaining uncertainty that is possible "
-    "for 8 classes: bounded above by a curve from (0, 0) to its top at error 7/8 "
-    "and log 8 nats; at 1 nat the error is at least 0.234189.",
-)
+plotting.show_figure(channel_figures.fano_curve())
 
 # %% [markdown]
-# **In practice.** Estimate $I(\text{features}; \text{label})$, subtract it from $H(\text{label})$, and you know an
-# accuracy that no classifier on these features reaches.
+# The dashed curve bounds the best guess from the other side: it takes the likeliest class, so it is right with
+# probability $e^{-h}$ or more.
+#
+# **In practice.** Know $I(\text{features}; \text{label})$, subtract it from $H(\text{label})$, and you know an accuracy that
+# no classifier on these features exceeds; where all wrong classes are equally likely, it is reached. Mind the direction of
+# an estimate's error: if $I$ is too large (the plug-in's bias), the bound is merely weak; if it is too small (a lower bound
+# such as the contrastive one), the "impossibility" is none.
 #
 # **Traps.** Leaving out $H_b$ gives 0.513898 for 1 nat and 8 classes, more than twice the truth: a wrong proof of
 # impossibility. The handy form $(h - \log 2)/\log k$ is valid but weak, 0.147565. In nats the subtracted bit is
@@ -603,30 +758,37 @@ plotting.show_figure(
 # ## How much can a channel carry? (stretch)
 #
 # A channel is given, but you choose how often each letter is sent, $r(x)$. The most information that any choice gets
-# through is the **capacity** (Shannon, 1948, sections 12 and 13), and it is also the rate at which error-free
-# communication is possible:
+# through is the **capacity** (Shannon, 1948, sections 12 and 13). It is also where communication ends: at every rate below
+# it long messages get through with as few errors as you like, at none above it.
 #
 # $$C = \max_r I(X; Y) .$$
 #
 # Blahut (1972) and Arimoto (1972) found a climb that always gets there. Call
-# $D_x = D\big(W(\cdot \mid x) \,\|\, q\big)$ the gain of letter $x$, where $q = r W$ is how often each output comes.
+# $g_x = \mathrm{KL}\big(W(\cdot \mid x),\ q\big)$ the gain of letter $x$, where $q = r W$ is how often each output comes.
 # Then
 #
-# $$\sum_x r(x) D_x \ \le\ C\ \le\ \max_x D_x, \qquad r(x) \leftarrow \frac{r(x)\, e^{D_x}}{\sum_{x'} r(x')\, e^{D_{x'}}} .$$
+# $$\sum_x r(x)\, g_x \ \le\ C\ \le\ \max_x g_x, \qquad r(x) \leftarrow \frac{r(x)\, e^{g_x}}{\sum_{x'} r(x')\, e^{g_{x'}}} .$$
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
 # | $W(y \mid x)$ | `channel` | `(X, Y)` | rows sum to 1 |
 # | $r$ | `r` | `(X,)` | how often each input is sent; start with all alike |
-# | $D_x$ | `gains` | `(X,)` | in nats |
+# | $g_x$ | `gains` | `(X,)` | in nats |
 # | $C$ | `C` | scalar | between the two bounds |
+#
+# <details><summary>Why these bounds?</summary>
+#
+# The left side is $I(X; Y)$ at $r$, and $C$ is the largest of these. For any other input $r'$ with output $q'$,
+# $\sum_x r'(x)\, \mathrm{KL}(W_x, q) = I' + \mathrm{KL}(q', q) \ge I'$: no input carries more than the average of the gains
+# under it, hence none more than the largest gain.
+# </details>
 #
 # By hand: a channel that flips a fair bit with probability .11 carries $\log 2 - H_b(.11) = 0.346632$ nats, half a bit
 # (0.500084). The **Z-channel** sends 0 safely and turns 1 into 0 half of the time: sending 1 in a share $a$ of cases
 # gets $H_b(a/2) - a\log 2$ through; the slope is 0 at $a = .4$, and there it is $\log\tfrac54 = 0.223144$.
 
 # %% [markdown]
-# ### Stretch 1. `channel_capacity`
+# ### Stretch 2. `channel_capacity`
 #
 # **Goal:** capacity by Blahut and Arimoto.
 #
@@ -635,7 +797,8 @@ plotting.show_figure(
 # - One channel matrix. Stop when upper and lower bound are within `tol`, and return any number between them, with `r`.
 # - `r` is graded to $\sqrt{\text{tol}}$ where it is unique; where several inputs reach the capacity, any of them
 #   counts.
-# - The channel may hold zeros.
+# - The channel may hold zeros, and outputs that never come. Two results in the dtype of `channel` (a float will do for the
+#   capacity); `channel` is not changed.
 
 
 # %% nbgrader={"grade_id": "channel_capacity"}
@@ -668,12 +831,7 @@ for name, channel in (("flips 11%", flipping), ("Z-channel", z_channel)):
     print(f"reached by sending ({r[0]:.3f}, {r[1]:.3f})")
 
 # %%
-plotting.show_figure(
-    channel_figures.information_by_input(z_channel),
-    alt="Information through the Z-channel against the share of the unreliable "
-    "letter: 0 at both ends, with its peak, the capacity of 0.223144 nats, at a "
-    "share of 0.4.",
-)
+plotting.show_figure(channel_figures.information_by_input(z_channel))
 
 # %% [markdown]
 # **In practice.** The safe letter is sent more often, but the unreliable one is not given up: at half and half the
@@ -683,11 +841,89 @@ plotting.show_figure(
 # arrival. The two bounds cannot be fooled.
 
 # %% [markdown]
+# ## Where should the power go? (stretch)
+#
+# Several channels side by side each add Gaussian noise of variance $n_i$ to a real number, and you have a power $P$ to
+# share. One channel with share $s$ carries $\tfrac12\log(1 + s/n)$ nats (Shannon, 1948), so the question is
+#
+# $$\max_s\ \sum_i \tfrac12 \log\Big(1 + \frac{s_i}{n_i}\Big), \qquad \sum_i s_i = P, \quad s_i \ge 0 .$$
+#
+# Think of the noise as the ground of a vessel and of the power as water: it finds one level $\nu$, and ground above it
+# stays dry (Cover and Thomas, section 9.4):
+#
+# $$s_i = \max(0,\ \nu - n_i) .$$
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | $n_i$ | `noise` | `(n,)` | variances, positive |
+# | $P$ | `power` | float | not negative |
+# | $s_i$ | `allocation` | `(n,)` | adds up to $P$ |
+#
+# By hand, $n = (1, 4, 2)$ and $P = 3$: at level 3 the water is $(2, 0, 1)$ deep, which uses up the power. The capacity is
+# $\tfrac12(\log 3 + \log 1.5) = 0.752039$ nats.
+#
+# <details><summary>Why a level? (Karush, Kuhn and Tucker)</summary>
+#
+# The gain of a little more power in channel $i$ is $\frac{1}{2(n_i + s_i)}$. At the best shares no shift of power from one
+# channel to another helps: all channels that get some have the same gain $\frac{1}{2\nu}$, and a channel that gets none has
+# a smaller one, as $n_i \ge \nu$. In formulas, with a multiplier $\lambda = \frac{1}{2\nu}$ for the sum and $\mu_i \ge 0$ for
+# each $s_i \ge 0$: $\ \frac{1}{2(n_i + s_i)} = \lambda - \mu_i$ and $\mu_i s_i = 0$. That last line, **complementary
+# slackness**, says wet or dry: where the share is positive its multiplier is 0, and where the multiplier is positive the
+# channel is dry. The problem is concave, so what meets these conditions is the best.
+# </details>
+
+# %% [markdown]
+# ### Stretch 3. `water_filling`
+#
+# **Goal:** the best shares and what they carry.
+#
+# Difficulty ●●●○○ · Importance ●●○○○ · 15 minutes
+#
+# - Return two results: the shares, in the order of `noise`, and the capacity in nats; both to $10^{-6}$.
+# - `power` may be 0, noises may be equal. dtype and input as before.
+
+
+# %% nbgrader={"grade_id": "water_filling"}
+def water_filling(
+    noise: torch.Tensor, power: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The shares (n,) of the power among parallel Gaussian channels, and the capacity in nats."""
+    ### BEGIN SOLUTION
+    n = noise.double()
+    low, high = n.min(), n.max() + power
+    for _ in range(100):
+        level = (low + high) / 2
+        enough = (level - n).clamp_min(0).sum() >= power
+        low, high = (low, level) if enough else (level, high)
+    allocation = (high - n).clamp_min(0)
+    capacity = torch.log1p(allocation / n).sum() / 2
+    return allocation.to(noise.dtype), capacity.to(noise.dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "water_filling-check"}
+check("water_filling", water_filling)
+
+# %%
+noise = torch.tensor([1.0, 4.0, 2.0, 0.5, 3.0], dtype=torch.float64)
+shares, capacity = channels.water_filling(noise, 5.0)
+for name, s in (("water-filling", shares), ("even", torch.full_like(noise, 1.0))):
+    print(f"{name:14} carries {torch.log1p(s / noise).sum() / 2:.6f} nats")
+plotting.show_figure(channel_figures.water(noise, 5.0))
+
+# %% [markdown]
+# **In practice.** DSL and wireless links share their power among hundreds of frequencies in this way. The same two lines
+# of conditions decide which constraints of any convex problem matter.
+#
+# **Traps.** Setting negative shares to 0 and leaving it there: the rest then uses more than $P$. Scaling it down again:
+# the levels differ. Helping the noisy channels most, which is what fairness suggests and capacity punishes.
+
+# %% [markdown]
 # ## How little can you send? (stretch)
 #
 # Now turn it round: the source $p(x)$ is given and you choose the channel $W(z \mid x)$, as lossy as you like. Small
 # rate $R = I(X; Z)$, small distortion $D = \mathbb{E}\, d(X, Z)$: you cannot have both. The best trades form the
-# **rate-distortion curve** (Shannon, 1959). One point on it for each price $\beta$:
+# **rate-distortion curve** (Shannon, 1959). A price $\beta$ picks a point on it (where the curve is straight, a segment):
 #
 # $$\min_W\ R + \beta D .$$
 #
@@ -705,17 +941,26 @@ plotting.show_figure(
 # By hand, a fair bit with $d = 1$ for a wrong bit: by symmetry $r = (\tfrac12, \tfrac12)$, so $D = 1/(1 + e^{\beta})$
 # and $R = \log 2 - H_b(D)$. With $\beta = \log 9$ that is $D = .1$ and $R = 0.368064$ nats: allow every tenth bit to be
 # wrong, and you need to send about half of the file.
+#
+# <details><summary>Why in turns, and when to stop?</summary>
+#
+# For any $r$, $\ \sum_x p(x)\, \mathrm{KL}(W_x, r) = R + \mathrm{KL}(q, r)$, where $q = p W$ is how often each $z$ is
+# shown. So the left side is at least $R$, and equal to it at $r = q$: the second step. The first minimises the left side
+# plus $\beta D$ for fixed $r$. One round multiplies $r(z)$ by $c(z) = \sum_x p(x)\, e^{-\beta d(x, z)} / Z_x$ with
+# $Z_x = \sum_z r(z)\, e^{-\beta d(x, z)}$, and $R + \beta D$ is within $\log \max_z c(z)$ of its minimum (Blahut, 1972).
+# </details>
 
 # %% [markdown]
-# ### Stretch 2. `rate_distortion`
+# ### Stretch 4. `rate_distortion`
 #
 # **Goal:** one point of the curve.
 #
 # Difficulty ●●●●○ · Importance ●●●○○ · 20 minutes
 #
-# - Run to convergence: $R$ and $D$ are graded to $10^{-6}$, so go on until $r$ moves by less than $10^{-12}$, hundreds
-#   of rounds if need be.
+# - $R$ and $D$ are graded to $10^{-6}$: go on until $\max_z c(z) \le 1 + 10^{-12}$, a thousand rounds if need be. That $r$
+#   hardly moves is no sign of arrival.
 # - $p$ may hold zeros, $Z$ may have more or fewer values than $X$; for large $\beta$ entries of $W$ become 0.
+# - Two results in the dtype of `p`; nothing that comes in is changed.
 
 
 # %% nbgrader={"grade_id": "rate_distortion"}
@@ -725,13 +970,14 @@ def rate_distortion(
     """The rate in nats and the distortion that minimise R + beta D."""
     ### BEGIN SOLUTION
     source, d = p.double(), distortion.double()
+    kernel = torch.exp(-beta * (d - d.amin(1, keepdim=True)))
     r = torch.full_like(d[0], 1 / d.shape[1])
-    for _ in range(20_000):
-        w = torch.softmax(r.log() - beta * d, dim=1)
-        before, r = r, source @ w
-        if (r - before).abs().max() < 1e-14:
-            break
-    sent = source[:, None] * w
+    growth = torch.full_like(r, 2.0)
+    while growth.max() > 1 + 1e-12:
+        growth = (source / (kernel @ r)) @ kernel
+        r = r * growth
+    w = r * kernel / (kernel @ r)[:, None]
+    r, sent = source @ w, source[:, None] * w
     terms = torch.special.xlogy(sent, w) - torch.special.xlogy(sent, r)
     return terms.sum().to(p.dtype), (sent * d).sum().to(p.dtype)
     ### END SOLUTION
@@ -748,20 +994,136 @@ for beta in (1.0, math.log(9), 6.0):
     print(f"beta = {beta:.4f}: R = {rate:.6f} nats, D = {distance:.6f}")
 
 # %%
-plotting.show_figure(
-    channel_figures.rate_distortion_curve(),
-    alt="Rate against distortion for a fair bit: a convex curve from log 2 nats at "
-    "distortion 0 to 0 at distortion one half, with four points and the line of "
-    "slope minus beta through each, which touches the curve there.",
-)
+plotting.show_figure(trade_offs.rate_distortion_curve())
 
 # %% [markdown]
-# **In practice.** Read $d$ as the reconstruction error and $R$ as the KL term: this is the loss of a beta-VAE, up to
-# which of the two terms carries the $\beta$ (notebook 05). Turning $\beta$ moves along a curve; it does not make a
-# better model. For a unit Gaussian and squared error the curve is $R = \tfrac12\log\tfrac1D$: at $D = \tfrac14$ it is
-# $\log 2$: one bit halves the typical error.
+# **In practice.** Read $d$ as the reconstruction error and $R$ as the KL term: this is the loss of a beta-VAE, up to which
+# of the two terms carries the $\beta$ (notebook 05). To be exact, the KL term is the left side of "Why in turns": an upper
+# bound on $R$, equal to it where the prior is what the encoder sends on average. Turning $\beta$ moves along a curve; it
+# does not make a better model. For a unit Gaussian and squared error the curve is $R = \tfrac12\log\tfrac1D$: at
+# $D = \tfrac14$ it is $\log 2$: one bit halves the typical error.
 #
-# **Traps.** $e^{-d/\beta}$ for $e^{-\beta d}$. A few rounds instead of convergence. Forgetting to weigh with $p$.
+# **Traps.** $e^{-d/\beta}$ for $e^{-\beta d}$. A hundred rounds, or until $r$ hardly moves, instead of the bound. Forgetting
+# to weigh with $p$.
+
+# %% [markdown]
+# ## What is worth keeping? (stretch)
+#
+# A distortion had to be given. Often you know instead what the data are *for*: keep of $X$ what tells about $Y$, and
+# forget the rest. The **information bottleneck** (Tishby, Pereira and Bialek, 1999) looks for an encoder $p(t \mid x)$ with
+#
+# $$\min\ I(X; T) - \beta\, I(T; Y) .$$
+#
+# Its best encoders satisfy equations that refer to themselves, and you solve them in turns as before, with
+# $\mathrm{KL}\big(p(y \mid x),\ p(y \mid t)\big)$ as the distortion:
+#
+# $$p(t \mid x) \propto p(t)\, e^{-\beta\, \mathrm{KL}(p(y \mid x),\ p(y \mid t))}, \qquad
+# p(t) = \sum_x p(x)\, p(t \mid x), \qquad p(y \mid t) = \frac{1}{p(t)} \sum_x p(x, y)\, p(t \mid x) .$$
+#
+# | symbol | in code | shape | meaning |
+# |---|---|---|---|
+# | $p(x, y)$ | `joint` | `(X, Y)` | every $x$ occurs |
+# | $p(t \mid x)$ | `encoder` | `(X, clusters)` | rows sum to 1 |
+# | $I(X; T)$, $I(T; Y)$ | `i_xt`, `i_ty` | scalars | what is kept of $X$, and about $Y$, in nats |
+#
+# By hand: $X$ is a fair die with four sides, $Y$ whether it shows an even number. $T = Y$ keeps $\log 2$ of $\log 4$ nats,
+# and all there is to know about $Y$: it costs $(1 - \beta)\log 2$, where $T = X$ costs $\log 4 - \beta \log 2$.
+#
+# <details><summary>Why these equations?</summary>
+#
+# Differentiate $I(X; T) - \beta I(T; Y)$ by $p(t \mid x)$ and divide by $p(x)$; the changes of $p(t)$ and $p(y \mid t)$ cancel,
+# as in "Why in turns". What remains is $\log\frac{p(t \mid x)}{p(t)} - \beta \sum_y p(y \mid x) \log\frac{p(y \mid t)}{p(y)}$, and it
+# must be the same for all $t$. Add $\beta\, \mathrm{KL}(p(y \mid x), p(y))$, which does not depend on $t$, and solve for
+# $p(t \mid x)$.
+# </details>
+
+# %% [markdown]
+# ### Stretch 5. `information_bottleneck`
+#
+# **Goal:** an encoder at rest, and what it keeps.
+#
+# Difficulty ●●●●○ · Importance ●●○○○ · 25 minutes
+#
+# - Start from random rows, drawn from `generator` alone, none of whose entries is 0: rows that are equal never part. Go on
+#   until the encoder rests.
+# - Any encoder counts whose $I(X; T) - \beta I(T; Y)$ is no more than $10^{-3}$ above the best that we found in many starts.
+# - Three results in the dtype of `joint`, which is not changed; the two informations (floats will do) are those of your
+#   encoder, to $10^{-6}$.
+
+
+# %% nbgrader={"grade_id": "information_bottleneck"}
+def information_bottleneck(
+    joint: torch.Tensor, beta: float, clusters: int, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The encoder p(t given x), and I(X; T) and I(T; Y) in nats."""
+    ### BEGIN SOLUTION
+    p = joint.double()
+    px, py = p.sum(1), p.sum(0)
+    given_x = p / px[:, None]
+    start = torch.rand(len(p), clusters, generator=generator, dtype=p.dtype) + 0.01
+    encoder, moved = start / start.sum(1, keepdim=True), 1.0
+    while moved > 1e-10:
+        pt = px @ encoder
+        given_t = (encoder.T @ p) / pt[:, None]
+        likeness = (
+            given_x @ given_t.clamp_min(1e-300).log().T
+        )  # the KL, but for what all t share
+        before, encoder = encoder, torch.softmax(pt.log() + beta * likeness, 1)
+        moved = (encoder - before).abs().max()
+    pt, pty = px @ encoder, encoder.T @ p
+    i_xt = (px[:, None] * torch.special.xlogy(encoder, encoder / pt)).sum()
+    i_ty = torch.special.xlogy(pty, pty / (pt[:, None] * py)).sum()
+    return encoder.to(joint.dtype), i_xt.to(joint.dtype), i_ty.to(joint.dtype)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "information_bottleneck-check"}
+check("information_bottleneck", information_bottleneck)
+
+# %% [markdown]
+# Four kinds of weather, dry, cloudy, drizzle, storm, and how often an umbrella goes along in each. Two clusters at
+# $\beta = 4$:
+
+# %%
+kinds = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
+takes_it = torch.tensor([0.05, 0.2, 0.7, 0.95], dtype=torch.float64)
+skies = torch.stack([kinds * (1 - takes_it), kinds * takes_it], 1)
+generator = torch.Generator().manual_seed(0)
+encoder, kept, told = channels.information_bottleneck(skies, 4.0, 2, generator)
+for name, row in zip(("dry", "cloudy", "drizzle", "storm"), encoder, strict=True):
+    print(f"{name:8} mostly goes to cluster {row.argmax()} (with {row.max():.3f})")
+print(f"kept of the weather:     {kept:.3f} of {information.entropy(kinds):.3f} nats")
+print(
+    f"told about the umbrella: {told:.3f} of {channels.mutual_information(skies):.3f} nats"
+)
+
+# %%
+plotting.show_figure(trade_offs.bottleneck_curve(skies))
+
+# %% [markdown]
+# > **Is it true?** "A network compresses its input as it trains: $I(X; T)$ of a layer falls."
+# >
+# > Take 4096 inputs and a layer $t = \tanh(w x)$ whose weight grows, and measure as is usual, with 30 bins for $t$.
+
+# %%
+inputs = torch.linspace(-1, 1, 4096, dtype=torch.float64)
+for weight in (0.1, 1.0, 3.0, 10.0):
+    t = torch.tanh(weight * inputs)
+    shares = torch.bincount(((t + 1) * 15).long().clamp(0, 29), minlength=30) / 4096
+    binned, truly = information.entropy(shares.double()), math.log(len(t.unique()))
+    print(f"w = {weight:4}: I(X; T) = {binned:.3f} nats in bins, {truly:.3f} in truth")
+
+# %% [markdown]
+# > Not of itself. A layer that maps different inputs to different values keeps all $\log 4096$ nats, whatever its weights
+# > (and for a continuous input $I(X; T)$ is infinite). What rises and falls is how many bins the values fall into: tanh
+# > saturates. Saxe et al. (2018) found "compression" in tanh networks, none in linear and ReLU ones, and no causal link to
+# > generalisation.
+#
+# **In practice.** With a neural encoder and a bound for each term this is the deep variational bottleneck (Alemi et al.,
+# 2017); its KL term is the VAE's.
+#
+# **Traps.** A start with equal rows, and $\beta \le 1$: then $T$ knows nothing (by the data-processing inequality nothing
+# is gained by knowing more). An answer from one start may be a local minimum: try several.
 
 # %% [markdown]
 # ## In your own words (2 points, graded by hand)

@@ -16,12 +16,16 @@ from helpers import channels
 from helpers.channels import (
     channel_capacity,
     conditional_entropy,
+    conditional_mutual_information,
     fano_error_bound,
+    information_bottleneck,
     marginals,
     mutual_information,
     plugin_mutual_information,
     push_through_channel,
     rate_distortion,
+    three_informations,
+    water_filling,
 )
 from helpers.information import entropy, kl_divergence
 
@@ -247,6 +251,119 @@ def test_large_beta_does_not_underflow():
     close(distortion, 501.5)
 
 
+@proof
+@given(joints)
+def test_the_three_ways_agree_for_shannons_entropy_and_take_any_other(joint):
+    for way in three_informations(joint, entropy):
+        close(way, mutual_information(joint))
+    px, py = marginals(joint)
+    gini = three_informations(joint, lambda p: 1 - (p * p).sum(-1))
+    rows = sum(p * (1 - ((row / p) ** 2).sum()) for p, row in zip(px, joint, strict=True) if p > 0)
+    columns = sum(p * (1 - ((column / p) ** 2).sum()) for p, column in zip(py, joint.T, strict=True) if p > 0)
+    close(gini[0], 1 - (px * px).sum() - columns)
+    close(gini[1], 1 - (py * py).sum() - rows)
+    close(gini[2], 1 - (px * px).sum() - (py * py).sum() + (joint * joint).sum())
+
+
+# Three variables
+
+
+cubes = st.tuples(*[st.integers(1, 3)] * 3).flatmap(
+    lambda s: tables(s[0], s[1] * s[2]).map(lambda counts: as_joint(counts).reshape(s))
+)
+
+
+@proof
+@given(cubes)
+def test_conditional_information_is_an_average_and_obeys_the_chain_rule(joint):
+    pz = joint.sum((0, 1))
+    within = sum(p * mutual_information(joint[..., z] / p) for z, p in enumerate(pz) if p > 0)
+    given_z = conditional_mutual_information(joint)
+    close(given_z, within)
+    close(conditional_mutual_information(joint.transpose(0, 1)), given_z)
+    close(mutual_information(joint.flatten(1)), mutual_information(joint.sum(1)) + given_z)
+    assert given_z > -1e-12
+
+
+def test_conditional_information_of_coins():
+    differ = torch.tensor([[[1, 0], [0, 1]], [[0, 1], [1, 0]]], dtype=torch.float64) / 4
+    close(mutual_information(differ.sum(-1)), 0.0)
+    close(conditional_mutual_information(differ), math.log(2))
+    batch = torch.stack([differ, differ.flip(0), torch.full((2, 2, 2), 1 / 8).double()])
+    close(conditional_mutual_information(batch), [math.log(2), math.log(2), 0.0])
+    assert conditional_mutual_information(differ.float()).dtype == torch.float32
+
+
+# The bottleneck
+
+
+SKIES = matrix((0.38, 0.02), (0.24, 0.06), (0.06, 0.14), (0.005, 0.095))
+
+
+def bottleneck_loss(encoder: Tensor, beta: float) -> Tensor:
+    return mutual_information(SKIES.sum(1)[:, None] * encoder) - beta * mutual_information(encoder.T @ SKIES)
+
+
+@pytest.mark.parametrize(("beta", "clusters"), [(3.0, 2), (4.0, 3), (20.0, 4)])
+def test_the_bottleneck_satisfies_its_equations_and_no_random_encoder_is_better(beta, clusters):
+    generator = torch.Generator().manual_seed(0)
+    encoder, i_xt, i_ty = information_bottleneck(SKIES, beta, clusters, generator)
+    close(i_xt, mutual_information(SKIES.sum(1)[:, None] * encoder))
+    close(i_ty, mutual_information(encoder.T @ SKIES))
+    pt, given_t = SKIES.sum(1) @ encoder, (encoder.T @ SKIES) / (SKIES.sum(1) @ encoder)[:, None]
+    costs = torch.stack([kl_divergence(x / x.sum(), t / t.sum()) for x in SKIES for t in given_t]).view(4, -1)
+    close(torch.softmax(pt.log() - beta * costs, 1), encoder, atol=1e-7)
+    random = torch.rand(500, 4, clusters, generator=generator, dtype=torch.float64)
+    near = encoder + 0.01 * random
+    for rival in torch.cat([random, near]):
+        assert i_xt - beta * i_ty <= bottleneck_loss(rival / rival.sum(1, keepdim=True), beta) + 1e-9
+
+
+def test_the_ends_of_the_bottleneck():
+    generator = torch.Generator().manual_seed(0)
+    for beta, clusters in ((0.9, 3), (5.0, 1)):
+        _, i_xt, i_ty = information_bottleneck(SKIES, beta, clusters, generator)
+        close(i_xt, 0.0, atol=1e-9)
+        close(i_ty, 0.0, atol=1e-9)
+    _, i_xt, i_ty = information_bottleneck(SKIES, 1000.0, 4, generator)
+    close(i_ty, mutual_information(SKIES), atol=1e-6)
+    close(i_xt, entropy(SKIES.sum(1)), atol=1e-6)
+    never = torch.cat([SKIES, torch.zeros(1, 2)])
+    encoder, *_ = information_bottleneck(never.float(), 4.0, 2, generator)
+    close(encoder.sum(1), torch.ones(5))
+    assert encoder.dtype == torch.float32
+    one, other = (information_bottleneck(SKIES, 4.0, 2, torch.Generator().manual_seed(s))[0] for s in (1, 1))
+    assert torch.equal(one, other)
+
+
+# Water
+
+
+@proof
+@given(
+    st.lists(st.floats(0.01, 100), min_size=1, max_size=6),
+    st.one_of(st.just(0.0), st.floats(1e-6, 100)),
+)
+def test_water_meets_the_conditions_of_karush_kuhn_and_tucker(noise, power):
+    noise = vector(*noise)
+    share, capacity = water_filling(noise, power)
+    close(share.sum(), power, atol=1e-12)
+    close(capacity, 0.5 * np.log1p((share / noise).numpy()).sum())
+    assert (share >= 0).all()
+    gain = 1 / (noise + share)
+    if power > 0:
+        level = gain[share > 0]
+        close(level, level[0].expand_as(level), rtol=1e-6)
+        assert (gain[share == 0] <= level[0] * (1 + 1e-9)).all()
+
+
+def test_water_by_hand():
+    share, capacity = water_filling(torch.tensor([1.0, 4.0, 2.0]), 3.0)
+    assert share.tolist() == [2.0, 0.0, 1.0]
+    close(capacity, (math.log(3) + math.log(1.5)) / 2, rtol=1e-6)
+    assert share.dtype == capacity.dtype == torch.float32
+
+
 # What bad input is told
 
 
@@ -283,6 +400,14 @@ BAD = [
     (lambda: rate_distortion(channel[0], channel[:1], 1), f"{per_entry}, got (1, 2) for (2,)"),
     (lambda: rate_distortion(channel[0], channel / 0, 1), "distortion must be finite, got inf"),
     (lambda: rate_distortion(channel[0], channel, 0), "beta must be positive and finite, got 0"),
+    (lambda: conditional_mutual_information(joint), "joint needs at least 3 dimension(s), got shape (2, 2)"),
+    (lambda: information_bottleneck(joint[None], 2, 2), "joint must be one table, got shape (1, 2, 2)"),
+    (lambda: information_bottleneck(joint, nan, 2), "beta must be positive and finite, got nan"),
+    (lambda: information_bottleneck(joint, 2, 0), "clusters must be a positive whole number, got 0"),
+    (lambda: information_bottleneck(joint, 2, 2, starts=0), "starts must be a positive whole number, got 0"),
+    (lambda: water_filling(joint, 1), "noise must be one non-empty vector, got shape (2, 2)"),
+    (lambda: water_filling(joint[0] - 0.25, 1), "noise must be positive and finite, got -0.04999999999999999"),
+    (lambda: water_filling(joint[0], -1), "power must be finite and not negative, got -1"),
 ]  # fmt: skip
 
 
@@ -299,3 +424,9 @@ def test_an_iteration_that_does_not_close_says_so(monkeypatch):
         channel_capacity(matrix((1, 0), (0.5, 0.5)), 1e-9)
     with pytest.raises(RuntimeError, match="after 3 rounds"):
         rate_distortion(vector(0.3, 0.7), 1 - torch.eye(2, dtype=torch.float64), 1.0)
+
+
+def test_an_encoder_that_does_not_come_to_rest_says_so(monkeypatch):
+    monkeypatch.setattr(channels, "MAX_ROUNDS", 2)
+    with pytest.raises(RuntimeError, match="the encoder still moves by"):
+        information_bottleneck(SKIES, 4.0, 2, torch.Generator().manual_seed(0))

@@ -137,10 +137,49 @@ def ratios(p: Tensor, q: Tensor) -> Iterator[Tensor]:
         yield (p * (p / (q + e) + e).log()).sum(-1)
 
 
+def from_independence(joint: Tensor) -> Iterator[Tensor]:
+    """Mutual information: right, then with a small number in a logarithm or in the table itself."""
+    product = joint.sum(-1, keepdim=True) * joint.sum(-2, keepdim=True)
+    yield from ratios(joint.flatten(-2), product.flatten(-2))
+    for e in SIZES:
+        for nudged in (joint + e, (joint + e) / (joint + e).sum((-2, -1), keepdim=True)):
+            product = nudged.sum(-1, keepdim=True) * nudged.sum(-2, keepdim=True)
+            yield (nudged * (nudged / product).log()).sum((-2, -1))
+
+
+def from_rows(joint: Tensor) -> Iterator[Tensor]:
+    """Conditional entropy: right, then with a small number in a logarithm or in p(y given x)."""
+    px = joint.sum(-1, keepdim=True).expand_as(joint)
+    for ratio in ratios(joint.flatten(-2), px.flatten(-2)):
+        yield -ratio
+    for e in SIZES:
+        yield -(joint * (joint / px).clamp(min=e).log()).sum((-2, -1))
+
+
+def from_conditional_independence(joint: Tensor) -> Iterator[Tensor]:
+    """Conditional mutual information: right, then with a small number in a logarithm, on either form of the ratio."""
+    pz, pxz, pyz = (joint.sum(dims, keepdim=True) for dims in ((-3, -2), -2, -3))
+    above, below = joint * pz, pxz * pyz
+    yield from ratios(joint.flatten(-3), (below / torch.where(pz > 0, pz, 1)).flatten(-3))
+    for e in SIZES:
+        yield (joint * ((above + e) / (below + e)).log()).sum((-3, -2, -1))
+        yield (joint * (above / (below + e) + e).log()).sum((-3, -2, -1))
+
+
+def from_histogram(x: Tensor, y: Tensor, bins: int) -> Iterator[Tensor]:
+    """The plug-in estimate, with a small number in its mutual information."""
+    counts = torch.bincount(x * bins + y, minlength=bins * bins).double().reshape(bins, bins)
+    return from_independence(counts / len(x))
+
+
 FORMULAS: dict[str, Callable[..., Iterator[Tensor]]] = {
     "entropy": lambda p: surprises(p, p),
     "cross_entropy": surprises,
     "kl_divergence": ratios,
+    "mutual_information": from_independence,
+    "conditional_mutual_information": from_conditional_independence,
+    "conditional_entropy": from_rows,
+    "plugin_mutual_information": from_histogram,
     "perplexity": lambda p, q: (h.exp() for h in surprises(p, q)),
 }
 FUNCTIONS = (

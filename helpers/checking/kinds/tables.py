@@ -27,6 +27,7 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "seeded_start": landscapes.seeded_start,
     "estimate_often": sampling.estimate_often,
     "mean_gradients": sampling.mean_gradients,
+    "same_generator": channels.same_generator,
     "kernel": kernels.call_kernel,
     "without_kernels": kernels.call_without_kernels,
 }
@@ -40,6 +41,7 @@ WORDS = {
     "seeded_start": ", with a generator, with one of the same seed and with one of another",
     "estimate_often": ", with a generator, with one of the same seed and with one of another",
     "mean_gradients": ", at log_p and log_q of many samples of p",
+    "same_generator": ", three times, with generators of one seed",
     "kernel": "",
     "without_kernels": ", with every kernel left out",
 }
@@ -53,10 +55,15 @@ JUDGES: dict[str, Judge] = {
     "each_learns": training.each_learns,
     "xor_symptom": training.xor_symptom,
     "capacity": channels.capacity,
+    "bottleneck": channels.bottleneck,
+    "bottleneck_symptom": channels.bottleneck_symptom,
+    "deviates": channels.deviates,
+    "same_answers": channels.same_answers,
     "from_kernel": kernels.from_kernel,
     **landscapes.JUDGES,
     **sampling.JUDGES,
 }
 NAMED: dict[str, Callable[..., Callable[..., object]]] = {
-    function.__name__: function for function in (*divergences.FUNCTIONS, *landscapes.FUNCTIONS, *sampling.FUNCTIONS)
+    function.__name__: function
+    for function in (*divergences.FUNCTIONS, *channels.FUNCTIONS, *landscapes.FUNCTIONS, *sampling.FUNCTIONS)
 }

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import io
 import re
 
 import numpy as np
@@ -9,10 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from PIL import Image
 
 from helpers.figures import joints
+from helpers.plotting import alt_of
 
-WORKED = torch.tensor([[0.3, 0.2], [0.1, 0.4]], dtype=torch.float64)
+WORKED = torch.tensor([[0.5, 0.1], [0.15, 0.25]], dtype=torch.float64)
 H = scipy.stats.entropy  # of counts or probabilities, in nats
 
 counts = st.tuples(st.integers(1, 3), st.integers(1, 3)).flatmap(
@@ -30,6 +34,11 @@ def bars(joint: torch.Tensor) -> dict[str, tuple[float, float]]:
     joints.Bars(axes, joint.numel()).show(joint)
     patches = {str(c.get_label()): c[0] for c in axes.containers}
     return {name: (bar.get_x(), bar.get_width()) for name, bar in patches.items()}
+
+
+def numbers_in(alt: str) -> list[str]:
+    """Every number of an alternative text, as it is written."""
+    return re.findall(r"\d+(?:\.\d+)?", alt)
 
 
 def texts(figure: Figure, place: int = 0) -> list[str]:
@@ -66,19 +75,24 @@ def test_bars_vanish_where_they_should(preset, empty):
 def test_the_diagram_has_units_and_says_its_numbers():
     figure = joints.information_diagram(WORKED)
     assert figure.axes[1].get_xlabel() == "nats"
-    assert texts(figure, 1)[::-1][:2] == ["H(X, Y) = 1.280", "H(X) = 0.693"]
-    assert "I(X; Y) = 0.086" in joints.diagram_in_words(WORKED)
+    assert texts(figure, 1)[::-1][:2] == ["H(X, Y) = 1.208", "H(X) = 0.673"]
+    assert "I(X; Y) = 0.112" in joints.diagram_in_words(WORKED)
+    assert alt_of(figure) == joints.diagram_in_words(WORKED)
 
 
 def test_sliders_move_the_diagram():
     buttons, grid, picture = joints.explore().children
     assert joints.diagram_in_words(WORKED) in picture.value
     grid.children[1].value = 0.0
-    assert joints.diagram_in_words(torch.tensor([[3.0, 0.0], [1.0, 4.0]], dtype=torch.float64) / 8) in picture.value
+    moved = torch.tensor([[5.0, 0.0], [1.5, 2.5]], dtype=torch.float64) / 9
+    assert joints.diagram_in_words(moved) in picture.value
     buttons.value = "independent"
     assert [cell.value for cell in grid.children] == [3, 3, 2, 2]
     assert "I(X; Y) = 0.000" in picture.value
     assert picture.value.startswith("<img")
+    data = re.search(r'base64,([^"]+)" width="(\d+)"', picture.value)
+    assert data is not None
+    assert Image.open(io.BytesIO(base64.b64decode(data[1]))).width == 2 * int(data[2])
 
 
 def test_a_redraw_leaves_nothing_of_the_last_table_behind():
@@ -101,12 +115,14 @@ def test_the_table_shows_the_joint_and_its_margins():
     figure = joints.table(torch.tensor([[0.1, 0.2, 0.3], [0.2, 0.15, 0.05]], dtype=torch.float64))
     cells, px, py = "0.100 0.200 0.300 0.200 0.150 0.050", "0.600 0.400", "0.300 0.350 0.350"
     assert " ".join(texts(figure)) == f"{cells} {px} {py} p(x) p(y)"
+    assert " ".join(numbers_in(alt_of(figure))) == f"{cells} {px} {py}"
 
 
 def test_the_product_stands_beside_the_joint():
     figure = joints.against_independence(WORKED)
-    assert texts(figure, 1)[:2] == ["0.200", "0.300"]
-    assert texts(figure, 0)[:2] == ["0.300", "0.200"]
+    assert texts(figure, 1)[:2] == ["0.390", "0.210"]
+    assert texts(figure, 0)[:2] == ["0.500", "0.100"]
+    assert numbers_in(alt_of(figure)) == [*texts(figure, 0)[:4], *texts(figure, 1)[:4], *texts(figure, 0)[4:8]]
 
 
 def test_the_areas_of_the_mosaic_are_the_joint():
@@ -115,9 +131,36 @@ def test_the_areas_of_the_mosaic_are_the_joint():
     areas = [patch.get_width() * patch.get_height() for patch in figure.axes[0].patches]
     assert areas == pytest.approx(joint.flatten().tolist())
     heads = " ".join(texts(figure))
-    assert re.findall(r"entropy ([\d.]+)", heads) == [f"{H([1, 1]):.3f}", f"{H([2, 3, 3]):.3f}"]
-    mean = 0.2 * H([1, 1]) + 0.8 * H([2, 3, 3])
-    assert f"{mean:.6f} nats" in figure.axes[0].get_title(loc="left")
+    entropies = [f"{H([1, 1]):.3f}", f"{H([2, 3, 3]):.3f}"]
+    assert re.findall(r"entropy ([\d.]+)", heads) == entropies
+    mean = f"{0.2 * H([1, 1]) + 0.8 * H([2, 3, 3]):.6f}"
+    assert f"{mean} nats" in figure.axes[0].get_title(loc="left")
+    first, last = ["0", "0.20", "0.500", "0.000", "0.500"], ["2", "0.80", "0.250", "0.375", "0.375"]
+    assert numbers_in(alt_of(figure)) == [*first, entropies[0], *last, entropies[1], mean]
+
+
+def test_bands_lie_as_the_rows_of_the_table_do():
+    figure = joints.mosaic(WORKED)
+    first, last = figure.axes[0].patches[0], figure.axes[0].patches[-1]
+    assert (first.get_y(), first.get_height()) == pytest.approx((0, 0.6))
+    assert (last.get_y(), last.get_height()) == pytest.approx((0.6, 0.4))
+    bottom, top = figure.axes[0].get_ylim()
+    assert bottom > top  # x = 0 is on top
+
+
+def test_the_stills_show_what_the_buttons_do():
+    names = ("independent", "Y copies X", "one zero")
+    figure = joints.stills()
+    assert len(figure.axes) == len(names)
+    for axes, name, words in zip(
+        figure.axes, names, alt_of(figure).split("side by side, in nats. ")[1].split(". "), strict=True
+    ):
+        quantities = joints.quantities(joints.preset(name))
+        assert [text.get_text() for text in axes.texts][::-1] == [f"{bar} = {v:.3f}" for bar, v in quantities.items()]
+        assert words.startswith(name)
+        assert all(f"{bar} = {v:.3f}" in words for bar, v in quantities.items())
+    assert "independent (0.300, 0.300; 0.200, 0.200): no bar of I(X; Y);" in alt_of(figure)
+    assert "no bar of H(X|Y) and H(Y|X);" in alt_of(figure)
 
 
 @pytest.mark.parametrize("draw", [joints.table, joints.mosaic, joints.against_independence, joints.information_diagram])

@@ -1,12 +1,25 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
+import numpy as np
 import pytest
+import scipy.stats
 import torch
 
+from helpers.channels import information_bottleneck
 from helpers.checking import plain
-from helpers.checking.kinds.channels import capacity
+from helpers.checking.kinds.channels import (
+    bottleneck,
+    bottleneck_symptom,
+    capacity,
+    deviates,
+    same_answers,
+    same_generator,
+    tsallis,
+)
+from helpers.checking.kinds.divergences import small_number
 from helpers.checking.shapes import Expectation
 from helpers.checking.words import Problem
 
@@ -75,3 +88,161 @@ def test_any_input_counts_that_carries_the_capacity():
         assert twins((math.log(2), torch.tensor([0.5, share, 0.5 - share], dtype=torch.float64))) is None
     poor = twins((math.log(2), torch.tensor([0.2, 0.4, 0.4], dtype=torch.float64)))
     assert str(poor) == "This input carries 0.500402 nats, but the capacity is 0.693147."
+
+
+# The bottleneck
+
+
+SKIES = torch.tensor([[0.38, 0.02], [0.24, 0.06], [0.06, 0.14], [0.005, 0.095]], dtype=torch.float64)
+BETA = 4.0
+ENCODER, I_XT, I_TY = information_bottleneck(SKIES, BETA, 2, torch.Generator().manual_seed(0))
+OF_SKIES = {"joint": plain.encode(SKIES), "beta": BETA, "clusters": 2}
+
+
+def judged(value: object) -> Problem | None:
+    wanted = {"judge": "bottleneck", "value": plain.encode((ENCODER, I_XT, I_TY)), "dtype": "float64"}
+    return bottleneck(value, cast(Expectation, wanted | OF_SKIES))
+
+
+def with_its_informations(encoder: torch.Tensor) -> tuple[torch.Tensor, float, float]:
+    h = scipy.stats.entropy
+    px, joint_ty = SKIES.sum(1), encoder.T @ SKIES
+    pairs = (px[:, None] * encoder).flatten()
+    i_xt = h(px) + h(px @ encoder) - h(pairs)
+    return encoder, float(i_xt), float(h(joint_ty.sum(0)) + h(joint_ty.sum(1)) - h(joint_ty.flatten()))
+
+
+def looks(value: object, symptom: str) -> bool:
+    looked_for = {"judge": "bottleneck_symptom", "symptom": symptom}
+    return bottleneck_symptom(value, cast(Expectation, looked_for | OF_SKIES)) is None
+
+
+def test_an_encoder_as_good_as_the_best_is_right_in_any_order_of_clusters():
+    assert judged((ENCODER, I_XT, I_TY)) is None
+    assert judged([ENCODER.flip(1), I_XT.item(), np.asarray(I_TY)]) is None
+    assert judged(with_its_informations(0.999 * ENCODER + 0.0005)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ((ENCODER, I_XT), "holds 2 results, where 3"),
+        ((None, I_XT, I_TY), "encoder is None"),
+        ((ENCODER.T, I_XT, I_TY), "has shape (2, 4), where (4, 2)"),
+        ((ENCODER.float(), I_XT, I_TY), "dtype float32"),
+        ((ENCODER * 0.9, I_XT, I_TY), "no distributions: they sum to 0.9"),
+        ((ENCODER * math.nan, I_XT, I_TY), "no distributions: they sum to nan"),
+        ((ENCODER, I_TY, I_XT), "I(X; T): this encoder has 0.50973 nats, got 0.197477."),
+        ((ENCODER, I_XT, I_TY * math.nan), "I(T; Y): this encoder has 0.197477 nats, got nan."),
+        (with_its_informations(torch.full((4, 2), 0.5).double()), "is 0.0000 nats for this encoder; -0.2802 can"),
+        (with_its_informations(0.9 * ENCODER + 0.05), "One more round moves the encoder by 0.0"),
+        (with_its_informations(ENCODER.round()), "can be reached."),
+    ],
+)
+def test_what_is_wrong_with_a_bottleneck_is_named(value, sentence):
+    assert sentence in str(judged(value))
+
+
+def test_symptoms_are_told_apart():
+    known = {
+        "useless": with_its_informations(torch.full((4, 2), 0.5).double()),
+        "hard": with_its_informations(ENCODER.round()),
+        "exchanged": (ENCODER, I_TY, I_XT),
+        "bits": (ENCODER, I_XT / math.log(2), I_TY / math.log(2)),
+        "turned": (ENCODER.T, I_XT, I_TY),
+        "moving": with_its_informations(0.9 * ENCODER + 0.05),
+    }
+    for name, value in known.items():
+        assert looks(value, name)
+        assert not looks((ENCODER, I_XT, I_TY), name)
+        others = set(known) - {name, "moving"}  # an encoder with another fault may move as well
+        assert not any(looks(value, other) for other in others), name
+    for value in (None, (1, 2, 3), (ENCODER * math.nan, I_XT, I_TY), (ENCODER[:2], I_XT, I_TY)):
+        assert not any(looks(value, name) for name in [*known, "reversed", "no prior", "unweighted"])
+
+
+def test_fixed_points_of_other_equations_are_recognised():
+    px = SKIES.sum(1, keepdim=True)
+    given_x = SKIES / px
+    encoder = ENCODER
+    for _ in range(500):  # without p(t)
+        given_t = (encoder.T @ SKIES) / (encoder.T @ px)
+        encoder = torch.softmax(BETA * given_x @ given_t.log().T, 1)
+    value = with_its_informations(encoder)
+    assert looks(value, "no prior")
+    assert not looks(value, "reversed")
+    assert not looks(value, "unweighted")
+    assert not looks(value, "useless")
+
+
+# Mistakes whose numbers differ from learner to learner
+
+
+def test_a_deviation_is_known_by_its_size():
+    data: Expectation = {"judge": "deviates", "value": plain.encode(1.0)}
+    data["answers"] = [plain.encode(1 + 1e-6), plain.encode(1 - 1e-4)]
+    for value in (1 + 1.01e-6, torch.tensor(1 - 0.99e-4, dtype=torch.float64)):
+        assert deviates(value, data) is None
+    for value in (1.0, 1 + 1e-5, 1 - 1e-6, torch.ones(2), "1", None, (1.0, None)):
+        assert deviates(value, data) is not None
+    pair: Expectation = {"judge": "deviates", "value": plain.encode(torch.ones(2))}
+    pair["answers"] = [plain.encode(torch.tensor([1.1, 0.5]))]
+    assert deviates((1.1, torch.tensor(0.5)), pair) is None
+    assert deviates((1.1, 1.0), pair) is not None
+
+
+ANY: Expectation = {"judge": "same_answers"}
+
+
+def test_one_seed_one_answer():
+    before = torch.get_rng_state()
+    g = torch.Generator().manual_seed(7)
+    own = same_generator(lambda n, generator: torch.rand(n, generator=generator), 3, g)
+    others = same_generator(lambda n, generator: torch.rand(n), 3, g)
+    assert len(own) == 3
+    assert same_answers(own, ANY) is None
+    assert same_answers((*own[:2], others[2]), ANY) is not None
+    assert "The same seed gave different answers" in str(same_answers(others, ANY))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_tsallis_entropies():
+    p = torch.tensor([[0.5, 0.3, 0.2], [1.0, 0.0, 0.0]], dtype=torch.float64)
+    torch.testing.assert_close(tsallis(1.0)(p), torch.from_numpy(scipy.stats.entropy(p, axis=1)))
+    torch.testing.assert_close(tsallis(2.0)(p), 1 - (p * p).sum(1))
+    torch.testing.assert_close(tsallis(1.0001)(p), tsallis(1.0)(p), atol=1e-4, rtol=0)
+    assert tsallis(2.0)(p.numpy()).tolist() == pytest.approx([0.62, 0.0])
+
+
+def test_a_small_number_is_known_wherever_it_is_added():
+    joint = torch.tensor([[0.5, 0.1], [0.15, 0.25]], dtype=torch.float64)
+    px, product = joint.sum(1, keepdim=True), torch.outer(joint.sum(1), joint.sum(0))
+    x, y = torch.tensor([0, 0, 1, 1, 1]), torch.tensor([0, 1, 1, 1, 0])
+    table = torch.tensor([[1, 1], [1, 2]], dtype=torch.float64) / 5
+    independent = torch.outer(table.sum(1), table.sum(0))
+    cube = torch.arange(1.0, 9).double().reshape(2, 2, 2) / 36
+    pz, pxz, pyz = cube.sum((0, 1)), cube.sum(1, keepdim=True), cube.sum(0, keepdim=True)
+    known = {
+        "mutual_information": [
+            ([joint], lambda e: (joint * (joint / product + e).log()).sum()),
+            ([joint], lambda e: (joint * (joint / (product + e)).log()).sum()),
+            ([joint], lambda e: (joint * ((joint + e) / (product + e)).log()).sum()),
+        ],
+        "conditional_entropy": [
+            ([joint], lambda e: -(joint * (joint / px + e).log()).sum()),
+            ([joint], lambda e: -(joint * (joint / (px + e)).log()).sum()),
+        ],
+        "plugin_mutual_information": [([x, y, 2], lambda e: (table * (table / independent + e).log()).sum())],
+        "conditional_mutual_information": [
+            ([cube], lambda e: (cube * (cube * pz / (pxz * pyz) + e).log()).sum()),
+            ([cube], lambda e: (cube * ((cube * pz + e) / (pxz * pyz + e)).log()).sum()),
+        ],
+    }
+    for formula, answers in known.items():
+        for arguments, answer in answers:
+            looks: Expectation = {"judge": "small_number", "formula": formula}
+            looks["arguments"] = [plain.encode(one) for one in arguments]
+            for size in (1e-4, 1e-6, 1e-8, torch.finfo(torch.float32).eps):
+                assert small_number(answer(size), looks) is None, (formula, size)
+            for value in (answer(0.0), answer(0.0) + 1e-6, 2 * answer(0.0), answer(1e-6).float(), None):
+                assert small_number(value, looks) is not None, formula

@@ -1247,7 +1247,7 @@ def fall(rng, n, rate=0.7):
 def steps_to_reach_definition(rng):
     losses = fall(rng, size(rng, 10, 14))
     yield case(losses, round(float(losses[size(rng, 4, 6)]) * 1.02, 4))
-    dip = [5.0, 3.0, 0.4, 2.0, 0.3, 0.1, 1.5]
+    dip = [5.0, 3.0, 4.0, 0.4, 2.0, 0.3, 0.1, 0.2]
     yield case([round(x + number(rng, 0, 0.05), 4) for x in dip], 0.5)
 
 
@@ -1328,6 +1328,16 @@ def steps_to_reach_for_good(losses, threshold):
 def steps_to_reach_count(losses, threshold):
     above = sum(1 for loss in losses if loss > threshold)
     return above if above < len(losses) else None
+
+
+@steps_to_reach.misconception("This gives up where the loss rises; it may fall again, so go on to the end.")
+def steps_to_reach_gives_up(losses, threshold):
+    for step, loss in enumerate(losses):
+        if loss <= threshold:
+            return step
+        if step and loss > losses[step - 1]:
+            return None
+    return None
 
 
 @steps_to_reach.misconception("Close to the threshold is not yet there: compare with <=, without a tolerance.")

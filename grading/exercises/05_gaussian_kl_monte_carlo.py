@@ -81,6 +81,7 @@ def gaussian_kl_broadcasts(rng):
     yield case(normal(rng, 3, 1), positive(rng, 3, 1), normal(rng, n), positive(rng, n))
     yield case(normal(rng, n, 2), positive(rng, 2), normal(rng), positive(rng))
     yield case(torch.zeros(0, 2, dtype=f64), positive(rng, 2), normal(rng, 2), positive(rng, 2))
+    yield case(normal(rng, 2), tensor(1e-6, number(rng, 2, 4)), normal(rng, 2), tensor(number(rng, 2, 4), 1e-3))
     for scale in (1e-5, 1e5):
         yield case(*(scale * x for x in (normal(rng, 2), positive(rng, 2), normal(rng, 2), positive(rng, 2))))
 
@@ -1325,11 +1326,13 @@ def multivariate_kl_definition(rng):
         yield case(normal(rng, n), covariance(rng, n), normal(rng, n), covariance(rng, n))
 
 
-@multivariate_gaussian_kl.criterion("keeps batches and its inputs", marks=1)
+@multivariate_gaussian_kl.criterion("keeps batches, and its inputs, at any scale", marks=1)
 def multivariate_kl_batches(rng):
     k = size(rng, 2, 3)
     yield case(normal(rng, 2, k), covariance(rng, 2, k), normal(rng, 2, k), covariance(rng, 2, k), unchanged=True)
     yield case(normal(rng, 2, 1, k), covariance(rng, 2, 1, k), normal(rng, 3, k), covariance(rng, 3, k))
+    means, covariances = normal(rng, 2, 12) * 1e-30, covariance(rng, 2, 12) * 1e-60  # their determinants underflow
+    yield case(means[0], covariances[0], means[1], covariances[1])
 
 
 @multivariate_gaussian_kl.criterion("keeps the dtype", marks=0.5)
@@ -1405,6 +1408,16 @@ def multivariate_kl_first_entry(mu1, cov1, mu2, cov2):
     near = multivariate_kl_without_distance(mu1, cov1, mu2, cov2)
     l2 = torch.linalg.cholesky(cov2)
     return near + (mu2 - mu1)[..., 0] ** 2 / l2[..., 0, 0] ** 2 / 2
+
+
+@multivariate_gaussian_kl.misconception(
+    "A product of diagonals is a determinant, which underflows or overflows in many dimensions: add their logarithms."
+)
+def multivariate_kl_by_product(mu1, cov1, mu2, cov2):
+    factors = (torch.linalg.cholesky(cov) for cov in (cov1, cov2))
+    logs = [factor.diagonal(dim1=-2, dim2=-1).prod(-1).log() for factor in factors]
+    exact = [torch.linalg.cholesky(cov).diagonal(dim1=-2, dim2=-1).log().sum(-1) for cov in (cov1, cov2)]
+    return multivariate_kl_by_cholesky_solve(mu1, cov1, mu2, cov2) + logs[1] - logs[0] - exact[1] + exact[0]
 
 
 @multivariate_gaussian_kl.misconception("Only the diagonals are used: correlations count, too.")

@@ -248,7 +248,7 @@ def paths_on_contours(kappa: float = 20.0, angle: float = 0.0, shown: int = 60) 
     """The path of every method at ``best_settings`` from the corner (1, 1) of a bowl, turned by ``angle`` radians."""
     hessian, start, told = rotated_bowl(kappa, angle), corner(angle), []
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 6.6))
+        figure = Figure(figsize=(6.2, 6.3))
         for axes, method in zip(figure.subplots(2, 2, sharex=True, sharey=True).flat, METHODS, strict=True):
             contours(axes, hessian, [0.05 * kappa * 3**k for k in range(4)], reach=2.2)
             lr, momentum = best_settings(method, kappa, angle)
@@ -375,7 +375,7 @@ def promises_of_momentum(horizons: Sequence[int] = (10, 20, 50, 100, 200, 500)) 
         right.legend(fontsize=9)
     cycle = ", ".join(f"{value:.2f}" for value in sorted(heavy[:3].tolist()))
     alt = f"Left: the slope of a convex function with two kinks; heavy ball jumps for ever between {cycle}, Nesterov's "
-    alt += f"method is within .01 of the minimum after {near} steps. Right: loss after T steps on log axes; it stays "
+    alt += f"method is within 0.01 of the minimum after {near} steps. Right: loss after T steps on log axes; it stays "
     return describe(
         figure, alt + "between its promise and the bound below which no gradient method can be, both like 1/T squared."
     )
@@ -398,7 +398,7 @@ def edge_of_stability(steps: Sequence[int], curves: dict[float, Sequence[float]]
         axes.set(
             xlabel="step",
             ylabel="largest curvature",
-            title="Sharpness climbs to 2 / lr, and no further",
+            title="Sharpness while it trains, and the limit 2 / lr",
             ylim=(0, None),
         )
         axes.legend(loc="lower right")
@@ -474,6 +474,6 @@ def natural_gradient_paths(mean: float = 1.0, std: float = 0.1) -> Figure:
         left.legend(loc="lower left", fontsize=9)
         right.set(xlabel="step", ylabel="KL to the target (nats)", ylim=(1e-8, 100), title="The same two runs")
     alt = f"Left: two paths of (mu, log sigma) from (0, 0) to ({mean:g}, log {std:g}) over contours of the divergence. "
-    alt += f"Right: its fall by step; the plain gradient is below .0001 nats after {needed[0]} steps, the natural one "
+    alt += f"Right: its fall by step; the plain gradient is below 0.0001 nats after {needed[0]} steps, the natural one "
     alt += f"after {needed[1]}."
     return describe(figure, alt)

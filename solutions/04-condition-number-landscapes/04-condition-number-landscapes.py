@@ -757,8 +757,8 @@ for lr in (0.05, 0.1, 0.2):
 plotting.show_figure(figures.edge_of_stability(watched, curves))
 
 # %% [markdown]
-# It climbs until it meets $2/\eta$, the limit of exercise 2. There the steep direction grows, and the run is thrown to where the loss is less steep:
-# the **edge of stability** (Cohen et al., 2021).
+# It climbs. Beyond $2/\eta$, the limit of exercise 2, the steep direction grows, and after a while the run is thrown to where the loss is less steep: at
+# $0.2$ again and again, until it hovers at 10. At $0.05$ it never gets to 40. This is the **edge of stability** (Cohen et al., 2021).
 #
 # **In practice.** The learning rate does not only have to suit the landscape; it chooses which part of it you train in.
 #
@@ -779,8 +779,8 @@ print(
 
 # %% [markdown]
 # Where $H$ curves down, Newton climbs. For a model of probabilities there is a matrix without that fault: the **Fisher information** $F$, the curvature of the KL
-# divergence between the model and itself, slightly changed. Where the model fits the data it is the Hessian of the expected loss; elsewhere it
-# leaves out a part, and never has a negative eigenvalue. Amari's **natural gradient** (1998) steps along the solution of $F x = g$; a little damping keeps that solvable:
+# divergence between the model and itself, slightly changed. Where the model fits the data it is the Hessian of the expected loss; elsewhere the
+# two differ, and $F$ still has no negative eigenvalue. Amari's **natural gradient** (1998) steps along the solution of $F x = g$; a little damping keeps that solvable:
 #
 # $$\theta \leftarrow \theta - \eta\, x, \qquad (F + \delta I)\, x = g .$$
 #
@@ -879,6 +879,12 @@ plotting.show_figure(figures.natural_gradient_paths())
 
 # %% [markdown]
 # ## Where you are
+#
+# | what makes it slow | what helps |
+# |---|---|
+# | curvatures that differ along the axes | Adam |
+# | curvatures that differ along any directions | momentum, by a root; whitening the data |
+# | noise | a smaller $\eta$ or a larger batch, not momentum |
 #
 # `progress()` shows what you have done so far, in this notebook and the others. Next: notebook 05 measures a divergence by throwing dice.
 

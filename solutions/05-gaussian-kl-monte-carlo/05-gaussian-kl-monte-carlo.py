@@ -197,10 +197,10 @@ plotting.show_figure(figures.error_band())
 # |---|---|---|---|
 # | $\sigma$ | `std` | float | standard deviation of one sample |
 # | $\tau$ | `tolerance` | float | how close you want to be, on either side |
-# | $c$ | `confidence` | float | such as .95; half of the rest lies on each side |
+# | $c$ | `confidence` | float | such as 0.95; half of the rest lies on each side |
 # | $n$ | `n` | int | smallest number that does |
 #
-# By hand, $\sigma = 1$, $\tau = 0.1$, $c = .95$: $z = 1.96$ and $(1.96 / 0.1)^2 = 384.16$, so 385.
+# By hand, $\sigma = 1$, $\tau = 0.1$, $c = 0.95$: $z = 1.96$ and $(1.96 / 0.1)^2 = 384.16$, so 385.
 
 # %% [markdown]
 # ### Exercise 3. `samples_needed`
@@ -231,10 +231,10 @@ check("samples_needed", samples_needed)
 std = gaussians.log_ratio_std(1, 2, 0, 1)
 for confidence in (0.95, 0.99):
     n = gaussians.samples_needed(std, 0.05, confidence)
-    print(f"within .05 in {confidence:.0%} of runs: n = {n:,}")
+    print(f"within 0.05 in {confidence:.0%} of runs: n = {n:,}")
 
 # %% [markdown]
-# > **Is it true?** "Ten thousand samples give this KL to within .05."
+# > **Is it true?** "Ten thousand samples give this KL to within 0.05."
 # >
 # > Measure first: thousands of runs at each of seven sizes.
 
@@ -242,7 +242,7 @@ for confidence in (0.95, 0.99):
 sizes = (10_000, 3_000, 1_000, 300, 100, 30, 10)
 repeats = (4000, 4000, 4000, 4000, 40_000, 40_000, 40_000)
 measured = figures.coverage(sizes, repeats, seed=8)
-print(f"n = 10,000: within .05 in {measured[0, 0]:.1%} of 4000 runs")
+print(f"n = 10,000: within 0.05 in {measured[0, 0]:.1%} of 4000 runs")
 print(f"theory                    {figures.within(0.05, 10_000):.1%}")
 print(f"n = 100,000, theory       {figures.within(0.05, 100_000):.7%}")
 print("\nwithin 1.96 of their own standard errors")
@@ -253,7 +253,7 @@ for n, share in zip(reversed(sizes), measured[:, 1].flip(0), strict=True):
 plotting.show_figure(figures.coverage_curve(sizes, measured))
 
 # %% [markdown]
-# > In 91% of runs. About one run in twelve is further off, so for 99% you need 22,559, and at 100,000 it is practically always true. The red
+# > In 91% of runs. About one run in twelve is further off, so for 99% you need 22,559, and at 100,000 it is practically always true. The
 # > squares are the better promise, an interval of the run's *own* 1.96 standard errors, and they keep it only where $n$ is large: at 10
 # > samples it holds the truth in about 84% of runs, as the log ratio's long tail has not been met yet and $s$ comes out too small.
 #
@@ -337,9 +337,9 @@ for pair in (figures.NEAR, figures.FAR, figures.WIDE):
 plotting.show_figure(figures.estimator_histograms())
 
 # %% [markdown]
-# At a divergence of .005, $k_1$ is unbiased and noisy: one sample is off by twenty times the answer. $k_2$ and $k_3$ are quiet and look alike. At .5 they differ:
+# At a divergence of 0.005, $k_1$ is unbiased and noisy: one sample is off by twenty times the answer. $k_2$ and $k_3$ are quiet and look alike. At 0.5 they differ:
 # $k_2$ is biased by a quarter, $k_3$ is not, and is only a little quieter than $k_1$. Two Gaussians of one width at distance $d$ have $D = d^2/2$, $k_1$ the variance $d^2$
-# and $k_3$ the variance $e^{d^2} - 1 - d^2$: from $D = 0.63$ on $k_1$ is the quieter one. Where $q$ is wider it wins sooner, in the table at $D = .043$. And for
+# and $k_3$ the variance $e^{d^2} - 1 - d^2$: from $D = 0.63$ on $k_1$ is the quieter one. Where $q$ is wider it wins sooner, in the table at $D = 0.043$. And for
 # $\sigma_q \ge \sqrt2\,\sigma_p$ the variance of $k_3$ is infinite: $\mathbb{E}_p[r^2] = \int q^2/p$, whose exponent is $-x^2(1/\sigma_q^2 - 1/(2\sigma_p^2))$.
 #
 # **In practice.** Libraries for reinforcement learning from human feedback log $k_3$ token by token. The tokens of one text are not independent, so the standard error above is
@@ -495,7 +495,7 @@ plotting.show_figure(figures.fits())
 # | $\log \sigma^2$ | `log_var` | `(..., latent)` | log of the *variance*; any real number will do |
 # | $D$ | `D` | scalar | summed over the latent dimension, averaged over all others |
 #
-# Why the sum? The dimensions of one code are independent, so their costs add up. Why the mean? It is the cost of the average input. Being exact, it adds no noise of its
+# That is exercise 1 with $\mu_2 = 0$ and $\sigma_2 = 1$. Why the sum? The dimensions of one code are independent, so their costs add up. Why the mean? It is the cost of the average input. Being exact, it adds no noise of its
 # own to a training step.
 #
 # By hand, one dimension with $\mu = 1$, $\sigma = 1$: $\tfrac12(1 + 1 - 1 - 0) = \tfrac12$ nat.
@@ -687,7 +687,7 @@ cov2 = torch.diag(torch.tensor([4.0, 1.0], dtype=torch.float64))
 kl = gaussians.multivariate_gaussian_kl(zero, cov1, zero, cov2)
 print(f"the worked example: {kl:.4f}")
 big = 1e-3 * torch.eye(200, dtype=torch.float64)
-print(f"det of a 200 x 200 covariance .001 I: {torch.linalg.det(big):g}")
+print(f"det of a 200 x 200 covariance 0.001 I: {torch.linalg.det(big):g}")
 print(
     f"its log by Cholesky: {2 * torch.linalg.cholesky(big).diagonal().log().sum():.1f}"
 )
@@ -810,20 +810,20 @@ print(f"KL of all codes from prior   {mismatch:.4f}")
 # %% [markdown]
 # ## In your own words (2 points, graded by hand)
 #
-# A colleague fine-tunes a model $p$ and watches its divergence from the base model $q$. The truth is about .005 nats a token, with a log ratio
-# of standard deviation .1. From 1000 sampled tokens she averages $-\log r$ and reads -.001. In at most six sentences: is something broken, what would
+# A colleague fine-tunes a model $p$ and watches its divergence from the base model $q$. The truth is about 0.005 nats a token, with a log ratio
+# of standard deviation 0.1. From 1000 sampled tokens she averages $-\log r$ and reads -0.001. In at most six sentences: is something broken, what would
 # you log instead and how precise is it, and what would she have estimated had the tokens come from the base model?
 
 # %% [markdown] nbgrader={"grade_id": "reflection", "grade": true, "solution": true, "points": 2}
 # ### BEGIN SOLUTION
-# **A model answer.** Nothing need be broken: the standard error of her mean is $.1/\sqrt{1000} \approx .0032$, so $-.001$ lies less than two standard
-# errors below .005, and $k_1$ may be negative although the divergence is not. I would log $k_3 = r - 1 - \log r$ with $r = q/p$: unbiased, never negative,
-# with a standard deviation of about .007 and so an error of .0002 from the same tokens. With $k_1$ the error falls only with
+# **A model answer.** Nothing need be broken: the standard error of her mean is $0.1/\sqrt{1000} \approx 0.0032$, so $-0.001$ lies less than two standard
+# errors below 0.005, and $k_1$ may be negative although the divergence is not. I would log $k_3 = r - 1 - \log r$ with $r = q/p$: unbiased, never negative,
+# with a standard deviation of about 0.007 and so an error of 0.0002 from the same tokens. With $k_1$ the error falls only with
 # $\sqrt n$: for the same precision she would need about 200 times the tokens. Had the tokens come from the base model, the mean of $-\log r$ would
 # estimate $-D(q\|p)$, which is negative and a divergence in the other direction.
 #
-# **Rubric.** ½ point: standard error near .003, so the reading is within chance (a negative $k_1$ is possible). 1 point: $k_3$ (or $k_2$, if its small bias
-# is named) with its smaller error, .0002, or about 200 times more samples for $k_1$ (½ point for the right estimator without a number). ½ point:
+# **Rubric.** ½ point: standard error near 0.003, so the reading is within chance (a negative $k_1$ is possible). 1 point: $k_3$ (or $k_2$, if its small bias
+# is named) with its smaller error, 0.0002, or about 200 times more samples for $k_1$ (½ point for the right estimator without a number). ½ point:
 # samples from $q$ give $-D(q\|p)$, the other direction. No marks are lost for style.
 # ### END SOLUTION
 

@@ -27,6 +27,8 @@ from typing import Any
 from helpers.checking.names import global_names
 
 SECONDS_TO_COMPILE = 120
+# From global memory to registers, and straight to shared memory, which is what num_stages makes of a load.
+LOADS = ("LDG", "LDGSTS")
 # How Triton writes the types of tensors. Keys are str(dtype), so that this file needs no torch.
 POINTERS = {
     "torch.float16": "*fp16",
@@ -49,7 +51,7 @@ class Compiled:
     ``registers`` and ``stack_bytes`` are per thread (a thread can have at most 255 registers, and 65536 / threads of
     them in all). ``spills`` counts the local memory instructions: they save a register to memory or bring it back, or
     serve an array that has no registers. ``loads`` and ``stores`` map a width in bytes to the number of instructions
-    that move so many bytes between global memory and a thread. ``in_flight`` has a number for each innermost loop that
+    that move so many bytes between global memory and a thread, or its shared memory. ``in_flight`` has a number for each innermost loop that
     loads, in the order of the machine code (one number in all, where no loop does): how many loads a thread has under
     way at most before it needs the first of them. ``shared_bytes`` is the shared memory of a program. ``sass`` is the
     machine code, for the curious.
@@ -135,11 +137,12 @@ def read(usage: str, sass: str, shared_bytes: int = 0) -> Compiled:
     if match is None:
         raise RuntimeError(f"cuobjdump reports no register use; it said: {usage.strip()[:200]}")
     loads, stores, spills = Counter[int](), Counter[int](), 0
-    for opcode, *modifiers in (name.split(".") for name in re.findall(r"\b(?:LDG|STG|LDL|STL)(?:\.\w+)*", sass)):
+    names = re.findall(r"\b(?:LDG|LDGSTS|STG|LDL|STL)\b(?:\.\w+)*", sass)
+    for opcode, *modifiers in (name.split(".") for name in names):
         if opcode in ("LDL", "STL"):
             spills += 1
         else:
-            (loads if opcode == "LDG" else stores)[_width(modifiers)] += 1
+            (loads if opcode in LOADS else stores)[_width(modifiers)] += 1
     flying = loads_in_flight(instructions(sass))
     return Compiled(int(match[1]), int(match[2]), spills, dict(loads), dict(stores), flying, shared_bytes, sass)
 
@@ -195,10 +198,11 @@ def _most_in_flight(code: list[Instruction]) -> int:
         if len(waiting) < len(under_way):
             most = max(most, len(under_way))
         under_way = waiting
-        if at.opcode == "LDG":
+        if at.opcode in LOADS:
             first = re.search(r"\bR(\d+)", at.operands)
             words = max(1, _width(list(at.modifiers)) // 4)
-            under_way.append(set(range(int(first[1]), int(first[1]) + words)) if first else set())
+            to_registers = first is not None and at.opcode == "LDG"
+            under_way.append(set(range(int(first[1]), int(first[1]) + words)) if to_registers else set())
     return max(most, len(under_way))
 
 

@@ -10,6 +10,7 @@ import scipy.special
 import torch
 
 from helpers import logits
+from helpers.figures import gpu
 from helpers.information import entropy
 
 if not torch.cuda.is_available():
@@ -90,3 +91,63 @@ def test_the_sizes_and_intensities():
     assert math.ceil(128256 / 4096) == 32
     assert 128256 - 31 * 4096 == 1280
     assert pytest.approx(2.1e9, rel=0.01) == 8192 * 128256 * 2
+
+
+def test_digits_of_the_log_of_the_sum_at_ten_thousand_and_beyond():
+    equal = torch.full((4,), 1e4)
+    whole = equal.max() + (equal - equal.max()).exp().sum().log()
+    assert (whole - equal[0]).item() == pytest.approx(1.38672, abs=5e-6)
+    assert math.log(4) == pytest.approx(1.38629, abs=5e-6)
+    assert torch.nextafter(torch.tensor(1e4), torch.tensor(2e4)) - 1e4 == 2**-10
+    assert torch.tensor(1e8) + torch.tensor(math.log(4)) == 1e8
+
+
+def test_cross_entropy_is_log_softmax_and_nll_loss_to_the_bit():
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(200):
+        some = 5 * torch.randn(16, 50, generator=generator)
+        classes = torch.randint(50, (16,), generator=generator)
+        parts = torch.nn.functional.nll_loss(torch.log_softmax(some, -1), classes)
+        assert torch.equal(torch.nn.functional.cross_entropy(some, classes), parts)
+    far = torch.tensor([[0.0, 200.0]])
+    assert -far.log_softmax(-1)[0, 0] == 200
+    assert far.softmax(-1).log()[0, 0] == -math.inf
+
+
+def test_slopes_of_a_wrong_answer():
+    """By hand: p - 1, and 2 (p - 1) p (1 - p)."""
+    p = 1 / (1 + math.exp(10))
+    assert p - 1 == pytest.approx(-0.99995, abs=5e-6)
+    assert 2 * (p - 1) * p * (1 - p) == pytest.approx(-0.00009, abs=5e-6)
+
+
+def test_sizes_of_an_h100():
+    assert gpu.LEVELS["memory"] == (80e9, 3.35e12)
+    assert pytest.approx(3.7e12, rel=0.01) == gpu.MULTIPROCESSORS * 16 * gpu.HERTZ
+    assert pytest.approx(0.42e12, rel=0.01) == 3.35e12 / 8
+    assert pytest.approx(9, abs=0.5) == gpu.MULTIPROCESSORS * 16 * gpu.HERTZ / (3.35e12 / 8)
+    assert pytest.approx(2.7e6, rel=0.01) == 3.35e12 * 0.8e-6
+    assert pytest.approx(20e3, rel=0.02) == 3.35e12 * 0.8e-6 / 132
+    assert 512 * 8 * 16 == 64 * 2**10
+    assert 512 * 128 == 65536
+    assert pytest.approx(34e6, rel=0.01) == 66 * 128256 * 4
+
+
+def test_the_parameters_of_gpt2_small():
+    words, width, layers, context = 50257, 768, 12, 1024
+    attention = width * 3 * width + 3 * width + width * width + width
+    mlp = width * 4 * width + 4 * width + 4 * width * width + width
+    block = attention + mlp + 2 * 2 * width
+    assert words * width + context * width + layers * block + 2 * width == 124_439_808
+    assert attention + mlp + 4 * width == 12 * width**2 + 13 * width
+
+
+def test_attention_is_carried_in_three_numbers():
+    x, v = FOUR + torch.arange(4), torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64)
+    m, s, o = -math.inf, 0.0, 0.0
+    for part, values in zip(x.split(2), v.split(2), strict=True):
+        larger = max(m, part.max().item())
+        weights = (part - larger).exp()
+        shrunk = math.exp(m - larger)
+        m, s, o = larger, s * shrunk + weights.sum().item(), o * shrunk + (weights @ values).item()
+    assert o / s == pytest.approx((x.softmax(-1) @ v).item())

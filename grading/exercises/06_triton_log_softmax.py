@@ -16,6 +16,7 @@ from torch.nn import functional
 from grading.exercises.draws import normal, number, size
 from grading.exercises.exercise import WithLayout, case, exercise, raises
 from helpers.checking import plain
+from helpers.checking.kinds import kernels
 
 try:
     import triton
@@ -153,6 +154,17 @@ def log_sum_exp_naive(x):
 def log_sum_exp_nan(x):
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     m = wide.amax(-1, keepdim=True)
+    return (m + (wide - m).exp().sum(-1, keepdim=True).log()).squeeze(-1).to(x.dtype)
+
+
+@log_sum_exp.misconception(
+    "A large negative number instead of -inf spares nan in a row of -inf, but inf - inf is nan in a row with +inf: "
+    "subtract 0 wherever the maximum is infinite."
+)
+def log_sum_exp_finite_maximum(x):
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    m = wide.amax(-1, keepdim=True) if wide.numel() else wide[..., :1]
+    m = m.clamp(min=-1e30)
     return (m + (wide - m).exp().sum(-1, keepdim=True).log()).squeeze(-1).to(x.dtype)
 
 
@@ -326,6 +338,28 @@ def log_softmax_lost_digits(logits, temperature):
     z = logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature
     m = z.amax(-1, keepdim=True)
     return (z - (m + (z - m).exp().sum(-1, keepdim=True).log())).to(logits.dtype)
+
+
+@log_softmax.misconception(
+    "In a row with +inf the log of the sum is +inf, and a finite logit less +inf is -inf; torch's answer is nan for the "
+    "whole row. Subtract the row's maximum first, then the log of the sum of what is left."
+)
+def log_softmax_by_log_sum_exp(logits, temperature):
+    positive(temperature)
+    z = logits.to(torch.promote_types(logits.dtype, torch.float64)) / temperature
+    m = z.amax(-1, keepdim=True) if z.numel() else z[..., :1]
+    shift = m.masked_fill(m.isinf(), 0.0)
+    whole = (z - shift).exp().sum(-1, keepdim=True).log() + shift
+    return (z - whole).to(logits.dtype)
+
+
+@log_softmax.misconception(
+    "exp(z) / sum(exp(z)) is inf / inf = nan for large logits: subtract the maximum, and take no quotient."
+)
+def log_softmax_log_of_quotient(logits, temperature):
+    positive(temperature)
+    e = (logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature).exp()
+    return (e / e.sum(-1, keepdim=True)).log().to(logits.dtype)
 
 
 @log_softmax.misconception("The temperature is applied after the softmax: divide the logits by it before.")
@@ -515,6 +549,24 @@ def log_probabilities(logits):
     return shifted_log_softmax(logits.to(torch.promote_types(logits.dtype, torch.float32)))
 
 
+@cross_entropy_from_logits.misconception(
+    "exp(x) / sum(exp(x)) is inf / inf = nan for large logits: subtract the maximum, and form no probability."
+)
+def loss_log_of_quotient(logits, targets):
+    e = logits.to(torch.promote_types(logits.dtype, torch.float32)).exp()
+    return -picked(e / e.sum(-1, keepdim=True), targets).log().mean().to(logits.dtype)
+
+
+@cross_entropy_from_logits.misconception("gather counts along dim=1: the classes are the last dimension, dim=-1.")
+def loss_gathered_along_one(logits, targets):
+    logs = log_probabilities(logits)
+    if logits.ndim == 2:
+        return -picked(logs, targets).mean().to(logits.dtype)
+    if logits.ndim == 1:
+        raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1)")
+    return -logs.gather(1, targets.unsqueeze(1) % logits.shape[1]).mean().to(logits.dtype)
+
+
 @cross_entropy_from_logits.misconception("The losses are added up: take their mean over the batch.")
 def loss_sum(logits, targets):
     return -picked(log_probabilities(logits), targets).sum().to(logits.dtype)
@@ -611,7 +663,7 @@ def online_by_logaddexp(x, block):
     return total
 
 
-@online_log_sum_exp.criterion("matches the definition", marks=1)
+@online_log_sum_exp.criterion("matches the definition", marks=0.5)
 def online_definition(rng):
     yield case(FOUR, 2)
     yield case(logits_of(rng, 7), 3)
@@ -642,6 +694,13 @@ def online_batches(rng):
     yield case(logits_of(rng, 3, 7, dtype=torch.float32), 4, unchanged=True)
     for dtype in HALF:
         yield case((torch.log_softmax(logits_of(rng, 2, 16), -1) + 0.02).to(dtype), 8, unchanged=True)
+
+
+@online_log_sum_exp.criterion("takes no more than a block at once", marks=0.5)
+def online_within_blocks(rng):
+    for rows, block in (((), 4), ((3,), 1), ((2, 3), 8)):
+        x = logits_of(rng, *rows, size(rng, 17, 40))
+        yield case(x, block, driver="columns_at_once", expected={"judge": "within_block", "block": block})
 
 
 @online_log_sum_exp.alternative
@@ -689,17 +748,17 @@ def online_row_by_row(x, block):
 
 
 @online_log_sum_exp.alternative
-def online_padded_in_numpy(x, block):
+def online_in_numpy(x, block):
     a = x.double().numpy()
     a = np.concatenate([a, np.full((*a.shape[:-1], -a.shape[-1] % block), -INF)], axis=-1)
-    parts = a.reshape(*a.shape[:-1], a.shape[-1] // block, block)
+    top, total = np.full(a.shape[:-1], -INF), np.zeros(a.shape[:-1])
     with np.errstate(all="ignore"):
-        m = parts.max(-1)
-        s = np.exp(parts - np.where(np.isfinite(m), m, 0)[..., None]).sum(-1)
-        top = m.max(-1)
-        shift = np.where(np.isfinite(top), top, 0)
-        total = (s * np.exp(np.where(np.isfinite(m), m, 0) - shift[..., None])).sum(-1)
-        return torch.from_numpy(np.asarray(np.where(np.isinf(top), top, np.log(total) + shift))).to(x.dtype)
+        for part in np.split(a, a.shape[-1] // block, axis=-1):
+            m = np.maximum(top, part.max(-1))
+            shift = np.where(np.isfinite(m), m, 0)
+            total = total * np.exp(np.where(np.isnan(top), top, np.minimum(top, shift)) - shift)
+            total, top = total + np.exp(part - shift[..., None]).sum(-1), m
+        return torch.from_numpy(np.asarray(np.where(np.isinf(top), top, np.log(total) + top))).to(x.dtype)
 
 
 def carried(x, block, rescale, first=-INF, parts=None):
@@ -721,6 +780,31 @@ def carried(x, block, rescale, first=-INF, parts=None):
 def online_nan(x, block):
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     m = torch.full((*x.shape[:-1], 1), -INF, dtype=wide.dtype)
+    s = torch.zeros_like(m)
+    for part in wide.split(block, -1):
+        larger = torch.maximum(m, part.amax(-1, keepdim=True))
+        s = s * (m - larger).exp() + (part - larger).exp().sum(-1, keepdim=True)
+        m = larger
+    return (m + s.log()).squeeze(-1).to(x.dtype)
+
+
+@online_log_sum_exp.misconception(
+    "The whole row is taken at once and block is not used: go from block to block, and carry only m and s."
+)
+def online_without_blocks(x, block):
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    m = wide.amax(-1, keepdim=True)
+    shift = m.masked_fill(m.isinf(), 0)
+    return ((wide - shift).exp().sum(-1).log() + shift.squeeze(-1)).to(x.dtype)
+
+
+@online_log_sum_exp.misconception(
+    "Starting with a large negative number instead of -inf spares nan in a row of -inf, but inf - inf is nan in a row "
+    "with +inf: subtract 0 wherever the maximum is infinite."
+)
+def online_starts_finite(x, block):
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    m = torch.full((*x.shape[:-1], 1), -1e30, dtype=wide.dtype)
     s = torch.zeros_like(m)
     for part in wide.split(block, -1):
         larger = torch.maximum(m, part.amax(-1, keepdim=True))
@@ -788,7 +872,7 @@ def online_cumulative(x, block):
     return torch.logcumsumexp(x, -1)[..., -1]
 
 
-# ---------------------------------------------------------------------------------------- log_softmax_triton
+# -------------------------------------------------------------------------------------------- row_max_triton
 SECONDS = 30.0  # for a call: the interpreter takes its time
 ANY_STRIDE = (
     "The row's own strides are x.stride(0) and x.stride(1): a transposed or sliced x has others than a packed one."
@@ -799,6 +883,8 @@ LIKE = (
 )
 PADDED = "A lane beyond the row must count nothing: exp(-inf) is 0, so load with other=-float('inf'); 0 is a logit like any other."
 SMALL_BLOCK = "The row is wider than the block, and what lies beyond is never written: triton.next_power_of_2(columns) fits any row."
+NO_MASK = "A lane beyond the row reads memory that is not its tensor's: give the load a mask, mask=column < columns."
+TIMES = 3001  # some 20,000 columns: wider than the blocks that people fix, 1024 to 16384
 FIRST_ROW = "Only one row is written: the grid needs one program for each row, and each starts at its own."
 
 
@@ -816,6 +902,17 @@ def played(*arguments, of, **options):
     return case(*arguments, driver="kernel", expected=of(*wide).float(), **options)
 
 
+def written_wide(*arguments, of, **options):
+    """A case on rows TIMES as wide as those given, judged by the ends of the answer."""
+    value = of(*[a.double() if torch.is_tensor(a) and a.is_floating_point() else a for a in map(written, arguments)])
+    expected = kernels.ends_of(value, arguments[0].shape[1]).float()
+    return case(*arguments, driver="wide_kernel", parameters=(TIMES,), expected=expected, **options)
+
+
+def written(argument):
+    return kernels.written_out(argument, TIMES)
+
+
 def left_out(*arguments, of):
     """The same call with every kernel left out, which must not give the answer."""
     value = of(*[a.double() if a.is_floating_point() else a for a in arguments if isinstance(a, torch.Tensor)])
@@ -823,6 +920,219 @@ def left_out(*arguments, of):
     return case(*arguments, driver="without_kernels", expected=expected)
 
 
+def maxima_of(x):
+    return x.amax(-1)
+
+
+def single(rng, *shape, shift=0.0):
+    return logits_of(rng, *shape, dtype=torch.float32, shift=shift)
+
+
+@exercise(
+    hints=[
+        "One program takes one row: `row = tl.program_id(0)`, `column = tl.arange(0, BLOCK)`. The row's numbers are at `x + row * columns + column`, as x is packed.",
+        "The block is wider than the row: `mask=column < columns` leaves the other lanes out, and `other=-float('inf')` fills them with what no maximum minds.",
+        "`values = tl.load(x + row * columns + column, mask=column < columns, other=-float('inf'))` and `tl.store(m + row, tl.max(values, 0))`; m is `torch.empty(rows, device=x.device)`.",
+    ],
+    kernel=True,
+    seconds=SECONDS,
+)
+def row_max_triton(x):
+    return x.amax(-1)
+
+
+@row_max_triton.oracle
+def maxima_by_sorting(x):
+    return np.sort(x.numpy(), axis=-1)[..., -1] if x.shape[1] else None
+
+
+def largest_last(rng, rows, n):
+    """Negative numbers, the largest of each row at its very end."""
+    x = single(rng, rows, n, shift=-30)
+    x[:, -1] = -number(rng, 1, 5)
+    return x
+
+
+@row_max_triton.criterion("matches the definition, by a kernel", marks=0.5)
+def maxima_definition(rng):
+    yield played(torch.tensor([[3.0, 1.0, 2.0], [-1.0, -5.0, -3.0]]), of=maxima_of)
+    yield played(single(rng, 4, size(rng, 5, 7)), of=maxima_of, unchanged=True)
+    yield left_out(single(rng, 3, 5), of=maxima_of)
+
+
+@row_max_triton.criterion("takes rows of any width and numbers of any size", marks=0.5)
+def maxima_widths(rng):
+    for n in (1, 2, 127, 129, 1025):
+        yield played(largest_last(rng, 2, n), of=maxima_of)
+    yield played(torch.stack([single(rng, 6, shift=-1e30), torch.full((6,), -INF)]), of=maxima_of)
+    for n in (128, 1000, 1024):
+        yield played(largest_last(rng, 3, n), of=maxima_of, hidden=True)
+    yield written_wide(single(rng, 2, size(rng, 6, 7)), of=maxima_of)
+
+
+@triton.jit
+def maximum_kernel(x, m, columns, BLOCK: tl.constexpr):
+    row = tl.program_id(0)
+    column = tl.arange(0, BLOCK)
+    values = tl.load(x + row * columns + column, mask=column < columns, other=-float("inf"))
+    tl.store(m + row, tl.max(values, 0))
+
+
+@row_max_triton.alternative
+def maxima_in_one_block(x):
+    rows, columns = x.shape
+    m = torch.empty(rows, device=x.device)
+    maximum_kernel[(rows,)](x, m, columns, BLOCK=triton.next_power_of_2(columns))
+    return m
+
+
+@triton.jit
+def maximum_by_blocks_kernel(x, m, columns, BLOCK: tl.constexpr):
+    row = tl.program_id(0)
+    largest = tl.full((BLOCK,), -float("inf"), tl.float32)
+    for start in range(0, columns, BLOCK):
+        column = start + tl.arange(0, BLOCK)
+        largest = tl.maximum(largest, tl.load(x + row * columns + column, column < columns, -float("inf")))
+    tl.store(m + row, tl.max(largest, axis=0))
+
+
+@row_max_triton.alternative
+def maxima_by_blocks(x):
+    m = x.new_empty(x.shape[0])
+    maximum_by_blocks_kernel[(len(x),)](x, m, x.shape[1], BLOCK=64)
+    return m
+
+
+@triton.jit
+def maxima_kernel(x, m, rows, columns, ROWS: tl.constexpr, BLOCK: tl.constexpr):
+    row = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    column = tl.arange(0, BLOCK)
+    inside = (row[:, None] < rows) & (column[None, :] < columns)
+    values = tl.load(x + row[:, None] * columns + column[None, :], mask=inside, other=-float("inf"))
+    tl.store(m + row, tl.max(values, axis=1), mask=row < rows)
+
+
+@row_max_triton.alternative
+def maxima_several_at_once(x):
+    m = torch.zeros(x.shape[0])
+    grid = (triton.cdiv(x.shape[0], 4),)
+    maxima_kernel[grid](x, m, *x.shape, ROWS=4, BLOCK=triton.next_power_of_2(x.shape[1]))
+    return m
+
+
+@triton.jit
+def mistaken_maximum_kernel(x, m, columns, HOW: tl.constexpr, OTHER: tl.constexpr, BLOCK: tl.constexpr):
+    row = tl.program_id(0)
+    column = tl.arange(0, BLOCK)
+    start = row * columns
+    if HOW == "no row":
+        start = 0
+    if HOW == "step of 1":
+        start = row
+    values = tl.load(x + start + column, mask=column < columns, other=OTHER)
+    if HOW == "no mask":
+        values = tl.load(x + start + column)
+    result = tl.max(values, 0)
+    if HOW == "sum":
+        result = tl.sum(tl.where(column < columns, values, 0.0), 0)
+    if HOW == "minimum":
+        result = tl.min(tl.where(column < columns, values, float("inf")), 0)
+    if HOW == "place":
+        result = tl.argmax(values, 0).to(tl.float32)
+    tl.store(m + row, result)
+
+
+def mistaken_maxima(x, how="", other=-INF, block=None, grid=None, shape=None):
+    rows, columns = x.shape
+    m = torch.empty(shape or (rows,), device=x.device)
+    width = block or triton.next_power_of_2(columns)
+    mistaken_maximum_kernel[(rows if grid is None else grid,)](x, m, columns, how, other, width)
+    return m
+
+
+@row_max_triton.misconception(
+    "A lane beyond the row counts as 0, which is the maximum where all logits are negative: other=-float('inf')."
+)
+def maxima_padded_with_zero(x):
+    return mistaken_maxima(x, other=0.0)
+
+
+@row_max_triton.misconception(NO_MASK)
+def maxima_without_a_mask(x):
+    return mistaken_maxima(x, "no mask")
+
+
+@row_max_triton.misconception("Every program reads row 0: its row begins at x + row * columns.")
+def maxima_of_the_first_row(x):
+    return mistaken_maxima(x, "no row")
+
+
+@row_max_triton.misconception("Rows are columns apart, not 1: a row begins at x + row * columns.")
+def maxima_one_step_apart(x):
+    return mistaken_maxima(x, "step of 1")
+
+
+@row_max_triton.misconception(SMALL_BLOCK.replace("is never written", "does not count"))
+def maxima_small_block(x):
+    return mistaken_maxima(x, block=128)
+
+
+@row_max_triton.misconception(SMALL_BLOCK.replace("is never written", "does not count"))
+def maxima_block_of_1024(x):
+    return mistaken_maxima(x, block=1024)
+
+
+@row_max_triton.misconception(SMALL_BLOCK.replace("is never written", "does not count"))
+def maxima_block_of_4096(x):
+    return mistaken_maxima(x, block=4096)
+
+
+@row_max_triton.misconception(FIRST_ROW)
+def maxima_first_only(x):
+    return mistaken_maxima(x, grid=1)
+
+
+@row_max_triton.misconception("One number for each row was asked for, shape (rows,): this has a dimension more.")
+def maxima_in_a_column(x):
+    return mistaken_maxima(x, shape=(len(x), 1))
+
+
+@row_max_triton.misconception("This is where the maximum stands; what it is was asked for: tl.max, not tl.argmax.")
+def maxima_places(x):
+    return mistaken_maxima(x, "place")
+
+
+@row_max_triton.misconception("These are the smallest numbers of the rows: tl.max.")
+def maxima_minima(x):
+    return mistaken_maxima(x, "minimum")
+
+
+@row_max_triton.misconception("These are the sums of the rows: tl.max.")
+def maxima_sums(x):
+    return mistaken_maxima(x, "sum")
+
+
+@row_max_triton.misconception(
+    "The kernel runs, but what is returned was computed outside of it: return what the kernel has stored."
+)
+def maxima_thrown_away(x):
+    mistaken_maxima(x)
+    return x.amax(-1)
+
+
+@row_max_triton.breaks_rule
+def maxima_of_torch(x):
+    return x.amax(-1)
+
+
+@row_max_triton.breaks_rule
+def maxima_torch_inside_a_kernel(x):
+    m = torch.empty(len(x))
+    torch_kernel[(1,)](x, m)
+    return m
+
+
+# ---------------------------------------------------------------------------------------- log_softmax_triton
 def rows_of(x):
     return torch.log_softmax(x, -1)
 
@@ -835,10 +1145,6 @@ def nearly_sure(rng, rows, n, dtype):
     """One logit far above the others: the sum is 1 and a little, which a half type rounds to 1."""
     likely = functional.one_hot(targets_of(rng, rows, classes=n), n)
     return (logits_of(rng, rows, n) / 4 + 8 * likely).to(dtype)
-
-
-def single(rng, *shape, shift=0.0):
-    return logits_of(rng, *shape, dtype=torch.float32, shift=shift)
 
 
 @exercise(
@@ -859,19 +1165,20 @@ def rows_by_scipy(x):
     return special.log_softmax(x.numpy(), axis=-1) if x.numel() and x.isfinite().all() else None
 
 
-@log_softmax_triton.criterion("matches the definition, by a kernel", marks=1)
+@log_softmax_triton.criterion("matches the definition, by a kernel", marks=0.75)
 def rows_definition(rng):
     yield played(FOUR.float()[None], of=rows_of)
     yield played(single(rng, 3, size(rng, 5, 7)), of=rows_of)
     yield left_out(single(rng, 2, 5), of=rows_of)
 
 
-@log_softmax_triton.criterion("takes rows of any width", marks=1)
+@log_softmax_triton.criterion("takes rows of any width", marks=0.75)
 def rows_widths(rng):
     for n in (1, 2, 127, 129, 1025):
         yield played(single(rng, 1, n), of=rows_of)
     for n in (128, 1000, 1023, 1024):
         yield played(single(rng, 2, n), of=rows_of, hidden=True)
+    yield written_wide(single(rng, 2, size(rng, 6, 7)), of=rows_of)
 
 
 @log_softmax_triton.criterion("stays exact for large numbers, takes infinities as torch does", marks=0.75)
@@ -879,6 +1186,7 @@ def rows_values(rng):
     yield played(single(rng, 2, 6, shift=1e4), of=rows_of)
     yield played(single(rng, 2, 6, shift=-1e4), of=rows_of)
     yield played(torch.cat([single(rng, 1, 5, shift=1e4), single(rng, 1, 5, shift=-1e4)]), of=rows_of)
+    yield played(single(rng, 1, 5) + 40 * functional.one_hot(torch.tensor([3]), 5), of=rows_of, atol=1e-7)
     yield played(special_rows(rng, 5).float(), of=rows_of)
 
 
@@ -991,11 +1299,24 @@ def mistaken_row_kernel(
     if HOW == "half":
         total = tl.sum(tl.exp(shifted).to(y.dtype.element_ty).to(tl.float32), 0).to(y.dtype.element_ty)
         result = shifted - tl.log(total.to(tl.float32))
+    if HOW == "small number":
+        result = shifted - tl.log(tl.sum(tl.exp(shifted), 0) + 1e-6)
     if HOW == "probabilities":
         result = tl.exp(result)
     if HOW == "no log":
         result = shifted - tl.sum(tl.exp(shifted), 0)
     tl.store(y + row * columns + column, result, mask=inside)
+
+
+@triton.jit
+def unmasked_row_kernel(x, y, columns, row_stride, column_stride, BLOCK: tl.constexpr):
+    row = tl.program_id(0)
+    column = tl.arange(0, BLOCK)
+    inside = column < columns
+    values = tl.load(x + row * row_stride + column * column_stride).to(tl.float32)
+    values = tl.where(inside, values, -float("inf"))
+    shifted = values - tl.max(values, 0)
+    tl.store(y + row * columns + column, shifted - tl.log(tl.sum(tl.exp(shifted), 0)), mask=inside)
 
 
 def mistaken_rows(x, how="", other=-INF, block=None, grid=None, strides=None, dtype=None, y=None):
@@ -1054,6 +1375,31 @@ def rows_one_stride(x):
 @log_softmax_triton.misconception(SMALL_BLOCK)
 def rows_small_block(x):
     return mistaken_rows(x, block=128)
+
+
+@log_softmax_triton.misconception(SMALL_BLOCK)
+def rows_block_of_1024(x):
+    return mistaken_rows(x, block=1024)
+
+
+@log_softmax_triton.misconception(SMALL_BLOCK)
+def rows_block_of_4096(x):
+    return mistaken_rows(x, block=4096)
+
+
+@log_softmax_triton.misconception(NO_MASK)
+def rows_without_a_mask(x):
+    rows, columns = x.shape
+    y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    unmasked_row_kernel[(rows,)](x, y, columns, *x.stride(), BLOCK=triton.next_power_of_2(columns))
+    return y
+
+
+@log_softmax_triton.misconception(
+    "A small number is added to the sum, which is at least 1 already: leave it out, the logarithm cannot fail."
+)
+def rows_with_a_small_number(x):
+    return mistaken_rows(x, "small number")
 
 
 @log_softmax_triton.misconception(FIRST_ROW)
@@ -1157,7 +1503,7 @@ def wide_by_scipy(x, block):
     return rows_by_scipy(x)
 
 
-@log_softmax_wide_triton.criterion("matches the definition, by a kernel", marks=1)
+@log_softmax_wide_triton.criterion("matches the definition, by a kernel", marks=0.5)
 def wide_definition(rng):
     yield played(FOUR.float()[None], 4, of=wide_rows_of)
     yield played(single(rng, 3, size(rng, 9, 11)), 4, of=wide_rows_of)
@@ -1171,6 +1517,7 @@ def wide_widths(rng):
         yield played(single(rng, 1, n), block, of=wide_rows_of)
     for n, block in ((1025, 512), (128, 64), (1000, 256), (1023, 256), (1024, 256)):
         yield played(single(rng, 2, n), block, of=wide_rows_of, hidden=True)
+    yield written_wide(single(rng, 1, size(rng, 6, 7)), 2048, of=wide_rows_of)
 
 
 @log_softmax_wide_triton.criterion("stays exact for large numbers, takes infinities as torch does", marks=1)
@@ -1455,6 +1802,8 @@ def slope_widths(rng):
     yield sloped(single(rng, 2, 6), y)
     for n in (128, 1000, 1023, 1024, 1025):
         yield sloped(single(rng, 2, n), rows_of(single(rng, 2, n)), hidden=True)
+    n = size(rng, 6, 7)
+    yield written_wide(single(rng, 1, n).abs(), rows_of(single(rng, 1, n)) - 12, of=slope, rtol=1e-4, atol=1e-5)
 
 
 @log_softmax_backward_triton.criterion("takes any strides, and no rows", marks=0.5)
@@ -1635,6 +1984,11 @@ def slope_strides_of_y(grad, y):
 @log_softmax_backward_triton.misconception(SMALL_BLOCK)
 def slope_small_block(grad, y):
     return mistaken_slope(grad, y, block=128)
+
+
+@log_softmax_backward_triton.misconception(SMALL_BLOCK)
+def slope_block_of_4096(grad, y):
+    return mistaken_slope(grad, y, block=4096)
 
 
 @log_softmax_backward_triton.misconception(FIRST_ROW)
@@ -1834,11 +2188,16 @@ def losses_values(rng):
         yield played(single(rng, 1, n), torch.tensor([n - 1]), of=losses_of)
     for shift in (1e4, -1e4):
         yield played(single(rng, 2, 6, shift=shift), targets_of(rng, 2, classes=6), of=losses_of)
+    far = single(rng, 2, 6) + 1000 * functional.one_hot(
+        torch.tensor([5, 0]), 6
+    )  # a loss of 1000, no probability at all
+    yield played(far, torch.tensor([1, 2]), of=losses_of)
     masked = single(rng, 2, 6)
     masked[:, 2] = -INF
     yield played(masked, torch.tensor([1, 2]), of=losses_of)
     for n in (128, 1000, 1023, 1024, 1025):
         yield played(single(rng, 2, n), targets_of(rng, 2, classes=n), of=losses_of, hidden=True)
+    yield written_wide(single(rng, 2, size(rng, 6, 7)), targets_of(rng, 2, classes=6), of=losses_of)
 
 
 @cross_entropy_triton.criterion("takes any strides, and no rows, and keeps the dtype and its inputs", marks=1)
@@ -1933,6 +2292,8 @@ def mistaken_loss_kernel(
         result = result / columns
     if HOW == "not normalised":
         result = m - at_target
+    if HOW == "probability":
+        result = -tl.log(tl.exp(at_target - m) / tl.sum(tl.exp(values - m), 0))
     tl.store(losses + row, result)
 
 
@@ -1985,6 +2346,13 @@ def losses_not_normalised(logits, targets):
     return mistaken_losses(logits, targets, "not normalised")
 
 
+@cross_entropy_triton.misconception(
+    "A probability below 1e-45 is 0 in float32, and its logarithm -inf: subtract logits, never form probabilities."
+)
+def losses_of_probabilities(logits, targets):
+    return mistaken_losses(logits, targets, "probability")
+
+
 @cross_entropy_triton.misconception("The targets lie targets.stride(0) apart, not always side by side.")
 def losses_packed_targets(logits, targets):
     return mistaken_losses(logits, targets, strides=(*logits.stride(), 1))
@@ -2000,6 +2368,13 @@ def losses_packed_logits(logits, targets):
 )
 def losses_small_block(logits, targets):
     return mistaken_losses(logits, targets, block=128)
+
+
+@cross_entropy_triton.misconception(
+    "The row is wider than the block, and what lies beyond does not count: triton.next_power_of_2(columns) fits any row."
+)
+def losses_block_of_4096(logits, targets):
+    return mistaken_losses(logits, targets, block=4096)
 
 
 @cross_entropy_triton.breaks_rule

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 from helpers.information import entropy
 from helpers.logits import arithmetic_intensity, attainable_flops, log_softmax
-from helpers.plotting import PALETTE, STYLE
+from helpers.plotting import PALETTE, STYLE, describe
 
 RESULTS = Path(__file__).resolve().parent.parent / "kernels" / "results"
 # Operations for each element of a log-softmax: compare, subtract, exp, add, subtract.
@@ -30,7 +30,11 @@ LINES = {
     "infograd": ("blue", "o-"),
     "torch": ("vermilion", "s-"),
     "torch.compile": ("green", "^-"),
+    "torch.compile, autotuned": ("sky", "v-"),
+    "read": ("black", "x:"),
 }
+# The exponentials that a multiprocessor starts in a clock, with its 16 special function units.
+EXPONENTIALS_PER_CLOCK = 16
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Machine:
-    """What was measured on this machine: operations per second at best, bytes per second at best, and points."""
+    """What was measured on this machine: operations per second at best, bytes per second at best, exponentials per
+    second where the numbers are at hand (None: not known), and points."""
 
     device: str
     peak: float
     bandwidth: float
+    exponentials: float | None
     points: dict[str, Measured]
 
 
@@ -86,31 +92,54 @@ def temperature_against_entropy(logits: tuple[float, ...] = (2.0, 1.0, 0.5, 0.1)
 
 
 def measure_here(seconds: float = 0.1) -> Machine:
-    """Time some computations in float32 on tensors larger than most caches, on the GPU or the CPU.
+    """Time some computations in float32 on tensors larger than the caches, on the GPU or the CPU.
 
-    The machine's limits are the most operations and the most bytes per second that any of them reached.
+    Every answer goes into memory that was there before, so that no page of it is fetched while the clock runs. The
+    machine's limits are the most operations and the most bytes per second that any of them reached.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    x, a = torch.randn(4096, 4096, device=device), torch.randn(1024, 1024, device=device)
-    out, few = torch.empty_like(x), torch.randn(4096, 8, device=device)
+    rows, side = (2**16, 8192) if device.type == "cuda" else (4096, 1024)
+    x, a = torch.randn(rows, 4096, device=device), torch.randn(side, side, device=device)
+    few = torch.randn(4096, 8, device=device)
+    out, narrow, square = torch.empty_like(x), torch.empty(rows, 8, device=device), torch.empty_like(a)
     n, once = x.numel(), FLOAT32_BYTES * x.numel()
+    product_bytes = once + FLOAT32_BYTES * (few.numel() + narrow.numel())
 
     def measured(flops: float, bytes_moved: float, compute: Callable[[], object]) -> Measured:
         return Measured(flops, bytes_moved, _best_seconds(compute, seconds))
 
     points = {
         "x + 1": measured(n, 2 * once, lambda: torch.add(x, 1, out=out)),
-        "log_softmax": measured(LOG_SOFTMAX_OPERATIONS * n, 2 * once, lambda: torch.log_softmax(x, -1)),
-        "product with 8 columns": measured(16 * n, once + 8 * few.numel(), lambda: x @ few),
-        "product of squares": measured(2 * 1024**3, 3 * FLOAT32_BYTES * a.numel(), lambda: a @ a),
+        "log_softmax": measured(LOG_SOFTMAX_OPERATIONS * n, 2 * once, lambda: torch.log_softmax(x, -1, out=out)),
+        "product with 8 columns": measured(16 * n, product_bytes, lambda: torch.mm(x, few, out=narrow)),
+        "product of squares": measured(2 * side**3, 3 * FLOAT32_BYTES * side**2, lambda: torch.mm(a, a, out=square)),
     }
-    name = torch.cuda.get_device_name() if device.type == "cuda" else f"this CPU, {torch.get_num_threads()} threads"
+    threads = f"{torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}"
+    name = torch.cuda.get_device_name() if device.type == "cuda" else f"this CPU, {threads}"
     peak = max(point.rate for point in points.values())
-    return Machine(name, peak, max(point.bytes_moved / point.seconds for point in points.values()), points)
+    bandwidth = max(point.bytes_moved / point.seconds for point in points.values())
+    return Machine(name, peak, bandwidth, exponentials_per_second(device, seconds), points)
+
+
+def exponentials_per_second(device: torch.device, seconds: float) -> float | None:
+    """How many exponentials a machine takes in a second where no memory holds it up: on a CPU measured on numbers in
+    its cache, on a GPU from its clock (None where that is not told)."""
+    if device.type == "cuda":
+        gpu = torch.cuda.get_device_properties(device)
+        hertz = 1e3 * getattr(gpu, "clock_rate", 0)
+        return EXPONENTIALS_PER_CLOCK * gpu.multi_processor_count * hertz or None
+    near, out = torch.randn(2**15), torch.empty(2**15)
+    return len(near) / _best_seconds(lambda: torch.exp(near, out=out), seconds)
+
+
+def share_of_slope(machine: Machine, name: str = "log_softmax") -> float:
+    """The bytes per second of a point as a fraction of the most that any point reached."""
+    point = machine.points[name]
+    return point.bytes_moved / point.seconds / machine.bandwidth
 
 
 def roofline(machine: Machine) -> Figure:
-    """Operations per second against operations per byte: the two limits of a machine, and what was measured on it."""
+    """Operations per second against operations per byte: the limits of a machine, and what was measured on it."""
     ridge = machine.peak / machine.bandwidth
     reach = [0.05, ridge, max(20 * ridge, 400.0)]
     with matplotlib.rc_context(STYLE):
@@ -120,13 +149,32 @@ def roofline(machine: Machine) -> Figure:
         axes.loglog(reach, limits, color=PALETTE["black"], label="the roofline")
         looks = zip(machine.points.items(), ("blue", "vermilion", "green", "purple"), "osD^", strict=False)
         for (name, point), colour, marker in looks:
-            label = f"{name}: {point.intensity:.3g} per byte"
-            axes.loglog(point.intensity, point.rate / 1e9, marker, color=PALETTE[colour], markersize=9, label=label)
+            axes.loglog(point.intensity, point.rate / 1e9, marker, color=PALETTE[colour], markersize=9)
+            right = point.intensity > 20 * ridge
+            at, offset, side = (
+                (point.intensity, point.rate / 1e9),
+                (-8 if right else 8, -14),
+                "right" if right else "left",
+            )
+            label = f"{name}, {point.intensity:.3g}"
+            axes.annotate(label, at, xytext=offset, textcoords="offset points", ha=side)
         axes.axvline(ridge, color="#888888", linewidth=1, linestyle=":")
+        if machine.exponentials is not None:
+            of_log_softmax = LOG_SOFTMAX_OPERATIONS * machine.exponentials / 1e9
+            near = [0.25, 2.5]
+            axes.loglog(
+                near, [of_log_softmax] * 2, "--", color=PALETTE["vermilion"], label="what exp allows log_softmax"
+            )
         axes.set(xlabel="arithmetic intensity (operations per byte)", ylabel="billion operations per second")
         axes.set_title(f"Measured on {machine.device}, float32")
         axes.legend(loc="lower right", fontsize=9)
-    return figure
+    dashed = "" if machine.exponentials is None else " A dashed line above is what its exponentials allow."
+    return describe(
+        figure,
+        f"The roofline of {machine.device}, measured: a slope of {machine.bandwidth / 1e9:.3g} GB/s up to "
+        f"{machine.peak / 1e9:.3g} billion operations per second. log_softmax, at 5/8 operation per byte, reaches "
+        f"{share_of_slope(machine):.0%} of the slope; x + 1 lies left of it, two matrix products right.{dashed}",
+    )
 
 
 def measurements(folder: Path = RESULTS) -> dict[str, Any] | None:
@@ -170,13 +218,25 @@ def bytes_per_second(results: Mapping[str, Any], operation: str = "log_softmax f
 
 def _best_seconds(compute: Callable[[], object], seconds: float) -> float:
     """The shortest time of a call, of at least three calls and about so many seconds, after one that does not count."""
-    wait = torch.cuda.synchronize if torch.cuda.is_available() else (lambda: None)
+    clock = _seconds_on_gpu if torch.cuda.is_available() else _seconds_on_cpu
     compute()
     times: list[float] = []
     while len(times) < 3 or (sum(times) < seconds and len(times) < 1000):
-        wait()
-        start = time.perf_counter()
-        compute()
-        wait()
-        times.append(time.perf_counter() - start)
+        times.append(clock(compute))
     return min(times)
+
+
+def _seconds_on_cpu(compute: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    compute()
+    return time.perf_counter() - start
+
+
+def _seconds_on_gpu(compute: Callable[[], object]) -> float:
+    """By the GPU's own clock: what Python does before and after is not counted."""
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    compute()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / 1e3

@@ -23,11 +23,14 @@
 
 # %% tags=["nbval-ignore-output"]
 import math
+import time
+import timeit
 
 import torch
 
 from helpers import check, hint, interpreter, plotting, progress
 from helpers import logits as verified
+from helpers.figures import gpu
 from helpers.figures import kernels as figures
 from helpers.information import entropy
 from helpers.kernel_reports import report_compiled
@@ -49,8 +52,8 @@ plotting.use_course_style()
 
 # %% [markdown]
 # Without a GPU, Triton's **interpreter** runs your kernels in Python and NumPy, one program after the other: the same source, the
-# same answers, no speed. Two differences matter. A read or write outside of a tensor may end the whole Python process here (on a
-# GPU it raises an error, or silently spoils something else), so look at your masks before you run. And `print` works in a kernel.
+# same answers, no speed. Two differences help. A read or write outside of the tensors that a kernel was given is an error here, which
+# says where and how far; a GPU raises one much later, or silently spoils something else. And `print` works in a kernel.
 
 # %% [markdown]
 # ## How do you add numbers that do not fit?
@@ -171,11 +174,13 @@ plotting.show_figure(
 )
 
 # %% [markdown]
-# **In practice.** Temperature is the dial of every chat model. Distillation trains a small model on a large one's hot probabilities, which
+# **In practice.** Temperature is the dial of every chat model: near 0 it always says the likeliest word, and says the same thing twice.
+# Distillation trains a small model on a large one's hot probabilities, which
 # say what the large one held for *nearly* right.
 #
-# **Traps.** $x - (m + \log s)$ is the same formula and loses every digit of $\log s$ when $m = 10^4$: float32 keeps seven digits in all.
-# Dividing $\log p$ by $T$ afterwards does not give log-probabilities. `softmax(x).log()` is `-inf` where $p$ is too small for the dtype.
+# **Traps.** $x - (m + \log s)$ is the same formula and loses digits of $\log s$: near $m = 10^4$ float32 goes in steps of $2^{-10}$, so
+# $\log 4 = 1.38629$ comes back as $1.38672$, and near $10^8$ nothing is left of it. Dividing $\log p$ by $T$ afterwards does not give
+# log-probabilities.
 
 # %% [markdown]
 # ## The loss, without a single probability
@@ -231,6 +236,44 @@ print(f"     = -log {probabilities[0]:.6f}: both rows give the largest logit its
 # **Traps.** Dividing by the number of logits rather than rows. `logits[:, targets]` picks every target in every row.
 
 # %% [markdown]
+# > **Is it true?** "`log_softmax` and then `nll_loss` loses digits that `cross_entropy` keeps."
+# >
+# > Measure first, on 200 batches, bit by bit; and beside it a loss of 200 by way of the probabilities.
+
+# %%
+functional = torch.nn.functional
+generator = torch.Generator().manual_seed(0)
+different = 0
+for _ in range(200):
+    some = 5 * torch.randn(16, 50, generator=generator)
+    classes = torch.randint(50, (16,), generator=generator)
+    whole = functional.cross_entropy(some, classes)
+    parts = functional.nll_loss(functional.log_softmax(some, -1), classes)
+    different += not torch.equal(whole, parts)
+print(f"{different} of 200 batches differ in a bit")
+
+far = torch.tensor([[0.0, 200.0]])
+print("a loss of 200: through log_softmax", -functional.log_softmax(far, -1)[0, 0].item())
+print("               through softmax().log()", -far.softmax(-1).log()[0, 0].item())
+
+# %% [markdown]
+# > No: `cross_entropy` *is* the two of them. What loses is `softmax().log()`: $e^{-200}$ is 0 in float32.
+#
+# Why not the squared error of the probability? Ask a classifier that is quite wrong: its logit is $-10$, and the label says 1.
+
+# %%
+for name, loss in {
+    "cross-entropy": lambda z: -functional.logsigmoid(z),
+    "squared error": lambda z: (z.sigmoid() - 1) ** 2,
+}.items():
+    z = torch.tensor(-10.0, requires_grad=True)
+    loss(z).backward()
+    print(f"{name}: slope {z.grad:.5f} at z = -10")
+
+# %% [markdown]
+# The squared error is flat where the answer is most wrong, and learns nothing there. Cross-entropy pulls with all its strength.
+
+# %% [markdown]
 # ## What if a row does not fit?
 #
 # The maximum is known only at the end of the row; the sum needs it at the start. That asks for two passes, unless you carry both. After
@@ -238,7 +281,7 @@ print(f"     = -log {probabilities[0]:.6f}: both rows give the largest logit its
 #
 # $$M = \max(m, m_b), \qquad s \leftarrow s\, e^{m - M} + \sum_{j \in \text{block}} e^{x_j - M}, \qquad m \leftarrow M .$$
 #
-# At the end $\mathrm{LSE}(x) = m + \log s$ (Milakov and Gimelshein, 2018). FlashAttention is this trick with a matrix product in the middle.
+# At the end $\mathrm{LSE}(x) = m + \log s$ (Milakov and Gimelshein, 2018).
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
@@ -256,7 +299,7 @@ print(f"     = -log {probabilities[0]:.6f}: both rows give the largest logit its
 #
 # Difficulty ●●●○○ · Importance ●●●●● · 15 minutes
 #
-# - `block` need not divide the row.
+# - `block` is at least 1 and need not divide the row. No operation takes more than a block of it at once: the check counts.
 # - Infinities as in `log_sum_exp`. The hard one: a first block of nothing but `-inf`.
 
 
@@ -280,15 +323,22 @@ def online_log_sum_exp(x: torch.Tensor, block: int) -> torch.Tensor:
 check("online_log_sum_exp", online_log_sum_exp)
 
 # %%
-m, s = -math.inf, 0.0
-for part in (four + torch.arange(4)).split(2):  # the row 2, 2, 2.5, 3.1 in two blocks
+scores = four + torch.arange(4)  # the row 2, 2, 2.5, 3.1, in two blocks
+values = torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64)
+m, s, o = -math.inf, 0.0, 0.0
+for part, v in zip(scores.split(2), values.split(2), strict=True):
     larger = max(m, part.max().item())
-    s = s * math.exp(m - larger) + (part - larger).exp().sum().item()
+    weights = (part - larger).exp()
+    s = s * math.exp(m - larger) + weights.sum().item()
+    o = o * math.exp(m - larger) + (weights @ v).item()
     m = larger
     print(f"m = {m:.4f}   s = {s:.6f}   m + log s = {m + math.log(s):.6f}")
+print(f"o / s = {o / s:.6f}, softmax @ values = {scores.softmax(-1) @ values:.6f}")
 
 # %% [markdown]
-# **In practice.** The pairs $(m, s)$ can be merged in any order, so each thread of a GPU may carry its own and join them at the end.
+# **In practice.** The pairs $(m, s)$ can be merged in any order, so each thread of a GPU may carry its own and join them at the end. Carry
+# a third, $o = \sum e^{x - m} v$, and $o / s$ is the output of attention, whose matrix of weights never exists: that is FlashAttention
+# (Dao, Fu, Ermon, Rudra and Ré, 2022).
 #
 # **Traps.** Forgetting to shrink the old sum when the maximum grows. `-inf - (-inf)` before the first finite number, which is `nan` and
 # stays `nan`: a masked prefix of a row does that.
@@ -297,8 +347,8 @@ for part in (four + torch.arange(4)).split(2):  # the row 2, 2, 2.5, 3.1 in two 
 # ## A kernel: one program for each row
 #
 # PyTorch runs one kernel after the other, and each reads its input from memory and writes its output back. Exercise 2 moves every logit
-# eight times: read for the maximum, read and written for the difference, again for `exp`, read for the sum, read and written for the last
-# difference. A **kernel** of your own moves it twice: once in, once out.
+# ten times: read for the maximum, read and written for the difference, for the division by $T$ and for `exp`, read for the sum, read
+# and written for the last difference. A **kernel** of your own moves it twice: once in, once out.
 #
 # In Triton you write what one **program** does, for a whole block of numbers at a time. The launch `kernel[(rows,)](...)` starts one
 # program for each row, all at once as far as you know.
@@ -311,8 +361,13 @@ for part in (four + torch.arange(4)).split(2):  # the row 2, 2, 2.5, 3.1 in two 
 # | `tl.load(at, mask=inside, other=...)` | numbers there; `other` in lanes whose mask is false |
 # | `tl.store(at, values, mask=inside)` | write, where the mask is true; converts to the tensor's dtype |
 # | `BLOCK: tl.constexpr` | a number the compiler knows |
-#
-# Here is a whole one, which doubles its input:
+
+# %%
+plotting.show_figure(gpu.programs_over_rows())
+
+# %% [markdown]
+# A tensor of 4 rows and 6 columns, each number labelled with its place in memory. A block is a power of two wide, so two lanes of program 2
+# stand where row 3 begins: the **mask** keeps them from reading there. Here is a whole kernel, which doubles its input:
 
 
 # %%
@@ -337,19 +392,58 @@ def double_triton(x: torch.Tensor) -> torch.Tensor:
 # A tensor's **strides** say how far apart its neighbours are in memory. A packed `(3, 5)` has strides `(5, 1)`; its transpose has `(1, 5)`
 # and shares its memory. By hand: element `[2, 3]` of the packed one lies $2 \cdot 5 + 3 \cdot 1 = 13$ places from the start.
 #
-# The lanes of a block that lie beyond the row must not count. $e^{-\infty} = 0$, so the right filling is `-inf`.
+# The lanes of a block that lie beyond the row must not count. No maximum minds $-\infty$, and $e^{-\infty} = 0$: so the right filling is
+# `-inf`.
 
 # %% [markdown]
-# ### Exercise 5. `log_softmax_triton`
+# ### Exercise 5. `row_max_triton`
+#
+# **Goal:** a masked load and a reduction, your first kernel.
+#
+# Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
+#
+# - `x` is packed, `(rows, columns)` with at least one column, float32; the answer has shape `(rows,)`. One program takes one row.
+# - `tl.max(values, 0)` is the maximum of a block, one number; `tl.store(m + row, ...)` writes one.
+# - The memory that the check gives you is full of `nan`: what you do not write shows.
+
+
+# %% nbgrader={"grade_id": "row_max_triton"}
+@triton.jit
+def row_max_kernel(x, m, columns, BLOCK: tl.constexpr):
+    """One row: m = max(x)."""
+    ### BEGIN SOLUTION
+    row = tl.program_id(0)
+    column = tl.arange(0, BLOCK)
+    at = x + row * columns + column
+    values = tl.load(at, mask=column < columns, other=-float("inf"))
+    tl.store(m + row, tl.max(values, 0))
+    ### END SOLUTION
+
+
+def row_max_triton(x: torch.Tensor) -> torch.Tensor:
+    """The largest number of each row of x, shape (rows, columns), by one kernel."""
+    ### BEGIN SOLUTION
+    rows, columns = x.shape
+    m = torch.empty(rows, dtype=x.dtype, device=x.device)
+    row_max_kernel[(rows,)](x, m, columns, BLOCK=triton.next_power_of_2(columns))
+    return m
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade_id": "row_max_triton-check"}
+check("row_max_triton", row_max_triton)
+
+# %% [markdown]
+# ### Exercise 6. `log_softmax_triton`
 #
 # **Goal:** log-softmax in one kernel.
 #
 # Difficulty ●●●●○ · Importance ●●●●● · 20 minutes
 #
 # - `x` is `(rows, columns)` with at least one column, perhaps no row; any strides; float16, bfloat16, float32 or float64. The answer has its
-#   dtype.
+#   dtype. Rows of any width that a block can hold: the check goes to some 20,000 columns.
 # - One row per program; load, go to float32, subtract the maximum, then the log of the sum. Exact near $\pm 10^4$; infinities as in torch.
-# - All arithmetic happens in the kernel (source rule). The memory that the check gives you is full of `nan`: what you do not write shows.
+# - All arithmetic happens in the kernel (source rule).
 # - The check accepts any kernel of yours; keep this one's parameters and the report further down can compile it.
 
 
@@ -430,8 +524,13 @@ for block in (2**16, 2**17, 2**20, 2**21):
 print("\n".join(lines))
 
 # %% [markdown]
-# > No. The limit is $2^{20} = 1{,}048{,}576$. What ends earlier is the room: a block lives in registers of 32 bits, and a multiprocessor has
-# > 65,536 of them for all its programs. What does not fit is *spilled* to memory: slow, but not forbidden.
+# > No. The limit is $2^{20} = 1{,}048{,}576$. The number comes from a guard that is copied from kernel to kernel, `MAX_FUSED_SIZE = 65536`.
+# > Nor does a block have to fit the 65,536 registers of a multiprocessor. Below, the compiler adds up a block of $2^{17}$ as it loads, and
+# > needs few of them. Only what is needed *again* must stay, as in log-softmax $x$ is after its own sum; what then does not fit is
+# > *spilled* to memory: slow, but not forbidden.
+
+# %%
+report_compiled({"sum_kernel, a block of 131,072": (sum_kernel, {"x": None, "y": None, "BLOCK": 2**17})})
 
 # %% [markdown]
 # ## Rows wider than a block
@@ -448,13 +547,13 @@ print("\n".join(lines))
 # By hand: 128,256 columns in blocks of 4,096 make $31.3$, so 32 turns, the last with 1,280 columns inside.
 
 # %% [markdown]
-# ### Exercise 6. `log_softmax_wide_triton`
+# ### Exercise 7. `log_softmax_wide_triton`
 #
 # **Goal:** any width with a block of any size.
 #
 # Difficulty ●●●●○ · Importance ●●●●○ · 20 minutes
 #
-# - Contract as before; `block` is a power of two, smaller or larger than the row.
+# - Contract as in exercise 6; `block` is a power of two, at least 1, smaller or larger than the row.
 # - A leading block of `-inf` must not turn the row into `nan`; a row of nothing but `-inf`, or with `+inf` or `nan`, is `nan`, as in torch.
 
 
@@ -500,8 +599,9 @@ def log_softmax_wide_triton(x: torch.Tensor, block: int) -> torch.Tensor:
 check("log_softmax_wide_triton", log_softmax_wide_triton)
 
 # %% [markdown]
-# **In practice.** The second pass reads the row again. If all rows under way fit the GPU's cache, that read costs next to nothing; if not, the
-# kernel moves three times the bytes of the row instead of two. `helpers.kernels` starts just so many programs that they fit.
+# **In practice.** The second pass reads the row again. If all rows under way fit the L2 cache, that read does not reach memory; if not, the
+# kernel moves three times the bytes of the row instead of two. So `helpers.kernels` starts one program for each multiprocessor, or as few
+# as half of them where rows are wide: 66 rows of 128,256 float32 are 34 MB of an H100's 50.
 #
 # **Traps.** Those of the online sum, and the last block's mask.
 
@@ -522,7 +622,7 @@ check("log_softmax_wide_triton", log_softmax_wide_triton)
 # For a loss of $-\log p_t$ this is the famous "probabilities minus one-hot".
 
 # %% [markdown]
-# ### Exercise 7. `log_softmax_backward_triton`
+# ### Exercise 8. `log_softmax_backward_triton`
 #
 # **Goal:** the gradient, in one kernel.
 #
@@ -573,11 +673,18 @@ check("log_softmax_backward_triton", log_softmax_backward_triton)
 # %% [markdown]
 # ## Read what the compiler did
 #
-# You need no GPU to see what a GPU would run. Triton compiles your kernel to the machine code of an H100 here, and three numbers in it tell
+# Why all this care about where numbers are?
+
+# %%
+plotting.show_figure(gpu.memory_levels())
+
+# %% [markdown]
+# You need no GPU to see what a GPU would run. Triton compiles your kernel to the machine code of an H100 here, and four numbers in it tell
 # most of the story:
 #
 # - **registers** per thread: at most 255, and 65,536 in all for the threads of a multiprocessor;
 # - **spills**: instructions that save a register to memory and bring it back, since there were too few;
+# - **in flight**: the loads that a thread asks for before it needs the first of them, in each loop;
 # - **loads** by width: 16 bytes at a time is the best a thread can do; 4 bytes need four times the instructions for the same bytes.
 #
 # First your kernel on rows of 32,768 float32, by 4 and by 32 warps (a warp is 32 threads). By hand: 4 warps are 128 threads, so each
@@ -632,13 +739,92 @@ report_compiled(
 )
 
 # %% [markdown]
-# GPT-2's 50,257 is odd, so each row begins somewhere else, and every number is read on its own. Padding the vocabulary to 50,304 $= 16 \cdot
-# 3144$ is a well-known trick for just this. And 1000 is a multiple of 8 but not of 16: handed in as a number nothing is known about it, as a
-# `constexpr` everything.
+# GPT-2's 50,257 is odd, so each row begins somewhere else, and every number takes an instruction of its own. (The 32 threads of a warp still
+# fetch neighbours in one trip of 128 bytes: it costs instructions, not traffic.) With the vocabulary padded to 50,304 $= 16 \cdot 3144$
+# they come four at a time. And 1000 is a multiple of 8 but not of 16: handed in as a number nothing is known about it, as a `constexpr`
+# everything.
 #
-# **In practice.** Spills and narrow loads are the two things to look for when a memory-bound kernel is slower than a copy.
+# The third number decides whether memory is kept busy. Say that a load takes 0.8 µs: at 3.35 TB/s $3.35 \cdot 10^{12} \cdot 0.8 \cdot
+# 10^{-6}$ bytes, 2.7 MB, must be under way at any time (Little's law), 20 KB on each of 132 multiprocessors. A program of 16 warps with 8
+# loads of 16 bytes in each thread has $512 \cdot 8 \cdot 16$ bytes under way, 64 KB. Here is the course's own backward kernel for wide
+# rows of bfloat16, left to the compiler and granted 128 registers, all that a multiprocessor has for 512 threads:
+
+# %%
+half = torch.empty(0, dtype=torch.bfloat16)
+walk = {"grad": half, "y": half, "dx": half, "rows": 4096, "columns": 50257}
+walk |= {"grad_stride": 50257, "y_stride": 50257}
+walk |= {"DEPTH": 8, "LANES": 4096, "VECTOR": 8, "num_warps": 16}
+try:
+    from helpers.kernels.softmax import backward_walk
+
+    report_compiled(
+        {
+            "backward_walk, left to itself": (backward_walk, walk),
+            "backward_walk, maxnreg=128": (backward_walk, walk | {"maxnreg": 128}),
+        }
+    )
+except ImportError:
+    print("The course's kernels need Triton, which exists for Linux only.")
+
+# %% [markdown]
+# One option of the launch: no spill, and more loads under way in both of its loops. **Occupancy**, how many programs a multiprocessor has room for, is the
+# other way to the same end: one program with 8 loads a thread keeps as many bytes under way as four with 2.
+#
+# A third way: programs that *stay*. As many as there are multiprocessors each take row after row, and `num_stages=2` has the next row fetched
+# into shared memory while this one is worked on.
+
+
+# %%
+@triton.jit
+def pipelined_kernel(x, y, rows, columns, BLOCK: tl.constexpr):
+    column = tl.arange(0, BLOCK)
+    inside = column < columns
+    for row in tl.range(tl.program_id(0), rows, tl.num_programs(0), num_stages=2):
+        start = tl.cast(row, tl.int64) * columns
+        values = tl.load(x + start + column, mask=inside, other=-float("inf"))
+        shifted = values - tl.max(values, 0)
+        result = shifted - tl.log(tl.sum(tl.exp(shifted), 0))
+        tl.store(y + start + column, result, mask=inside)
+
+
+rows = {"x": None, "y": None, "rows": 8192, "columns": 2**15, "BLOCK": 2**15}
+report_compiled({"pipelined_kernel": (pipelined_kernel, rows | {"num_warps": 32})})
+try:
+    x = torch.randn(5, 300, generator=generator).to(device)
+    y = torch.empty_like(x)
+    pipelined_kernel[(2,)](x, y, 5, 300, BLOCK=512)  # two programs, five rows
+    print("right:", torch.allclose(y, verified.log_softmax(x, 1.0), atol=1e-6))
+except TypeError:  # what stands in for Triton where there is none
+    print("not run: no Triton here")
+
+# %% [markdown]
+# **In practice.** Spills, narrow loads and too few in flight: look for these when a memory-bound kernel is slower than a copy. Which block,
+# how many warps and stages are best is measured, not guessed: `@triton.autotune` tries a list (under the interpreter it takes the first).
 #
 # **Traps.** A `constexpr` makes a new kernel for every value; compiling takes seconds. Good for a model's width, bad for a batch size.
+
+# %% [markdown]
+# ## How big, how fast?
+#
+# Three numbers to carry about. Trained with Adam, a **parameter** takes 16 bytes: 4 each for itself, its gradient and the two averages (in
+# mixed precision 2 + 2 + 12: the weight and gradient halve, and a full copy is added). A **step** takes some 6 operations for each parameter
+# and token: a multiplication and an addition forwards, twice that backwards (Kaplan et al., 2020). And a loop in **Python** is slow:
+
+# %% tags=["nbval-ignore-output"]
+words, width, layers, context = 50257, 768, 12, 1024  # GPT-2 small
+parameters = (words + context) * width + layers * (12 * width**2 + 13 * width)
+parameters += 2 * width  # the last normalisation
+print(f"{parameters:,} parameters, {16 * parameters / 1e9:.1f} GB to train with Adam")
+print(f"a step of 500,000 tokens: {6 * parameters * 5e5:.1e} operations")
+
+numbers = torch.randn(10_000)
+as_list, started = numbers.tolist(), time.perf_counter()
+total = 0.0
+for number in as_list:
+    total += number * number
+loop = time.perf_counter() - started
+vector = min(timeit.repeat(lambda: numbers.dot(numbers), number=10, repeat=20)) / 10
+print(f"10,000 squares added up: a loop takes {loop / vector:.0f} times as long")
 
 # %% [markdown]
 # ## When is it as fast as it can be?
@@ -658,10 +844,14 @@ report_compiled(
 #
 # By hand: log-softmax does about 5 operations on an element (compare, subtract, exponentiate, add, subtract) and must move it once in and once
 # out, 8 bytes in float32. So $I = \tfrac58$, whatever the width. A GPU with $60 \cdot 10^{12}$ operations and $4 \cdot 10^{12}$ bytes a second
-# has its corner at $I = 15$: log-softmax is far on the slope, at $\tfrac58 \cdot 4 \cdot 10^{12}$, some 4% of the peak. No faster `exp` can change that.
+# has its corner at $I = 15$: log-softmax is far on the slope, at $\tfrac58 \cdot 4 \cdot 10^{12}$, some 4% of the peak.
+#
+# Would a faster `exp` help? It has a roof of its own: a multiprocessor starts 16 exponentials a clock, an H100 $132 \cdot 16 \cdot 1.755
+# \cdot 10^9 = 3.7 \cdot 10^{12}$ a second. At 3.35 TB/s and 8 bytes an element log-softmax asks for $0.42 \cdot 10^{12}$: a ninth. Attention,
+# which needs an exponential for each pair of tokens and moves none of them through memory, does reach that roof.
 
 # %% [markdown]
-# ### Exercise 8. `arithmetic_intensity` and `attainable_flops`
+# ### Exercise 9. `arithmetic_intensity` and `attainable_flops`
 #
 # **Goal:** know the limit before you optimise.
 #
@@ -687,20 +877,19 @@ def attainable_flops(intensity: float, peak: float, bandwidth: float) -> float:
 check("arithmetic_intensity", arithmetic_intensity, attainable_flops)
 
 # %% [markdown]
-# The next cell measures four computations on the machine that this notebook runs on, just now. The most bytes and the most operations a
-# second that any of them reached are taken for the two limits.
+# The next cell measures four computations on the machine that this notebook runs on, just now, each into memory that is there already:
+# fresh pages would cost more than the arithmetic. The most bytes and the most operations a second that any of them reached are taken for
+# the two limits, and the dashed line is what the machine's exponentials allow log-softmax.
 
-# %%
-plotting.show_figure(
-    figures.roofline(figures.measure_here()),
-    alt="The roofline of this machine, measured: a slope up to a corner, then flat. From "
-    "left to right x + 1, log_softmax, a narrow and a square matrix product.",
-)
+# %% tags=["nbval-ignore-output"]
+machine = figures.measure_here()
+plotting.show_figure(figures.roofline(machine))
+print(f"log_softmax reaches {figures.share_of_slope(machine):.0%} of the slope here")
 
 # %% [markdown]
-# Left of the corner memory is the limit, right of it arithmetic. A kernel that lies on the slope is done: the fraction of a copy's bandwidth that it reaches
-# is the number to report. On a GPU, how close do PyTorch's kernel, a compiled one and the course's own
-# (`helpers.kernels`) come, and does it depend on the width of a row?
+# Left of the corner memory is the limit, right of it arithmetic. A kernel that lies on the slope is done, and the fraction of a copy's
+# bandwidth is the number to report. One that lies below it, as log-softmax on a CPU, does more than we counted (there an `exp` is a
+# polynomial, not one operation) or could still be written better. On a GPU, how close do PyTorch's kernel, a compiled one and the course's own (`helpers.kernels`) come, and does it depend on the width of a row?
 
 # %%
 results = figures.measurements()
@@ -711,7 +900,7 @@ else:
     plotting.show_figure(
         figures.bytes_per_second(results),
         alt="Bytes per second of log-softmax against row width on a GPU, measured: a plain "
-        "copy, the course's kernel, PyTorch's, a compiled one and the one-block kernel.",
+        "copy and read, the course's kernel, PyTorch's, compiled ones and the notebook's.",
     )
 
 # %% [markdown]
@@ -731,7 +920,23 @@ else:
 # | $t$ | `targets` | `(rows,)` | int64, any stride |
 # | $\mathrm{LSE}(x_b) - x_{b, t_b}$ | `losses` | `(rows,)` | one loss per row, in the logits' dtype |
 #
-# By hand: $8192 \times 128256$ logits in bfloat16 are 2.1 GB. Log-softmax and a pick move 4.2 GB, the fused kernel 2.1 GB.
+# By hand: $8192 \times 128256$ logits in bfloat16 are 2.1 GB. Log-softmax and a pick move 4.2 GB, the fused kernel 2.1 GB. What a whole
+# step moves:
+
+# %%
+logits_gb = 8192 * 128256 * 2 / 1e9
+for step, passes in {
+    "log_softmax, nll_loss, and both backwards": 2 + 0 + 1 + 3,
+    "fused forward; fused backward": 1 + 2,
+    "fused, the gradient written over the logits at once": 2,
+    "fused with the matrix product before: no logits at all": 0,
+}.items():
+    print(f"{step:55} {passes} passes {passes * logits_gb:5.1f} GB")
+
+# %% [markdown]
+# The first line writes a gradient of zeros with one entry a row, then reads it beside $y$ and writes $dx$. The second is `helpers.kernels`. In the
+# last the logits are made block by block from the hidden states, used and forgotten: for Gemma 2 (2B) the loss then takes 1 MB instead of
+# 24 GB (Wijmans et al., 2025, *Cut Your Losses*).
 
 # %% [markdown]
 # ### Stretch. `cross_entropy_triton`
@@ -740,7 +945,8 @@ else:
 #
 # Difficulty ●●●●○ · Importance ●●●●○ · 15 minutes
 #
-# - One program per row; the row fits a block. The contract of `log_softmax_triton` holds for strides, dtypes and large logits.
+# - One program per row; the row fits a block. The contract of `log_softmax_triton` holds for strides, dtypes, widths and large logits.
+# - A loss of 1000 is a loss of 1000, as in exercise 3.
 
 
 # %% nbgrader={"grade_id": "cross_entropy_triton"}

@@ -105,6 +105,10 @@ IN_FLIGHT = {
         ],
         (1, 2),
     ),
+    "copies to shared memory wait for nobody": (
+        ["LDGSTS.E.BYPASS.128 [R8], desc[UR4][R2.64]", "FADD R2, R2, R1", "LDG.E R4, desc[UR4][R2.64]", "FADD R0, R4, R0"],
+        (2,),
+    ),
     "no load": (["EXIT"], ()),
 }
 
@@ -112,6 +116,11 @@ IN_FLIGHT = {
 @pytest.mark.parametrize(("lines", "expected"), IN_FLIGHT.values(), ids=IN_FLIGHT.keys())
 def test_the_loads_under_way_are_counted_up_to_the_first_use(lines, expected):
     assert compiling.read(USAGE, code(*lines)).in_flight == expected
+
+
+def test_a_copy_to_shared_memory_is_a_load_of_its_own_width():
+    made = compiling.read(USAGE, code("LDGSTS.E.BYPASS.LTC128B.128 [R8], desc[UR4][R2.64]"))
+    assert made.loads == {16: 1}
 
 
 def test_output_without_registers_is_an_error():

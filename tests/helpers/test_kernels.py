@@ -396,6 +396,19 @@ def test_rows_under_way_fit_the_cache_or_are_as_few_as_may_be(rows, columns, ite
     assert programs <= fewest or programs * columns * itemsize <= layout.L2_SHARE * l2_bytes
 
 
+@pytest.mark.parametrize(
+    ("bandwidth", "multiprocessors", "l2_bytes"),
+    [(2.04e12, 108, 40 * 2**20), (3.35e12, 132, 50 * 2**20), (4.8e12, 132, 50 * 2**20)],
+    ids=["A100", "H100", "H200"],
+)
+@given(columns=st.integers(2049, 300_000), itemsize=st.sampled_from([2, 4]))
+def test_few_programs_have_enough_bytes_under_way(bandwidth, multiprocessors, l2_bytes, columns, itemsize):
+    """Little's law, for loads of 0.8 us: where wide rows leave multiprocessors idle, the memory is not."""
+    programs = layout.programs_for_two_reads(4096, columns, itemsize, multiprocessors, l2_bytes)
+    under_way = programs * 32 * softmax.WALK_WARPS * softmax.DEPTH * 16
+    assert under_way >= 0.8e-6 * bandwidth
+
+
 def compiled(monkeypatch, module, function, *args):
     """Compile for an H100 all that a function of a module would launch; (shape, dtype) stands for a tensor of no data.
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import math
+import resource
+from types import SimpleNamespace
 
 import pytest
 import scipy.special
@@ -10,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import logits
+from helpers.figures import gpu
 from helpers.figures import kernels as figures
+from helpers.plotting import alt_of
 
 proof = settings(deadline=None, derandomize=True, max_examples=50)
 INF, NAN = math.inf, math.nan
@@ -112,9 +116,61 @@ def test_the_machine_is_measured_and_lies_below_its_roofline():
     for point in machine.points.values():
         attainable = logits.attainable_flops(point.intensity, machine.peak, machine.bandwidth)
         assert 0 < point.rate <= attainable * (1 + 1e-9)
-    axes = figures.roofline(machine).axes[0]
+    assert 0 < figures.share_of_slope(machine) <= 1
+    figure = figures.roofline(machine)
+    axes = figure.axes[0]
     assert "per byte" in axes.get_xlabel()
-    assert len(axes.lines) == 2 + len(machine.points)
+    assert len(axes.lines) == 3 + len(machine.points)
+    dashed = axes.lines[-1].get_ydata()
+    assert dashed[0] == pytest.approx(figures.LOG_SOFTMAX_OPERATIONS * machine.exponentials / 1e9)
+    assert f"{figures.share_of_slope(machine):.0%} of the slope" in alt_of(figure)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="page faults are a CPU's")
+def test_no_page_of_memory_is_fetched_while_the_clock_runs(monkeypatch):
+    """An answer in fresh memory costs a fault for each of its 16,384 pages."""
+    faults = []
+
+    def counted(compute, seconds):
+        compute()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        compute()
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+        return 1.0
+
+    monkeypatch.setattr(figures, "_best_seconds", counted)
+    figures.measure_here()
+    assert max(faults) < 2000
+
+
+def test_of_a_gpu_the_exponentials_are_counted_by_its_clock(monkeypatch):
+    chip = SimpleNamespace(multi_processor_count=132, clock_rate=1_755_000)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: chip)
+    assert figures.exponentials_per_second(torch.device("cuda"), 0.0) == pytest.approx(3.7e12, rel=0.01)
+    del chip.clock_rate
+    assert figures.exponentials_per_second(torch.device("cuda"), 0.0) is None
+
+
+def test_the_programs_over_rows_are_drawn_as_told():
+    figure = gpu.programs_over_rows(rows=4, columns=6, block=8, program=2)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert [t for t in texts if t.isdigit()][: 4 * 6] == [str(place) for place in range(24)]
+    assert texts.count("-inf") == 2
+    told = alt_of(figure)
+    assert "lanes 0 to 5 hold places 12 to 17" in told
+    assert "places 18 to 19 belong to the next row" in told
+
+
+def test_the_levels_of_memory_are_drawn_as_told():
+    figure = gpu.memory_levels()
+    drawn = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert drawn == ["35 MB", "31 MB", "50 MB", "80 GB", "470 TB/s", "30 TB/s", "9 TB/s", "3.4 TB/s"]
+    told = alt_of(figure)
+    assert all(
+        f"{name} {size} at {speed}" in told for name, size, speed in zip(gpu.LEVELS, drawn, drawn[4:], strict=False)
+    )
+    widths = [bar.get_width() for bar in figure.axes[1].patches]
+    assert widths == sorted(widths, reverse=True)
 
 
 def test_temperature_figure_ends_at_log_four():

@@ -14,6 +14,7 @@ import ast
 import builtins
 import copy
 import importlib.util
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from unittest import mock
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from helpers.checking.comparing import close
 from helpers.checking.names import Meaning, Scope, mentioned, within
@@ -34,6 +36,8 @@ from helpers.safe_interpreter import make_safe
 NEEDS_TRITON = "this exercise needs Triton, which exists for Linux only; the exercises in plain torch need no Triton"
 # Where Triton keeps what a launch runs: compiled kernels, interpreted ones.
 LAUNCHERS = (("triton.runtime.jit", "JITFunction"), ("triton.runtime.interpreter", "InterpretedFunction"))
+# What of an online sum must see no more than a block.
+BY_BLOCKS = {"exp", "exp2", "expm1", "pow", "logaddexp", "softplus", "amax", "max", "aminmax", "sort", "topk"}
 START = "Start a kernel of your own: a function under @triton.jit, called as kernel[grid](...)."
 ARITHMETIC = {
     "exp", "exp2", "expm1", "exp_", "log", "log2", "log10", "log1p", "log_", "logaddexp", "logaddexp2", "logsumexp",
@@ -73,6 +77,56 @@ def call_without_kernels(function: Callable[..., Any], *arguments: Any) -> Any:
             return call_kernel(function, *arguments)
         except Exception:
             return None
+
+
+def written_out(x: Any, times: int) -> Any:
+    """Rows that repeat the rows of x, rising by 1 from their beginning to their end; what is no matrix as it is."""
+    if not isinstance(x, Tensor) or x.ndim != 2:
+        return x
+    wide = x.repeat(1, times)
+    return wide + (torch.arange(wide.shape[1]) / wide.shape[1]).to(x.dtype)
+
+
+def ends_of(value: Any, columns: int) -> Any:
+    """The first and the last `columns` of a matrix, one behind the other; what is no matrix as it is."""
+    matrix = isinstance(value, Tensor) and value.ndim == 2
+    return torch.cat([value[:, :columns], value[:, -columns:]], 1) if matrix else value
+
+
+def call_wide_kernel(function: Callable[..., Any], times: int, x: Tensor, *others: Any) -> Any:
+    """Call with rows `times` as wide as those of the arguments, and bring both ends of the answer back: a case of many
+    thousand columns in a few numbers."""
+    return ends_of(call_kernel(function, *[written_out(one, times) for one in (x, *others)]), x.shape[1])
+
+
+class ColumnsAtOnce(TorchDispatchMode):
+    """Notes the most elements that an exponential or a maximum takes, one operation at a time."""
+
+    most = 0
+
+    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if operation.overloadpacket.__name__.rstrip("_") in BY_BLOCKS:
+            sizes = [value.numel() for value in args if isinstance(value, Tensor)]
+            self.most = max(self.most, *sizes)
+        return operation(*args, **(kwargs or {}))
+
+
+def columns_at_once(function: Callable[..., Any], x: Tensor, block: int) -> int:
+    """Call, and count the columns of a row that one exponential or maximum takes at once, at most."""
+    with ColumnsAtOnce() as seen:
+        function(x, block)
+    return seen.most // max(1, math.prod(x.shape[:-1]))
+
+
+def within_block(value: Any, expectation: Expectation) -> str | None:
+    """One operation must take no more columns than a block has (see `columns_at_once`)."""
+    block = expectation["block"]
+    if isinstance(value, int) and value <= block:
+        return None
+    return (
+        f"One operation takes {value} columns of a row at once, where a block has {block}: a row that does not fit "
+        "comes block by block, and only m and s are carried on."
+    )
 
 
 def moved_to(device: torch.device, value: Any) -> Any:

@@ -30,6 +30,8 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "same_generator": channels.same_generator,
     "kernel": kernels.call_kernel,
     "without_kernels": kernels.call_without_kernels,
+    "wide_kernel": kernels.call_wide_kernel,
+    "columns_at_once": kernels.columns_at_once,
 }
 WORDS = {
     "call": "",
@@ -44,6 +46,8 @@ WORDS = {
     "same_generator": ", three times, with generators of one seed",
     "kernel": "",
     "without_kernels": ", with every kernel left out",
+    "wide_kernel": ", written out side by side, rising by 1, 3001 times: the two ends of the answer",
+    "columns_at_once": ", counting the columns that one operation takes at once",
 }
 JUDGES: dict[str, Judge] = {
     "close": close,
@@ -60,6 +64,7 @@ JUDGES: dict[str, Judge] = {
     "deviates": channels.deviates,
     "same_answers": channels.same_answers,
     "from_kernel": kernels.from_kernel,
+    "within_block": kernels.within_block,
     **landscapes.JUDGES,
     **sampling.JUDGES,
 }

@@ -138,3 +138,38 @@ def test_tensors_keep_their_strides_on_another_device(layout):
     x = torch.arange(24.0).as_strided(shape, strides, offset)
     moved = kernels.moved_to(torch.device("meta"), x)
     assert (moved.shape, moved.stride(), moved.storage_offset()) == (x.shape, strides, offset)
+
+
+def in_blocks(x, block):
+    return sum(part.exp().sum(-1) for part in x.split(block, -1)).log()
+
+
+@pytest.mark.parametrize(
+    ("function", "columns"),
+    [
+        (in_blocks, 4),
+        (lambda x, block: x.exp().sum(-1).log(), 10),
+        (lambda x, block: (math.e**x).sum(-1).log(), 10),
+        (lambda x, block: x.amax(-1) + in_blocks(x - x.amax(-1, keepdim=True), block), 10),
+        (lambda x, block: x[..., : 2 * block].exp_().sum(-1), 8),
+        (lambda x, block: torch.logaddexp(x[..., 0], x[..., 1]), 1),
+        (lambda x, block: x[..., :1].numpy().sum(), 0),
+    ],
+)
+def test_the_columns_that_one_operation_takes_are_counted(function, columns):
+    for rows in ((), (3,), (2, 3)):
+        assert kernels.columns_at_once(function, torch.rand(*rows, 10), 4) == columns
+    told = kernels.within_block(columns, {"block": 4})
+    assert told is None if columns <= 4 else f"takes {columns} columns of a row at once" in told
+
+
+def test_a_wide_kernel_is_called_with_rows_that_rise_and_judged_by_their_ends():
+    pytest.importorskip("triton", reason="Triton exists for Linux only")
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    seen = []
+    ends = kernels.call_wide_kernel(lambda wide, block: seen.append(wide) or wide, 5, x, 3)
+    assert seen[0].shape == (2, 10)
+    steps = torch.arange(10) / 10
+    torch.testing.assert_close(seen[0], x.repeat(1, 5) + steps)
+    torch.testing.assert_close(ends, torch.cat([x + steps[:2], x + steps[-2:]], 1))
+    assert kernels.call_wide_kernel(lambda wide: wide.amax(-1), 5, x).shape == (2,)

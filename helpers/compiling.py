@@ -51,10 +51,10 @@ class Compiled:
     ``registers`` and ``stack_bytes`` are per thread (a thread can have at most 255 registers, and 65536 / threads of
     them in all). ``spills`` counts the local memory instructions: they save a register to memory or bring it back, or
     serve an array that has no registers. ``loads`` and ``stores`` map a width in bytes to the number of instructions
-    that move so many bytes between global memory and a thread, or its shared memory. ``in_flight`` has a number for each innermost loop that
-    loads, in the order of the machine code (one number in all, where no loop does): how many loads a thread has under
-    way at most before it needs the first of them. ``shared_bytes`` is the shared memory of a program. ``sass`` is the
-    machine code, for the curious.
+    that move so many bytes between global memory and a thread, or its shared memory. ``in_flight`` has a number for
+    each innermost loop that loads, in the order of the machine code (one number in all, where no loop does): how many
+    loads a thread has under way at most before it needs the first of them. ``shared_bytes`` is the shared memory of a
+    program. ``sass`` is the machine code, for the curious.
     """
 
     registers: int
@@ -188,6 +188,13 @@ def _target(at: Instruction) -> re.Match[str] | None:
     return re.search(r"0x([0-9a-f]+)", at.operands) if at.opcode == "BRA" else None
 
 
+def _target_registers(load: Instruction) -> set[int]:
+    """The registers that a load fills."""
+    first = re.search(r"\bR(\d+)", load.operands)
+    words = max(1, _width(list(load.modifiers)) // 4)
+    return set(range(int(first[1]), int(first[1]) + words)) if first else set()
+
+
 def _most_in_flight(code: list[Instruction]) -> int:
     """The most loads from global memory whose registers nothing has touched yet, in code that runs line by line."""
     under_way: list[set[int]] = []
@@ -199,10 +206,7 @@ def _most_in_flight(code: list[Instruction]) -> int:
             most = max(most, len(under_way))
         under_way = waiting
         if at.opcode in LOADS:
-            first = re.search(r"\bR(\d+)", at.operands)
-            words = max(1, _width(list(at.modifiers)) // 4)
-            to_registers = first is not None and at.opcode == "LDG"
-            under_way.append(set(range(int(first[1]), int(first[1]) + words)) if to_registers else set())
+            under_way.append(_target_registers(at) if at.opcode == "LDG" else set())
     return max(most, len(under_way))
 
 

@@ -699,7 +699,7 @@ def online_batches(rng):
 @online_log_sum_exp.criterion("takes no more than a block at once", marks=0.5)
 def online_within_blocks(rng):
     for rows, block in (((), 4), ((3,), 1), ((2, 3), 8)):
-        x = logits_of(rng, *rows, size(rng, 17, 40))
+        x = logits_of(rng, *rows, size(rng, 9, 12))
         yield case(x, block, driver="columns_at_once", expected={"judge": "within_block", "block": block})
 
 

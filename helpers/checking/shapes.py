@@ -70,6 +70,7 @@ class Expectation(TypedDict):
     low: NotRequired[float]  # seeded_start
     high: NotRequired[float]  # seeded_start
     iterations: NotRequired[int]  # seeded_start
+    block: NotRequired[int]  # within_block
 
 
 class Symptom(TypedDict):

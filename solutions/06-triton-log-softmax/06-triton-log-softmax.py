@@ -253,7 +253,9 @@ for _ in range(200):
 print(f"{different} of 200 batches differ in a bit")
 
 far = torch.tensor([[0.0, 200.0]])
-print("a loss of 200: through log_softmax", -functional.log_softmax(far, -1)[0, 0].item())
+print(
+    "a loss of 200: through log_softmax", -functional.log_softmax(far, -1)[0, 0].item()
+)
 print("               through softmax().log()", -far.softmax(-1).log()[0, 0].item())
 
 # %% [markdown]
@@ -530,7 +532,14 @@ print("\n".join(lines))
 # > *spilled* to memory: slow, but not forbidden.
 
 # %%
-report_compiled({"sum_kernel, a block of 131,072": (sum_kernel, {"x": None, "y": None, "BLOCK": 2**17})})
+report_compiled(
+    {
+        "sum_kernel, a block of 131,072": (
+            sum_kernel,
+            {"x": None, "y": None, "BLOCK": 2**17},
+        )
+    }
+)
 
 # %% [markdown]
 # ## Rows wider than a block

@@ -106,7 +106,7 @@ IN_FLIGHT = {
         (1, 2),
     ),
     "copies to shared memory wait for nobody": (
-        ["LDGSTS.E.BYPASS.128 [R8], desc[UR4][R2.64]", "FADD R2, R2, R1", "LDG.E R4, desc[UR4][R2.64]", "FADD R0, R4, R0"],
+        ["LDGSTS.E.128 [R8], desc[UR4][R2.64]", "FADD R2, R2, R1", "LDG.E R4, desc[UR4][R2.64]", "FADD R0, R4, R0"],
         (2,),
     ),
     "no load": (["EXIT"], ()),

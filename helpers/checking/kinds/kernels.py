@@ -118,15 +118,16 @@ def columns_at_once(function: Callable[..., Any], x: Tensor, block: int) -> int:
     return seen.most // max(1, math.prod(x.shape[:-1]))
 
 
-def within_block(value: Any, expectation: Expectation) -> str | None:
+def within_block(value: Any, expectation: Expectation) -> Problem | None:
     """One operation must take no more columns than a block has (see `columns_at_once`)."""
     block = expectation["block"]
     if isinstance(value, int) and value <= block:
         return None
-    return (
-        f"One operation takes {value} columns of a row at once, where a block has {block}: a row that does not fit "
+    template = (
+        "One operation takes {columns} columns of a row at once, where a block has {block}: a row that does not fit "
         "comes block by block, and only m and s are carried on."
     )
+    return Problem.of("numbers", template, columns=value, block=block)
 
 
 def moved_to(device: torch.device, value: Any) -> Any:

@@ -160,7 +160,7 @@ def test_the_columns_that_one_operation_takes_are_counted(function, columns):
     for rows in ((), (3,), (2, 3)):
         assert kernels.columns_at_once(function, torch.rand(*rows, 10), 4) == columns
     told = kernels.within_block(columns, {"block": 4})
-    assert told is None if columns <= 4 else f"takes {columns} columns of a row at once" in told
+    assert told is None if columns <= 4 else f"takes {columns} columns of a row at once" in told.text
 
 
 def test_a_wide_kernel_is_called_with_rows_that_rise_and_judged_by_their_ends():

@@ -141,7 +141,7 @@ def share_of_slope(machine: Machine, name: str = "log_softmax") -> float:
 def roofline(machine: Machine) -> Figure:
     """Operations per second against operations per byte: the limits of a machine, and what was measured on it."""
     ridge = machine.peak / machine.bandwidth
-    reach = [0.05, ridge, max(20 * ridge, 400.0)]
+    reach = [0.03, ridge, max(20 * ridge, 400.0)]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.2, 4.4))
         axes = figure.add_subplot()
@@ -150,14 +150,15 @@ def roofline(machine: Machine) -> Figure:
         looks = zip(machine.points.items(), ("blue", "vermilion", "green", "purple"), "osD^", strict=False)
         for (name, point), colour, marker in looks:
             axes.loglog(point.intensity, point.rate / 1e9, marker, color=PALETTE[colour], markersize=9)
-            right = point.intensity > 20 * ridge
-            at, offset, side = (
+            # The first label stands above its point, the last one to its left: so none meets another.
+            left, above = name in ("x + 1", "product of squares"), name == "x + 1"
+            axes.annotate(
+                f"{name}, {point.intensity:.3g}",
                 (point.intensity, point.rate / 1e9),
-                (-8 if right else 8, -14),
-                "right" if right else "left",
+                xytext=(-8 if left else 8, 8 if above else -14),
+                textcoords="offset points",
+                ha="right" if left else "left",
             )
-            label = f"{name}, {point.intensity:.3g}"
-            axes.annotate(label, at, xytext=offset, textcoords="offset points", ha=side)
         axes.axvline(ridge, color="#888888", linewidth=1, linestyle=":")
         if machine.exponentials is not None:
             of_log_softmax = LOG_SOFTMAX_OPERATIONS * machine.exponentials / 1e9

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
+from pathlib import Path
 
+import nbformat
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from helpers import xor
 from helpers.optimisers import (
     adam_step,
     adamw_step,
@@ -193,3 +199,149 @@ def test_what_a_net_that_cannot_learn_xor_is_left_with():
     quoted(loss(0, 2 / 3, 2 / 3, 2 / 3), "0.477")
     quoted(loss(0.5, 1, 1, 0), "0.173")
     quoted(math.log(2) / 4, "0.173")
+
+
+FOLDER = Path(__file__).parent.parent / "solutions/03-adam-bias-correction"
+SOURCE = (FOLDER / "03-adam-bias-correction.py").read_text()
+
+
+def printed() -> str:
+    """What the executed notebook prints."""
+    notebook = nbformat.read(FOLDER / "03-adam-bias-correction.ipynb", as_version=4)
+    return "\n".join(o.get("text", "") for c in notebook.cells if c.cell_type == "code" for o in c.outputs)
+
+
+def test_minutes_of_the_first_page_are_the_sum_of_the_exercises():
+    parts = re.split(r"# ### (Exercise|Stretch) \d", SOURCE)
+    minutes: Counter[str] = Counter()
+    for kind, part in zip(parts[1::2], parts[2::2], strict=True):
+        minutes[kind] += int(re.findall(r"Difficulty .* (\d+) minutes", part)[0])
+    first_page = " ".join(SOURCE.replace("\n# ", " ").split())
+    (said,) = re.findall(r"eight exercises take about (\d+) minutes, the two stretch exercises (\d+) more", first_page)
+    assert [int(x) for x in said] == [minutes["Exercise"], minutes["Stretch"]] == [85, 20]
+
+
+@pytest.mark.parametrize("beta", [0.5, 0.9, 0.99])
+def test_the_expectation_of_the_raw_average(beta: float):
+    """E[m_t] = (1 - beta^t) E[g], over many runs; after the correction the bias is gone."""
+    x = 3 + torch.randn(20, 100_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    raw, corrected = ema(x, beta)
+    for t in (1, 5, 20):
+        assert raw[t - 1].mean().item() == pytest.approx(3 * (1 - beta**t), abs=0.02)
+        assert corrected[t - 1].mean().item() == pytest.approx(3, abs=0.02)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_ratio_holds_for_every_gradient(seed: int):
+    generator = torch.Generator().manual_seed(seed)
+    scales = torch.logspace(-3, 3, 7, dtype=torch.float64)
+    m = v = theta = torch.zeros(7, dtype=torch.float64)
+    for t in range(1, 200):
+        grad = torch.randn(7, generator=generator, dtype=torch.float64) * scales
+        moved, m, v = adam_step(theta, grad, m, v, t, 0.1, 0.9, 0.999, 0.0)
+        with_correction, without = theta - moved, 0.1 * m / v.sqrt()
+        theta = moved
+        wanted = uncorrected_step_ratio(t, 0.9, 0.999) * with_correction
+        torch.testing.assert_close(without, wanted, rtol=1e-6, atol=1e-12)
+
+
+def test_ratios_for_other_betas():
+    quoted(uncorrected_step_ratio(1, 0.9, 0.95), "0.447")
+    assert uncorrected_step_ratio(1, 0.9, 0.99) == pytest.approx(1)
+    assert uncorrected_step_ratio(2, 0.9, 0.99) > 1.3  # wrong at the second step
+    quoted(max(uncorrected_step_ratio(t, 0.9, 0.95) for t in range(1, 1000)), "1.097")
+    assert uncorrected_step_ratio(287, 0.9, 0.999) > 2 > uncorrected_step_ratio(288, 0.9, 0.999)  # the model answer
+
+
+def test_training_with_and_without_the_correction():
+    """What the table prints, as far as another machine's rounding leaves it alone: runs at a rate of 1 are chaotic."""
+    share = {}
+    for lr in (0.05, 0.3, 1.0):
+        for corrected in (True, False):
+            losses = xor.train_many(lr, corrected)
+            share[lr, corrected] = (losses[:, -1] < 0.05).double().mean().item()
+            if lr == 0.05:
+                quoted(losses[:, 19].median(), "0.142" if corrected else "0.001")
+    assert share[0.05, True] == share[0.05, False] == share[0.3, True] == 1
+    assert 0.75 < share[0.3, False] < 0.85  # one in five is lost
+    assert share[1.0, False] < 0.5
+    assert 1 / 12 < 1 - share[1.0, True] < 1 / 7  # one in nine
+
+
+def test_decay_by_hand_and_its_half_life():
+    quoted(math.log(2) / (0.1 * 0.1), "69")
+    parameter = torch.ones((), dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.AdamW([parameter], lr=0.1, weight_decay=0.1)
+    for _ in range(69):
+        parameter.grad = torch.zeros_like(parameter)
+        optimiser.step()
+    assert parameter.item() == pytest.approx(0.5, abs=0.003)
+
+
+def test_scale_of_the_loss_cancels_down_to_eps():
+    def moved(size: float) -> float:
+        return -adam_step(ZERO, size * ONE, ZERO, ZERO, 1, 1.0, 0.9, 0.999, 1e-8)[0].item()
+
+    assert moved(10.0) == pytest.approx(moved(1.0), rel=1e-7)
+    assert (round(moved(1e-8), 3), round(moved(1e-7), 3)) == (0.5, 0.909)
+
+
+def test_what_is_0_in_fp16():
+    assert torch.tensor(1e-4).half() > 0
+    assert torch.tensor(1e-4).half() ** 2 == 0
+    assert torch.tensor(1e-4).bfloat16() ** 2 > 0
+    assert torch.tensor(1.0).half() - torch.tensor(2.0**-12).half() == 1  # a step that is too small for the parameter
+    assert torch.tensor(1.0).bfloat16() - torch.tensor(1e-3).bfloat16() == 1
+    quoted(448 / 4096, "0.109")
+
+
+def test_grad_scaler_skips_the_step_after_an_overflow():
+    parameter = torch.nn.Parameter(torch.ones(()))
+    optimiser = torch.optim.SGD([parameter], lr=0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    scaler.scale(parameter * float("inf")).backward()
+    scaler.step(optimiser)
+    scaler.update()
+    assert parameter.item() == 1
+    assert scaler.get_scale() == 4
+
+
+def test_steps_of_pure_noise():
+    """By NumPy, from other numbers than the notebook's."""
+    noise = np.random.default_rng(7).normal(size=(100, 20_000))
+    m = v = np.zeros(20_000)
+    rms, longest = {}, 0.0
+    for t, g in enumerate(noise, start=1):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        step = m / (1 - 0.9**t) / np.sqrt(v / (1 - 0.999**t))
+        rms[t], longest = float(np.sqrt((step**2).mean())), max(longest, float(np.abs(step).max()))
+    said = [float(x) for x in re.findall(r"step +\d+: rms ([\d.]+)", printed())]
+    assert said == pytest.approx([rms[t] for t in (1, 2, 5, 10, 30, 100)], abs=0.012)
+    assert longest < 1.15
+    assert rms[100] < 0.25  # a quarter
+
+
+def test_the_loop_as_people_write_it_agrees():
+    assert "never 1e-6 apart: True" in printed()
+    last = re.findall(r"last loss ([\d.]+) and ([\d.]+)", printed())
+    assert [float(x) < 0.05 for x in last[0]] == [True, True]
+
+
+def test_two_hidden_units_often_end_at_half_of_log_2():
+    quoted(math.log(2) / 2, "0.347")
+    parameters = xor.initial(0, nets=100, hidden=2)
+    ms, vs = ([torch.zeros_like(p) for p in parameters] for _ in range(2))
+    for t in range(1, 501):
+        leaves = [p.requires_grad_() for p in parameters]
+        z = xor.logits(leaves, xor.INPUTS)
+        loss = binary_cross_entropy_with_logits(z, xor.LABELS.expand_as(z), reduction="none").mean(-1)
+        stepped = [
+            adam_step(p.detach(), g, m, v, t, 0.05, 0.9, 0.999, 1e-8)
+            for p, g, m, v in zip(leaves, torch.autograd.grad(loss.sum(), leaves), ms, vs, strict=True)
+        ]
+        parameters, ms, vs = ([s[i] for s in stepped] for i in range(3))
+    assert 0.2 < ((loss > 0.34) & (loss < 0.36)).double().mean() < 0.8
+
+
+def test_adam_with_the_usual_beta_is_slower_to_the_wrong_end():
+    quoted(online_problem(100_000, amsgrad=False, beta2=0.999)[-1], "-0.414")

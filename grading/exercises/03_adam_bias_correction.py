@@ -189,6 +189,25 @@ def ema_weights_exchanged(values, beta):
     return running(values, 0.0, lambda m, x: (1 - beta) * m + beta * x, lambda m, t: m / (1 - beta**t))
 
 
+@ema.misconception(
+    "The weights are exchanged, in the correction too: the old average keeps beta, the new value gets 1 - beta, and the "
+    "weights add up to 1 - beta^t."
+)
+def ema_exchanged_throughout(values, beta):
+    return running(values, 0.0, lambda m, x: (1 - beta) * m + beta * x, lambda m, t: m / (1 - (1 - beta) ** t))
+
+
+@ema.misconception("The correction divides by 1 - beta^t; this multiplies by it.")
+def ema_multiplies_by_the_correction(values, beta):
+    return running(values, 0.0, lambda m, x: beta * m + (1 - beta) * x, lambda m, t: m * (1 - beta**t))
+
+
+@ema.misconception("The results come in the other order: (raw, corrected).")
+def ema_results_exchanged(values, beta):
+    raw, corrected = ema_loop(values, beta)
+    return corrected, raw
+
+
 @ema.misconception("m starts at 0 here, not at the first value; the correction is there to mend just that.")
 def ema_starts_at_the_first_value(values, beta):
     return running(values, values[0], lambda m, x: beta * m + (1 - beta) * x, lambda m, t: m / (1 - beta**t))
@@ -327,6 +346,21 @@ def momentum_lr_inside(theta, grad, velocity, lr, beta):
     return theta - velocity, velocity
 
 
+@momentum_step.misconception(
+    "This is the form of Sutskever et al., v = beta v - lr g and theta + v: its velocity has lr in it and the other sign. In "
+    "PyTorch's form v = beta v + g, and theta - lr v."
+)
+def momentum_of_sutskever(theta, grad, velocity, lr, beta):
+    velocity = beta * velocity - lr * grad
+    return theta + velocity, velocity
+
+
+@momentum_step.misconception("The results come in the other order: (theta, velocity).")
+def momentum_results_exchanged(theta, grad, velocity, lr, beta):
+    theta, velocity = momentum_two_lines(theta, grad, velocity, lr, beta)
+    return velocity, theta
+
+
 @momentum_step.misconception("The step uses the old velocity. Update the velocity first, then step with the new one.")
 def momentum_old_velocity(theta, grad, velocity, lr, beta):
     return theta - lr * velocity, beta * velocity + grad
@@ -365,7 +399,7 @@ def momentum_in_place(theta, grad, velocity, lr, beta):
 # ------------------------------------------------------------------------------------------------- adam_step
 @exercise(
     hints=[
-        "Four lines: the average m of the gradients, the average v of their squares, both corrected, then the step. Everything is elementwise.",
+        "Five lines: the average m of the gradients, the average v of their squares, both corrected, then the step. Everything is elementwise.",
         "m = beta1 * m + (1 - beta1) * grad and v = beta2 * v + (1 - beta2) * grad**2. Divide by 1 - beta1**t and 1 - beta2**t into new names, since m and v themselves go back uncorrected.",
         "return theta - lr * m_hat / (v_hat.sqrt() + eps), m, v: eps is added to the root, outside of it.",
     ],
@@ -522,6 +556,65 @@ def adam_uncorrected(theta, grad, m, v, t, lr, beta1, beta2, eps):
     return theta - lr * m / (v.sqrt() + eps), m, v
 
 
+@adam_step.misconception("Only m is corrected. v starts at 0, too: divide it by 1 - beta2^t before the root.")
+def adam_corrects_m_alone(theta, grad, m, v, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    return theta - lr * m / (1 - beta1**t) / (v.sqrt() + eps), m, v
+
+
+@adam_step.misconception("Only v is corrected. m starts at 0, too: divide it by 1 - beta1^t.")
+def adam_corrects_v_alone(theta, grad, m, v, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    return theta - lr * m / ((v / (1 - beta2**t)).sqrt() + eps), m, v
+
+
+@adam_step.misconception("The root is taken before the correction. Correct v first: sqrt(v / (1 - beta2^t)).")
+def adam_corrects_the_root(theta, grad, m, v, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    return theta - lr * m / (1 - beta1**t) / (v.sqrt() / (1 - beta2**t) + eps), m, v
+
+
+@adam_step.misconception(
+    "The corrections lack the power t: they are 1 - beta^t, and fade; 1 - beta is the first of them."
+)
+def adam_same_correction_always(theta, grad, m, v, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    return theta - lr * m / (1 - beta1) / ((v / (1 - beta2)).sqrt() + eps), m, v
+
+
+@adam_step.misconception("m and v are multiplied by 1 - beta^t; the correction divides by it.")
+def adam_multiplies_by_the_corrections(theta, grad, m, v, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    return theta - lr * m * (1 - beta1**t) / ((v * (1 - beta2**t)).sqrt() + eps), m, v
+
+
+@adam_step.misconception(
+    "The step goes along the gradient itself, which is RMSprop: Adam goes along its average m_hat."
+)
+def adam_without_m(theta, grad, m, v, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    return theta - lr * grad / ((v / (1 - beta2**t)).sqrt() + eps), m, v
+
+
+@adam_step.misconception("This walks uphill: subtract lr times the quotient.")
+def adam_uphill(theta, grad, m, v, t, lr, beta1, beta2, eps):
+    stepped, m, v = adam_as_printed(theta, grad, m, v, t, lr, beta1, beta2, eps)
+    return 2 * theta - stepped, m, v
+
+
+@adam_step.misconception(
+    "The m and v that came in are not used: every step starts the averages at 0 again. They begin with beta1 * m and beta2 * v."
+)
+def adam_forgets(theta, grad, m, v, t, lr, beta1, beta2, eps):
+    return adam_as_printed(theta, grad, torch.zeros_like(m), torch.zeros_like(v), t, lr, beta1, beta2, eps)
+
+
+@adam_step.misconception("The results come in another order: (theta, m, v).")
+def adam_results_exchanged(theta, grad, m, v, t, lr, beta1, beta2, eps):
+    theta, m, v = adam_as_printed(theta, grad, m, v, t, lr, beta1, beta2, eps)
+    return m, v, theta
+
+
 @adam_step.misconception(
     "The corrected values are returned, so the next step would average them again. Return the raw m and v."
 )
@@ -579,8 +672,8 @@ def adam_in_place(theta, grad, m, v, t, lr, beta1, beta2, eps):
 # ------------------------------------------------------------------------------------ uncorrected_step_ratio
 @exercise(
     hints=[
-        "Under a constant gradient g, m is (1 - beta1^t) g and v is (1 - beta2^t) g^2. The corrected step is lr * g / |g|.",
-        "The uncorrected step is m / sqrt(v), so the ratio keeps both factors, the second under the root. Use `math.sqrt` and `**`.",
+        "By definition m = (1 - beta1^t) m_hat and v = (1 - beta2^t) v_hat. Put both into m / sqrt(v).",
+        "Of m / sqrt(v) over m_hat / sqrt(v_hat) only the two factors are left, the second under the root. Use `math.sqrt` and `**`.",
         "return (1 - beta1**t) / math.sqrt(1 - beta2**t)",
     ],
 )
@@ -684,7 +777,7 @@ def ratio_product_for_power(t, beta1, beta2):
     hints=[
         "Adam's step with the plain gradient, and beside it theta shrinks by lr * weight_decay * theta. The decay never touches m and v.",
         "Both parts use the theta that came in: theta - lr * weight_decay * theta - lr * m_hat / (v_hat.sqrt() + eps).",
-        "First `theta = theta * (1 - lr * weight_decay)`, then Adam's four lines as they are.",
+        "First `theta = theta * (1 - lr * weight_decay)`, then Adam's five lines as they are.",
     ],
     forbid=OPTIMISERS,
     modules=["torch.optim"],
@@ -823,6 +916,56 @@ def adamw_uncorrected(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay)
     return stepped - lr * weight_decay * theta, m, v
 
 
+EPS_TOO_EARLY = "eps is added before v is corrected. Correct v first: sqrt(v / (1 - beta2^t)) + eps."
+
+
+def alpha_t_form(grad, m, v, t, lr, beta1, beta2, eps):
+    """Adam's step with the corrections in its rate, which lets eps stand beside the uncorrected root."""
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    rate = lr * math.sqrt(1 - beta2**t) / (1 - beta1**t)
+    return rate * m / (v.sqrt() + eps), m, v, rate
+
+
+@adamw_step.misconception(EPS_TOO_EARLY)
+def adamw_eps_before_the_correction(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    step, m, v, _ = alpha_t_form(grad, m, v, t, lr, beta1, beta2, eps)
+    return theta * (1 - lr * weight_decay) - step, m, v
+
+
+@adamw_step.misconception(
+    "Two things: eps is added before v is corrected (it belongs to sqrt(v / (1 - beta2^t))), and the decay is taken of the "
+    "new theta; it shrinks the theta that came in."
+)
+def adamw_as_in_many_scripts(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    step, m, v, _ = alpha_t_form(grad, m, v, t, lr, beta1, beta2, eps)
+    theta = theta - step
+    return theta - lr * weight_decay * theta, m, v
+
+
+@adamw_step.misconception(
+    "The decay is multiplied by the corrected rate, lr sqrt(1 - beta2^t) / (1 - beta1^t): it is lr * weight_decay * theta. And "
+    "eps is added before v is corrected."
+)
+def adamw_decay_with_the_corrected_rate(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    step, m, v, rate = alpha_t_form(grad, m, v, t, lr, beta1, beta2, eps)
+    return theta * (1 - rate * weight_decay) - step, m, v
+
+
+@adamw_step.misconception(
+    "Two things: the decay is added to the gradient, which is L2, and eps is added before v is corrected. The decay stands "
+    "apart, and eps beside sqrt(v / (1 - beta2^t))."
+)
+def adamw_as_l2_with_eps_too_early(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    step, m, v, _ = alpha_t_form(grad + weight_decay * theta, m, v, t, lr, beta1, beta2, eps)
+    return theta - step, m, v
+
+
+@adamw_step.misconception("The results come in another order: (theta, m, v).")
+def adamw_results_exchanged(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    theta, m, v = adamw_decay_first(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay)
+    return m, v, theta
+
+
 # --------------------------------------------------------------------------------------- clip_by_global_norm
 @exercise(
     hints=[
@@ -848,7 +991,7 @@ def clip_by_torch(grads, max_norm):
     return [p.grad for p in parameters], norm
 
 
-CLIP = {"rtol": 1e-5}
+CLIP = {"rtol": 1e-5, "parts": ["grads", "norm"]}
 
 
 def grads_of_norm(rng, norm, *shapes, dtype=torch.float64):
@@ -1087,6 +1230,26 @@ def warmup_one_step_ahead(step, warmup_steps, total_steps, lr_max, lr_min):
 
 
 @warmup_cosine.misconception(
+    "The warm-up is that of (step + 1) / (warmup_steps + 1), which many scripts use so that step 0 is not wasted. Here it is "
+    "step / warmup_steps, 0 at step 0."
+)
+def warmup_counted_from_one(step, warmup_steps, total_steps, lr_max, lr_min):
+    if step < warmup_steps:
+        return lr_max * (step + 1) / (warmup_steps + 1)
+    return warmup_three_branches(step, warmup_steps, total_steps, lr_max, lr_min)
+
+
+@warmup_cosine.misconception(
+    "The cosine starts at step 0 and the warm-up is multiplied onto it, so lr_max is never reached. The cosine starts where "
+    "the warm-up ends."
+)
+def warmup_times_cosine(step, warmup_steps, total_steps, lr_max, lr_min):
+    progress = min(1.0, step / total_steps)
+    rate = lr_min + (lr_max - lr_min) * (1 + math.cos(math.pi * progress)) / 2
+    return rate * min(1.0, step / warmup_steps if warmup_steps else 1.0)
+
+
+@warmup_cosine.misconception(
     "The warm-up ends one step late: the cosine starts, at lr_max, where step equals warmup_steps."
 )
 def warmup_ends_one_step_late(step, warmup_steps, total_steps, lr_max, lr_min):
@@ -1156,8 +1319,8 @@ def warmup_divides_by_zero(step, warmup_steps, total_steps, lr_max, lr_min):
 @exercise(
     hints=[
         "Make a torch.Generator from the seed and draw every initial weight from it. Two inputs, 8 or more hidden units with tanh, one output; every layer has a bias.",
-        "Each step: the logits of all four inputs, the loss (binary_cross_entropy_with_logits), torch.autograd.grad for all parameters, then AdamW for each with its own m and v. Append loss.item() to a list. lr 0.05, weight_decay 0.01 and 400 steps are plenty.",
-        "predictions = (logits > 0).int() after the last step: a logit above 0 is a probability above 1/2. If your AdamW is not done yet, write its lines into the loop.",
+        "Each step: the logits of all four inputs, the loss (binary_cross_entropy_with_logits), torch.autograd.grad for all parameters, then adamw_step for each with its own m and v. Append loss.item() to a list. lr 0.05, weight_decay 0.01 and 400 steps are plenty.",
+        "p, m, v = adamw_step(p.detach(), g, m, v, t, 0.05, 0.9, 0.999, 1e-8, 0.01) for every parameter, t from 1. predictions = (logits > 0).int() after the last step: a logit above 0 is a probability above 1/2.",
     ],
     forbid=OPTIMISERS,
     modules=["torch.optim"],
@@ -1165,31 +1328,18 @@ def warmup_divides_by_zero(step, warmup_steps, total_steps, lr_max, lr_min):
     seconds=60,
 )
 def train_xor(seed):
-    generator = torch.Generator().manual_seed(seed)
-    sizes = [(2, 16), (16,), (16, 1), (1,)]
-    parameters = [torch.randn(s, generator=generator, dtype=torch.float64).requires_grad_() for s in sizes]
-    optimiser = torch.optim.AdamW(parameters, lr=0.05)
-    losses = []
-    for _ in range(300):
-        w1, b1, w2, b2 = parameters
-        logits = (torch.tanh(XOR_INPUTS @ w1 + b1) @ w2 + b2).squeeze(1)
-        loss = functional.binary_cross_entropy_with_logits(logits, XOR_TARGETS)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    return losses, (logits > 0).int().tolist()
+    return trained(initial(torch.Generator().manual_seed(seed), hidden=16), steps=300)[:2]
 
 
 XOR_INPUTS, XOR_TARGETS = f64([0, 0], [0, 1], [1, 0], [1, 1]), f64(0, 1, 1, 0)
-LEARNT = {"judge": "xor_training", "text": "losses from untrained to below 0.05, and the predictions [0, 1, 1, 0]"}
-EACH = LEARNT | {"judge": "each_learns"}
+LEARNT = {"text": "losses that adamw_step brings from untrained to below 0.05, and the predictions [0, 1, 1, 0]"}
+BY_ITS_STEP, EACH = LEARNT | {"judge": "by_its_step"}, LEARNT | {"judge": "each_learns"}
 REPEATS = {"judge": "repeats", "text": "the same losses for the same seed, other losses for another seed"}
 
 
-@train_xor.criterion("learns XOR", marks=1)
+@train_xor.criterion("learns XOR, by adamw_step", marks=1)
 def xor_learns(rng):
-    yield case(size(rng, 0, 10_000), expected=LEARNT)
+    yield case(size(rng, 0, 10_000), driver="lend", expected=BY_ITS_STEP)
 
 
 @train_xor.criterion("for each of five more seeds, each in its own way", marks=1)
@@ -1208,6 +1358,11 @@ def looks(symptom):
     return {"judge": "xor_symptom", "symptom": symptom}
 
 
+def looks_where(symptom, *drivers):
+    """How a run looks, as far as these drivers can show it."""
+    return lambda one: looks(symptom) if one.driver in drivers else None
+
+
 def initial(generator, hidden=8, bias=True):
     """Weights and biases (or none) of a net with one hidden layer."""
     w1 = torch.randn(2, hidden, generator=generator, dtype=torch.float64)
@@ -1215,8 +1370,19 @@ def initial(generator, hidden=8, bias=True):
     return [w1, torch.zeros(hidden, dtype=torch.float64), w2, torch.zeros(1, dtype=torch.float64)][:: 1 if bias else 2]
 
 
-def trained(parameters, activation=torch.tanh, steps=400, lr=0.05):
-    """Losses and final logits of a net on XOR, trained by AdamW written out."""
+def inline_step(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    """AdamW written out, as a loop holds it that does not call adamw_step."""
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    return theta * (1 - lr * weight_decay) - lr * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)).sqrt() + eps), m, v
+
+
+def descent_step(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    """Plain gradient descent, at a rate that learns XOR."""
+    return theta - 40 * lr * grad, m, v
+
+
+def trained(parameters, activation=torch.tanh, steps=400, lr=0.05, decay=0.01, step=None):
+    """Losses, predictions and final logits of a net on XOR, trained by adamw_step or another step."""
     parameters = [p.clone().requires_grad_() for p in parameters]
     state = [(torch.zeros_like(p), torch.zeros_like(p)) for p in parameters]
     losses = []
@@ -1227,23 +1393,24 @@ def trained(parameters, activation=torch.tanh, steps=400, lr=0.05):
         losses.append(loss.item())
         grads = torch.autograd.grad(loss, parameters)
         stepped = [
-            adamw_decay_first(p.detach(), g, m, v, t, lr, 0.9, 0.999, 1e-8, 0.01)
+            (step or adamw_step)(p.detach(), g, m, v, t, lr, 0.9, 0.999, 1e-8, decay)
             for p, g, (m, v) in zip(parameters, grads, state, strict=True)
         ]
         parameters, state = [p.requires_grad_() for p, _, _ in stepped], [(m, v) for _, m, v in stepped]
-    return losses, logits.detach()
+    return losses, (logits > 0).int().tolist(), logits.detach()
 
 
 @train_xor.alternative
 def xor_with_tanh(seed):
-    losses, logits = trained(initial(torch.Generator().manual_seed(seed)))
-    return losses, (logits > 0).long()
+    losses, labels, _ = trained(initial(torch.Generator().manual_seed(seed)), steps=150)
+    return losses, torch.tensor(labels)
 
 
 @train_xor.alternative
 def xor_with_gelu_and_more_units(seed):
-    losses, logits = trained(initial(torch.Generator().manual_seed(seed), hidden=32), functional.gelu, steps=300)
-    return torch.tensor(losses), [bool(x > 0) for x in logits]
+    generator = torch.Generator().manual_seed(seed)
+    losses, labels, _ = trained(initial(generator, hidden=32), functional.gelu, steps=150)
+    return torch.tensor(losses), [bool(x) for x in labels]
 
 
 @train_xor.alternative
@@ -1252,27 +1419,28 @@ def xor_with_modules_and_squared_error(seed):
     net = torch.nn.Sequential(torch.nn.Linear(2, 32), torch.nn.ReLU(), torch.nn.Linear(32, 1), torch.nn.Sigmoid())
     moments = {p: (torch.zeros_like(p), torch.zeros_like(p)) for p in net.parameters()}
     losses = []
-    for t in range(1, 401):
+    for t in range(1, 201):
         loss = ((net(XOR_INPUTS.float())[:, 0] - XOR_TARGETS.float()) ** 2).mean()
         net.zero_grad()
         loss.backward()
         losses.append(loss.detach())
         with torch.no_grad():
             for p, (m, v) in moments.items():
-                p.mul_(1 - 0.03 * 0.01)
-                m.mul_(0.9).add_(p.grad, alpha=0.1)
-                v.mul_(0.99).addcmul_(p.grad, p.grad, value=0.01)
-                p.sub_(0.03 * (m / (1 - 0.9**t)) / ((v / (1 - 0.99**t)).sqrt() + 1e-8))
+                new, *moments[p] = adamw_step(
+                    p, p.grad, m, v, t, lr=0.03, beta1=0.9, beta2=0.99, eps=1e-8, weight_decay=0.01
+                )
+                p.copy_(new)
     return torch.stack(losses), net(XOR_INPUTS.float()).round()
 
 
 @train_xor.alternative
-def xor_by_hand_in_numpy(seed):
+def xor_by_hand_in_numpy_until_it_is_learnt(seed):
     rng = np.random.default_rng(seed)
     x, y = XOR_INPUTS.numpy(), XOR_TARGETS.numpy()[:, None]
     params = [rng.normal(size=(2, 12)), np.zeros(12), rng.normal(size=(12, 1)), np.zeros(1)]
-    m, v, losses = [0.0] * 4, [0.0] * 4, []
-    for t in range(1, 501):
+    m, v, losses, t = [np.zeros_like(p) for p in params], [np.zeros_like(p) for p in params], [1.0], 0
+    while losses[-1] > 0.01 or t < 30:
+        t += 1
         w1, b1, w2, b2 = params
         h = np.tanh(x @ w1 + b1)
         z = h @ w2 + b2
@@ -1280,41 +1448,94 @@ def xor_by_hand_in_numpy(seed):
         dz = (1 / (1 + np.exp(-z)) - y) / 4
         dh = dz @ w2.T * (1 - h**2)
         for i, g in enumerate((x.T @ dh, dh.sum(0), h.T @ dz, dz.sum(0))):
-            m[i], v[i] = 0.9 * m[i] + 0.1 * g, 0.999 * v[i] + 0.001 * g**2
-            step = m[i] / (1 - 0.9**t) / (np.sqrt(v[i] / (1 - 0.999**t)) + 1e-8)
-            params[i] = params[i] * (1 - 0.05 * 0.01) - 0.05 * step
-    return np.array(losses), (z[:, 0] > 0).astype(int)
+            made = adamw_step(
+                *(torch.as_tensor(a) for a in (params[i], g, m[i], v[i])), t, 0.05, 0.9, 0.999, 1e-8, 0.01
+            )
+            params[i], m[i], v[i] = (np.asarray(part) for part in made)
+    return np.array(losses[1:]), (z[:, 0] > 0).astype(int)
+
+
+@train_xor.alternative
+def xor_as_one_long_vector(seed):
+    """One call of adamw_step a step, for all parameters in one vector."""
+    shapes = [(2, 16), (16,), (16, 1), (1,)]
+    theta = torch.cat([p.reshape(-1) for p in initial(torch.Generator().manual_seed(seed), hidden=16)])
+    m = v = torch.zeros_like(theta)
+    losses = []
+    for t in range(1, 151):
+        leaf = theta.clone().requires_grad_()
+        pieces = leaf.split([math.prod(shape) for shape in shapes])
+        w1, b1, w2, b2 = (piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True))
+        z = (torch.tanh(XOR_INPUTS @ w1 + b1) @ w2 + b2)[:, 0]
+        loss = functional.binary_cross_entropy_with_logits(z, XOR_TARGETS)
+        losses += [loss.item()]
+        theta, m, v = adamw_step(theta, *torch.autograd.grad(loss, leaf), m, v, t, 0.05, 0.9, 0.999, 1e-8, 0.01)
+    return losses, (z > 0).tolist()
+
+
+NOT_BY_ITS_STEP = (
+    "The losses are the same whatever adamw_step does, so the run does not go through it. Call adamw_step for every "
+    "parameter at every step, and go on with the theta, m and v that it returns."
+)
+
+
+@train_xor.misconception(NOT_BY_ITS_STEP, looks=looks_where("step ignored", "lend"))
+def xor_not_by_adamw_step(seed):
+    """Plain gradient descent."""
+    return trained(initial(torch.Generator().manual_seed(seed), hidden=16), steps=200, step=descent_step)[:2]
+
+
+@train_xor.misconception(NOT_BY_ITS_STEP, looks=looks_where("step ignored", "lend"))
+def xor_with_the_update_written_out(seed):
+    return trained(initial(torch.Generator().manual_seed(seed)), steps=150, step=inline_step)[:2]
+
+
+@train_xor.misconception(NOT_BY_ITS_STEP, looks=looks_where("step ignored", "lend"))
+def xor_that_was_never_made(seed):
+    return [0.7 * 0.9**t * (1 + seed % 97 / 200) for t in range(60)], [0, 1, 1, 0]
 
 
 @train_xor.misconception(
-    "The loss stays at log 2 = 0.693 (0.25 for squared error), the best a linear model can do: without a nonlinearity "
-    "between them two layers are one. Put tanh or relu after the first layer, and start from weights that differ.",
+    "The loss stays at log 2 = 0.693 (0.25 for squared error): the net says 1/2 to every input. Most often it has not left "
+    "this first plateau: take a larger rate, more steps or more units, and a weight decay far below 1. If it stays there "
+    "whatever you change, look for a missing nonlinearity between the layers (two linear layers are one), or for ReLU units "
+    "that are 0 for all four inputs.",
     looks=looks("stuck: linear"),
 )
 def xor_linear(seed):
-    losses, logits = trained(initial(torch.Generator().manual_seed(seed)), activation=lambda x: x)
-    return losses, (logits > 0).int()
+    return trained(initial(torch.Generator().manual_seed(seed)), activation=lambda x: x)[:2]
 
 
 @train_xor.misconception(
-    "The loss never moves: with all weights zero every gradient is zero. Draw the weights at random from the seed.",
+    "The loss never moves. Either what adamw_step returns is not used (it changes nothing in place: p, m, v = adamw_step(...)), "
+    "or every gradient is zero, as with all weights zero: draw the weights at random from the seed.",
     looks=looks("never moved"),
 )
 def xor_from_zeros(seed):
-    losses, logits = trained([torch.zeros_like(p) for p in initial(torch.Generator().manual_seed(seed))])
-    return losses, (logits > 0).int()
+    return trained([torch.zeros_like(p) for p in initial(torch.Generator().manual_seed(seed))])[:2]
 
 
 @train_xor.misconception(
-    "The loss stays near 0.477 (1/6 for squared error): all hidden units start equal, so they stay equal, and the net is "
-    "as good as one unit. Draw each weight at random.",
+    "The loss stays near 0.477 (1/6 for squared error): the net is as good as a single hidden unit, one input right and 2/3 "
+    "for the others. Either all hidden units started equal, and stay equal: draw each weight at random. Or all but one are "
+    "dead (ReLU) or missing: print the hidden layer, and take 8 or more.",
     looks=looks("stuck: identical units"),
 )
 def xor_identical_units(seed):
     start = 1.2 + torch.rand((), generator=torch.Generator().manual_seed(seed)).item()
     w1, b1, w2, b2 = initial(torch.Generator().manual_seed(seed))
-    losses, logits = trained([torch.full_like(w1, start), b1, torch.full_like(w2, start), b2])
-    return losses, (logits > 0).int()
+    return trained([torch.full_like(w1, start), b1, torch.full_like(w2, start), b2])[:2]
+
+
+@train_xor.misconception(
+    "The loss stays near log 2 / 2 = 0.347 (1/8 for squared error): two inputs are right and two stay at 1/2. Nets with too few "
+    "hidden units, or too few live ones, often end there: two can solve XOR but seldom learn it. Take 8 or more.",
+    looks=looks("stuck: few units"),
+)
+def xor_with_two_units(seed):
+    """From near a start that ends there, as most starts of two units do."""
+    near = 1 + 0.01 * torch.rand((), generator=torch.Generator().manual_seed(seed)).item()
+    return trained([p * near for p in initial(torch.Generator().manual_seed(3), hidden=2)], steps=600)[:2]
 
 
 @train_xor.misconception(
@@ -1323,8 +1544,7 @@ def xor_identical_units(seed):
     looks=looks("stuck: no bias"),
 )
 def xor_without_bias(seed):
-    losses, logits = trained(initial(torch.Generator().manual_seed(seed), bias=False))
-    return losses, (logits > 0).int()
+    return trained(initial(torch.Generator().manual_seed(seed), bias=False))[:2]
 
 
 @train_xor.misconception(
@@ -1332,28 +1552,24 @@ def xor_without_bias(seed):
     looks=looks("still falling"),
 )
 def xor_too_short(seed):
-    losses, logits = trained(initial(torch.Generator().manual_seed(seed)), steps=60, lr=0.01)
-    return losses, (logits > 0).int()
+    return trained(initial(torch.Generator().manual_seed(seed)), steps=60, lr=0.01)[:2]
 
 
 @train_xor.misconception(
-    "One seed gave two results: the weights came from the global generator. Draw them from "
+    "One seed gave two results: the weights came from the global generator, or from no seed at all. Draw them from "
     "torch.Generator().manual_seed(seed), or call torch.manual_seed(seed) first.",
-    looks=looks("two results"),
+    looks=looks_where("two results", "lend", "reseed"),
 )
 def xor_unseeded(seed):
-    start = initial(torch.Generator().manual_seed(int(torch.randint(10**6, ()))))
-    losses, logits = trained(start)
-    return losses, (logits > 0).int()
+    return trained(initial(torch.Generator().manual_seed(int(torch.randint(10**6, ())))), steps=150)[:2]
 
 
 @train_xor.misconception(
     "Every seed gives the same run: use the argument `seed`, not a number of your own, for the initial weights.",
-    looks=looks("seed ignored"),
+    looks=looks_where("seed ignored", "reseed", "for_each_seed"),
 )
 def xor_ignores_the_seed(seed):
-    losses, logits = trained(initial(torch.Generator().manual_seed(0)))
-    return losses, (logits > 0).int()
+    return trained(initial(torch.Generator().manual_seed(0)), steps=150)[:2]
 
 
 @train_xor.misconception(
@@ -1361,7 +1577,7 @@ def xor_ignores_the_seed(seed):
     looks=looks("probabilities"),
 )
 def xor_predicts_probabilities(seed):
-    losses, logits = trained(initial(torch.Generator().manual_seed(seed)))
+    losses, _, logits = trained(initial(torch.Generator().manual_seed(seed)), steps=150)
     return losses, logits.sigmoid()
 
 
@@ -1370,8 +1586,8 @@ def xor_predicts_probabilities(seed):
     looks=looks("one loss"),
 )
 def xor_returns_one_loss(seed):
-    losses, logits = trained(initial(torch.Generator().manual_seed(seed)))
-    return losses[-1], (logits > 0).int()
+    losses, labels, _ = trained(initial(torch.Generator().manual_seed(seed)), steps=150)
+    return losses[-1], labels
 
 
 # --------------------------------------------------------------------------------------- warmup_stable_decay
@@ -1487,6 +1703,16 @@ def wsd_ignores_lr_min(step, warmup_steps, decay_start, total_steps, lr_max, lr_
 def wsd_one_step_ahead(step, warmup_steps, decay_start, total_steps, lr_max, lr_min):
     if step < warmup_steps:
         return lr_max * (step + 1) / warmup_steps
+    return wsd_four_branches(step, warmup_steps, decay_start, total_steps, lr_max, lr_min)
+
+
+@warmup_stable_decay.misconception(
+    "The warm-up is that of (step + 1) / (warmup_steps + 1), which many scripts use so that step 0 is not wasted. Here it is "
+    "step / warmup_steps, 0 at step 0."
+)
+def wsd_counted_from_one(step, warmup_steps, decay_start, total_steps, lr_max, lr_min):
+    if step < warmup_steps:
+        return lr_max * (step + 1) / (warmup_steps + 1)
     return wsd_four_branches(step, warmup_steps, decay_start, total_steps, lr_max, lr_min)
 
 
@@ -1614,6 +1840,15 @@ def amsgrad_uncorrected(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
     m, v = adam_moments(grad, m, v, beta1, beta2)
     v_max = torch.maximum(v_max, v)
     return theta - lr * m / (v_max.sqrt() + eps), m, v, v_max
+
+
+@amsgrad_step.misconception(
+    "eps is added before v_max is corrected. Correct v_max first: sqrt(v_max / (1 - beta2^t)) + eps."
+)
+def amsgrad_eps_before_the_correction(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    v_max = torch.maximum(v_max, v)
+    return theta - lr * math.sqrt(1 - beta2**t) / (1 - beta1**t) * m / (v_max.sqrt() + eps), m, v, v_max
 
 
 @amsgrad_step.misconception(

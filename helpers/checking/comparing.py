@@ -52,7 +52,8 @@ def _close_results(value: Any, want: Any, expectation: Expectation, part: str) -
     if len(value) != count:
         template = "{it} holds {got} results, where {count} were expected."
         return Problem.of("structure", template, it=it, got=len(value), count=count)
-    names = (not part and expectation.get("parts")) or [f"result {i + 1}" for i in range(count)]
+    numbered = [f"{part}[{i}]" if part else f"result {i + 1}" for i in range(count)]
+    names = (not part and expectation.get("parts")) or numbered
     pairs = zip(value, want, names, strict=True)
     return next((p for v, w, name in pairs if (p := _close(v, w, expectation, name))), None)
 

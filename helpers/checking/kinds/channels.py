@@ -13,7 +13,7 @@ from torch import Tensor
 
 from helpers.checking import plain
 from helpers.checking.comparing import as_array, close, missing, numbers, wrong_form, wrong_numbers
-from helpers.checking.kinds.training import reseed
+from helpers.checking.kinds.lending import kept_generators
 from helpers.checking.shapes import Expectation
 from helpers.checking.words import Phrase, Problem
 
@@ -93,7 +93,11 @@ def same_generator(function: Callable[..., Any], *arguments: Any) -> tuple[Any, 
     """Driver: call three times with generators of the last one's seed, and the global ones in three states."""
     *others, generator = arguments
     seed = generator.initial_seed()
-    return reseed(lambda number: function(*others, torch.Generator().manual_seed(number)), seed, seed)
+    answers = []
+    for state in (101, 202, 303):
+        with kept_generators(state):
+            answers.append(function(*others, torch.Generator().manual_seed(seed)))
+    return tuple(answers)
 
 
 def same_answers(value: Any, expectation: Expectation) -> Problem | None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from helpers.checking.comparing import close
-from helpers.checking.kinds import calls, channels, divergences, kernels, landscapes, sampling, training
+from helpers.checking.kinds import calls, channels, divergences, kernels, landscapes, lending, sampling, training
 from helpers.checking.shapes import Judge
 
 DRIVERS: dict[str, Callable[..., Any]] = {
@@ -22,8 +22,9 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "gradient": calls.call_for_gradient,
     "twice": calls.call_twice,
     "follow": training.follow,
-    "reseed": training.reseed,
-    "for_each_seed": training.for_each_seed,
+    "lend": lending.lend,
+    "reseed": lending.reseed,
+    "for_each_seed": lending.for_each_seed,
     "seeded_start": landscapes.seeded_start,
     "estimate_often": sampling.estimate_often,
     "mean_gradients": sampling.mean_gradients,
@@ -38,6 +39,7 @@ WORDS = {
     "gradient": ", and its gradient",
     "twice": ", twice",
     "follow": ", and on from its own results with fresh gradients",
+    "lend": ", with a right adamw_step, again, and with one that takes shorter steps",
     "reseed": ", twice, and once with another seed",
     "for_each_seed": ", and with four other seeds",
     "seeded_start": ", with a generator, with one of the same seed and with one of another",
@@ -54,7 +56,7 @@ JUDGES: dict[str, Judge] = {
     "prefix_code": divergences.prefix_code,
     "small_number": divergences.small_number,
     "follows": training.follows,
-    "xor_training": training.xor_training,
+    "by_its_step": training.by_its_step,
     "repeats": training.repeats,
     "each_learns": training.each_learns,
     "xor_symptom": training.xor_symptom,

@@ -1,13 +1,12 @@
 """Training runs (notebook 03): drivers that make them, judges that hold them against what was expected.
 
-`follow` feeds an optimiser's step its own results, with fresh gradients, for hundreds of steps; `reseed` and
-`for_each_seed` call a training function, which takes a seed, more than once. `follows` says at which step a run leaves
-the expected one; `xor_training` and `repeats` judge runs of which many are right; `xor_symptom` recognises runs that
-went wrong in a known way, where the numbers differ from learner to learner."""
+`follow` feeds an optimiser's step its own results, with fresh gradients, for hundreds of steps; `follows` says at which
+step such a run leaves the expected one. Whole trainings are made by `lending`: `by_its_step`, `each_learns` and
+`repeats` judge those of which many are right; `xor_symptom` recognises runs that went wrong in a known way, where the
+numbers differ from learner to learner."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -27,8 +26,9 @@ XOR_LABELS = [0, 1, 1, 0]
 SAME_LOSSES = Problem.of("randomness", "Two different seeds gave the same losses.")
 # What a net that cannot learn XOR is left with: binary cross-entropy in nats, squared error.
 PLATEAUS = {
-    "linear": (0.693147, 0.25),  # the best linear model predicts 1/2 everywhere
+    "linear": (0.693147, 0.25),  # 1/2 everywhere, the best that a linear model can do
     "identical units": (0.477386, 1 / 6),  # one input right, three predicted 2/3
+    "few units": (0.346574, 0.125),  # two inputs stay at 1/2, two right
     "no bias": (0.173287, 0.0625),  # input 00 stays at 1/2, three right
 }
 
@@ -72,29 +72,6 @@ def follow(step: Callable[..., Any], seed: int, keep: Sequence[int], states: int
 def as_tensor(value: Any, dtype: torch.dtype) -> Any:
     """A number as a tensor, so that a run on scalars may return Python's or NumPy's; anything else as it is."""
     return torch.tensor(float(value), dtype=dtype) if isinstance(value, (int, float, np.number)) else value
-
-
-def reseed(train: Callable[..., Any], other: int, seed: int) -> tuple[Any, Any, Any]:
-    """Driver: train twice with `seed`, then with the seed `other`, with the global generators in another state each
-    time. They are put back afterwards."""
-    before = (torch.get_rng_state(), np.random.get_state(), random.getstate())
-    runs = []
-    try:
-        for state, number in ((101, seed), (202, seed), (303, other)):
-            torch.manual_seed(state)
-            np.random.seed(state)
-            random.seed(state)
-            runs.append(train(number))
-    finally:
-        torch.set_rng_state(before[0])
-        np.random.set_state(before[1])
-        random.setstate(before[2])
-    return runs[0], runs[1], runs[2]
-
-
-def for_each_seed(train: Callable[..., Any], others: Sequence[int], seed: int) -> tuple[Any, ...]:
-    """Driver: train with `seed` and with each of the seeds `others`."""
-    return tuple(train(number) for number in (seed, *others))
 
 
 def follows(value: Any, expectation: Expectation) -> Problem | None:
@@ -205,6 +182,18 @@ def shortened(labels: list[Any]) -> str:
     return "[" + ", ".join(f"{x:.4g}" if type(x) in (int, float) else str(kind_of(x)) for x in labels) + "]"
 
 
+def by_its_step(value: Any, expectation: Expectation) -> Problem | None:
+    """Runs made by `lend`: the first learns, the second repeats it, and the third, with shorter steps, is another."""
+    right, again, shorter = value
+    if problem := xor_training(right, expectation):
+        return problem
+    if not equal(losses_of(right), losses_of(again)):
+        return Problem.of("randomness", "Two calls with the same seed gave different losses.")
+    if equal(losses_of(right), losses_of(shorter)):
+        return Problem.of("numbers", "The losses are the same whatever adamw_step does: this run was not made by it.")
+    return None
+
+
 def repeats(value: Any, expectation: Expectation) -> Problem | None:
     """Runs made by `reseed`: the same seed gives the same losses and labels, another seed gives other losses."""
     for run in value:
@@ -290,7 +279,21 @@ def one_loss(value: Any) -> bool:
 
 def two_results(value: Any) -> bool:
     """The symptom of a seed that does not decide the run."""
-    return len(value) == 3 and not equal(losses_of(value[0]), losses_of(value[1]))
+    return len(value) == 3 and all(map(whole_run, value)) and not equal(losses_of(value[0]), losses_of(value[1]))
+
+
+def step_ignored(value: Any) -> bool:
+    """The symptom of a run by `lend` that `adamw_step` has no part in."""
+    if len(value) != 3 or not whole_run(value[0]):
+        return False
+    right, *others = map(losses_of, value)
+    return right is not None and not still(right) and all(equal(right, other) for other in others)
+
+
+def whole_run(run: Any) -> bool:
+    """Whether a run is a pair with a finite loss for each of several steps."""
+    losses = losses_of(run)
+    return losses is not None and losses.size > 1 and bool(np.isfinite(losses).all())
 
 
 def seed_ignored(value: Any) -> bool:
@@ -310,5 +313,6 @@ SYMPTOMS: dict[str, Callable[[Any], bool]] = {
     "probabilities": probabilities,
     "one loss": one_loss,
     "two results": two_results,
+    "step ignored": step_ignored,
     "seed ignored": seed_ignored,
 }

@@ -184,13 +184,14 @@ def names_in(tree):
 
 
 def broken_in_text(notebook, function, rules):
-    """The rule that a function breaks, read from a notebook made of it and of what it needs."""
+    """The rule that a function breaks, read from a notebook made of it and of what it needs; what other exercises ask
+    for is the learner's, not our reference."""
     statements, functions = definitions_of(notebook)
     needed, queue = {}, [function.__name__]
     while queue:
         node = functions[queue.pop()]
         needed[node.name] = node
-        queue += [name for name in names_in(node) if name in functions and name not in needed]
+        queue += [x for x in names_in(node) if x in functions and x not in needed and x not in load(notebook)]
     cells = [ast.unparse(node) for node in [*statements, *needed.values()]]
     return source_rules.AnswerText(cells).broken_rule({"functions": [function.__name__], "rules": rules})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,12 @@ from torch import Tensor
 from helpers.checking import plain
 from helpers.checking.kinds.training import (
     SYMPTOMS,
+    by_its_step,
     each_learns,
     follow,
     follows,
-    for_each_seed,
     gradients,
     repeats,
-    reseed,
     xor_symptom,
     xor_training,
 )
@@ -118,21 +116,6 @@ def test_a_step_may_return_plain_numbers_for_scalars_and_damage_what_it_gets():
     assert scalar == 1.5
 
 
-def test_reseeding_moves_the_global_generators_and_puts_them_back():
-    draws = []
-
-    def train(seed: int) -> int:
-        draws.append((torch.rand(()).item(), float(np.random.rand()), random.random()))
-        return seed
-
-    before = (torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate())
-    assert reseed(train, 8, 7) == (7, 7, 8)
-    assert len(set(draws)) == 3
-    assert torch.equal(before[0], torch.get_rng_state())
-    assert before[1:] == (np.random.get_state()[1].tolist(), random.getstate())
-    assert for_each_seed(train, [2, 3], 1) == (1, 2, 3)
-
-
 @pytest.mark.parametrize("losses", [FALLING, tuple(FALLING), np.array(FALLING), torch.tensor(FALLING)[:, None]])
 @pytest.mark.parametrize(
     "labels", [[0, 1, 1, 0], torch.tensor([[0], [1], [1], [0]]), np.array([0.0, 1, 1, 0]), (False, True, True, False)]
@@ -172,21 +155,34 @@ def test_runs_of_several_seeds():
     assert "Two different seeds" in str(each_learns((GOOD, other, GOOD), ANY))
 
 
+def test_runs_with_other_steps():
+    other = ([x * 1.01 for x in FALLING], [0, 1, 1, 0])
+    assert by_its_step((GOOD, GOOD, other), {}) is None
+    assert by_its_step((GOOD, GOOD, (FALLING[:-1], [0, 1, 1, 0])), {}) is None  # it may take longer
+    assert "whatever adamw_step does" in str(by_its_step((GOOD, GOOD, GOOD), {}))
+    assert "same seed" in str(by_its_step((GOOD, other, other), {}))
+    assert "below" in str(by_its_step((([0.7] * 60, [0, 1, 1, 0]), GOOD, other), {}))
+
+
 def test_symptoms_are_told_apart():
     down = np.linspace(0.9, 0.7, 40).tolist()
     shown = {
         "never moved": ([0.6931] * 40, [0] * 4),
         "stuck: linear": ([*down, *[0.6932] * 20], [0] * 4),
         "stuck: identical units": ([*down, *[0.48] * 20], [0] * 4),
+        "stuck: few units": ([*down, *[0.3475] * 20], [0] * 4),
         "stuck: no bias": ([*down, *[0.1745] * 20], [0] * 4),
         "still falling": (down, [0] * 4),
         "probabilities": (FALLING, [0.1, 0.9, 0.9, 0.1]),
         "one loss": (0.01, [0, 1, 1, 0]),
         "two results": (GOOD, ([x * 1.01 for x in FALLING], [0, 1, 1, 0]), GOOD),
         "seed ignored": (GOOD, GOOD, GOOD),
+        "step ignored": (GOOD, GOOD, GOOD),  # which of the two it is depends on what was changed between the runs
     }
     assert shown.keys() == SYMPTOMS.keys()
     for symptom, value in shown.items():
         seen = [name for name in SYMPTOMS if xor_symptom(value, {"symptom": name}) is None]
-        assert seen == [symptom]
+        assert seen == (["step ignored", "seed ignored"] if symptom.endswith("ignored") else [symptom])
+    constant = ([0.6931] * 40, [0] * 4)
+    assert xor_symptom((constant,) * 3, {"symptom": "step ignored"})  # no step could move it
     assert all(xor_symptom(value, {"symptom": name}) for name in SYMPTOMS for value in (None, 3.0, [], GOOD))

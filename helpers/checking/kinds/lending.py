@@ -1,0 +1,136 @@
+"""Lend a training function the optimiser's step that it calls by name (notebook 03).
+
+A run is believed to be made by `adamw_step` only if it follows that function: with a right one it learns, and with
+one that takes shorter steps its losses are others. Whether the learner's own `adamw_step` is finished does not matter.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+import torch
+
+STEP = "adamw_step"
+SHORTER = 0.9  # of the learning rate
+ABSENT = object()
+
+
+# Neither function below may use a global name: their code runs in the learner's namespace, too. The root is written as
+# a power, so that numbers and NumPy arrays go through it as tensors do.
+def right_step(
+    theta: Any, grad: Any, m: Any, v: Any, t: Any, lr: Any, beta1: Any, beta2: Any, eps: Any, weight_decay: Any
+) -> Any:
+    """AdamW's step."""
+    theta = theta * (1 - lr * weight_decay)
+    m = beta1 * m + (1 - beta1) * grad
+    v = beta2 * v + (1 - beta2) * grad**2
+    return theta - lr * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)) ** 0.5 + eps), m, v
+
+
+def shorter_step(
+    theta: Any,
+    grad: Any,
+    m: Any,
+    v: Any,
+    t: Any,
+    lr: Any,
+    beta1: Any,
+    beta2: Any,
+    eps: Any,
+    weight_decay: Any,
+    *,
+    _step: Any = right_step,
+    _by: float = SHORTER,
+) -> Any:
+    """AdamW's step at a smaller rate."""
+    return _step(theta, grad, m, v, t, _by * lr, beta1, beta2, eps, weight_decay)
+
+
+def namespace(function: Any) -> dict[str, Any]:
+    """The global names that a function sees, below decorators, partial applications and methods; {} for a stranger."""
+    for _ in range(20):
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif isinstance(function, MethodType):
+            function = function.__func__
+        elif isinstance(function, FunctionType) and not hasattr(function, "__wrapped__"):
+            return function.__globals__
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        elif isinstance(call := vars(type(function)).get("__call__"), FunctionType):
+            function = call
+        else:
+            break
+    return {}
+
+
+@contextmanager
+def lent(train: Callable[..., Any], step: FunctionType) -> Iterator[None]:
+    """While this lasts `adamw_step`, wherever `train` has it from, is `step`.
+
+    The name is bound to `step`; and of a plain function the code itself is exchanged, since a default argument, a
+    partial application or a class may hold the function already.
+    """
+    space = namespace(train)
+    before = space.get(STEP, ABSENT)
+    space[STEP] = step
+    held = before
+    while hasattr(held, "__wrapped__"):
+        held = held.__wrapped__
+    plain = isinstance(held, FunctionType) and held.__closure__ is None
+    parts = ("__code__", "__defaults__", "__kwdefaults__")
+    own = {part: getattr(held, part) for part in parts} if plain else {}
+    try:
+        for part in own:
+            setattr(held, part, getattr(step, part))
+        yield
+    finally:
+        for part, value in own.items():
+            setattr(held, part, value)
+        if before is ABSENT:
+            space.pop(STEP, None)
+        else:
+            space[STEP] = before
+
+
+@contextmanager
+def kept_generators(state: int) -> Iterator[None]:
+    """The global generators started from `state`, and put back afterwards."""
+    before = (torch.get_rng_state(), np.random.get_state(), random.getstate())
+    torch.manual_seed(state)
+    np.random.seed(state)
+    random.seed(state)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before[0])
+        np.random.set_state(before[1])
+        random.setstate(before[2])
+
+
+def run(train: Callable[..., Any], seed: int, state: int, step: Any = right_step) -> Any:
+    """One run with a lent step, from a given state of the global generators."""
+    with kept_generators(state), lent(train, step):
+        return train(seed)
+
+
+def lend(train: Callable[..., Any], seed: int) -> tuple[Any, Any, Any]:
+    """Driver: train twice with a right step, then with a shorter one, all else the same."""
+    return run(train, seed, 101), run(train, seed, 101), run(train, seed, 101, shorter_step)
+
+
+def reseed(train: Callable[..., Any], other: int, seed: int) -> tuple[Any, Any, Any]:
+    """Driver: train twice with `seed`, then with the seed `other`, with the global generators in another state each
+    time."""
+    return run(train, seed, 101), run(train, seed, 202), run(train, other, 303)
+
+
+def for_each_seed(train: Callable[..., Any], others: Sequence[int], seed: int) -> tuple[Any, ...]:
+    """Driver: train with `seed` and with each of the seeds `others`, the global generators elsewhere each time."""
+    return tuple(run(train, number, 101 + i) for i, number in enumerate((seed, *others)))

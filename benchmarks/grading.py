@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from grading.building.build import notebook_from_source, released_text
+from grading.course import ROOT
 from grading.exercises import notebooks
 from grading.grade import Grader
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "benchmarks" / "results" / "grading.json"
 LIMIT = 0.3
 ROUNDS = 7

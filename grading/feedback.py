@@ -105,7 +105,8 @@ def error(reply: dict[str, Any]) -> NotebookNode:
     where = f" (line {line})" if type(line) is int else ""
     name = replies.words(reply.get("error"))[: replies.MOST_LETTERS_OF_A_NAME]
     message = replies.words(reply.get("message"))
-    return new_output("error", ename=name, evalue=message, traceback=[f"{name}{where}: {message}"])
+    output: NotebookNode = new_output("error", ename=name, evalue=message, traceback=[f"{name}{where}: {message}"])
+    return output
 
 
 def check_outputs(cell: Cell, judgement: Judgement, verdict: Verdict) -> Iterator[NotebookNode]:
@@ -127,7 +128,9 @@ def shown(one: card.Card) -> NotebookNode:
 
 def score(marks: float) -> NotebookNode:
     """The marks as a cell's result."""
-    return new_output("execute_result", data={"text/plain": repr(float(marks))}, execution_count=None)
+    data = {"text/plain": repr(float(marks))}
+    output: NotebookNode = new_output("execute_result", data=data, execution_count=None)
+    return output
 
 
 def remarks(verdict: Verdict) -> Iterator[str]:

@@ -108,7 +108,8 @@ class Grader:
 @lru_cache(maxsize=16)
 def released_notebook(file: Path, changed: int) -> NotebookNode:
     """A released notebook as it was at the time of its last change, read once for a class."""
-    return nbformat.read(file, as_version=4)
+    notebook: NotebookNode = nbformat.read(file, as_version=4)
+    return notebook
 
 
 version_now = cache(version)  # that of the definitions which this process has loaded

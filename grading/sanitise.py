@@ -183,12 +183,14 @@ def harmless_output(one: dict[str, Any]) -> tuple[NotebookNode | None, int]:
 
 def stream(name: str, text: str) -> NotebookNode:
     """Text that was printed."""
-    return from_dict({"output_type": "stream", "name": name, "text": text})
+    output: NotebookNode = from_dict({"output_type": "stream", "name": name, "text": text})
+    return output
 
 
 def display_data(data: dict[str, str]) -> NotebookNode:
     """Something that was shown, in its representations."""
-    return from_dict({"output_type": "display_data", "metadata": {}, "data": data})
+    output: NotebookNode = from_dict({"output_type": "display_data", "metadata": {}, "data": data})
+    return output
 
 
 def is_png(text: str) -> bool:

@@ -153,7 +153,7 @@ def comparable(file: Path) -> str:
 def notebook_from_source(name: str, root: Path) -> NotebookNode:
     """The notebook of a source: nbgrader's metadata completed, points taken from the definitions, ids that stay the
     same."""
-    notebook = jupytext.read(source_of(name, root), fmt="py:percent")
+    notebook: NotebookNode = jupytext.read(source_of(name, root), fmt="py:percent")
     notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
     seen: dict[str, int] = {}
     for cell in notebook.cells:

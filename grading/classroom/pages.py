@@ -71,11 +71,12 @@ class PageExporter(HTMLExporter):
     """nbconvert's export to HTML, with what learners wrote made harmless."""
 
     def __init__(self, *arguments: Any, **settings: Any):
-        super().__init__(*arguments, **settings)
+        super().__init__(*arguments, **settings)  # type: ignore[no-untyped-call] # nbconvert's own
         self.sanitize_html = True
 
     def _create_environment(self) -> Environment:
-        environment = super()._create_environment()
+        environment: Environment = super()._create_environment()  # type: ignore[no-untyped-call] # nbconvert's own
+        assert environment.loader is not None
         environment.loader = OwnScripts(environment.loader)
         environment.filters["clean_html"] = sanitise.boxed
         environment.filters["markdown2html"] = self.markdown2html
@@ -88,7 +89,7 @@ class PageExporter(HTMLExporter):
         return sanitise.markdown(source, partial(super().markdown2html, context), bool(about.get("solution")))
 
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        notebook, resources = super()._preprocess(nb, resources)
+        notebook, resources = super()._preprocess(nb, resources)  # type: ignore[no-untyped-call] # nbconvert's own
         return notebook, escaped(resources)
 
     def from_notebook_node(

@@ -75,7 +75,7 @@ def small_number_in(formula):
         tensors = one.arguments
         if one.driver != "call" or any(t.dtype != torch.float64 for t in tensors):
             return None
-        return {"judge": "small_number", "formula": formula, "arguments": [argument_as_data(t) for t in tensors]}
+        return {"judge": "small_number", "formula": formula, "inputs": [argument_as_data(t) for t in tensors]}
 
     return looks
 

@@ -29,7 +29,7 @@ import inspect
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Never, TypedDict, TypeVar, Unpack, cast
+from typing import Any, Never, TypeVar, Unpack, cast
 
 import numpy as np
 import torch
@@ -42,6 +42,7 @@ from helpers.checking.shapes import (
     CaseData,
     ExerciseData,
     Expectation,
+    JudgesOptions,
     Observation,
     Rules,
     Symptom,
@@ -93,16 +94,13 @@ class Case:
     options: Options = field(default_factory=lambda: Options())
 
 
-class Options(TypedDict, total=False):
-    """What an author may add to the expectation of a case (see helpers.checking.shapes.Expectation)."""
+OPTIONS = ("judge", *JudgesOptions.__annotations__)
 
-    rtol: float
-    atol: float
-    unchanged: bool
-    dtype: str | None
-    parts: list[str]
-    text: str
-    any_sequence: bool
+
+class Options(JudgesOptions, total=False):
+    """What an author may put into the expectation of a case."""
+
+    judge: str
 
 
 def case(
@@ -116,7 +114,7 @@ def case(
 ) -> Case:
     """A case that is judged by closeness to the reference, unless `expected` says otherwise. Raises TypeError for an
     option that there is not, and names the one that was meant."""
-    refuse_unknown(options, Options.__annotations__, "case")
+    refuse_unknown(options, OPTIONS, "case")
     return Case(arguments, driver, tuple(parameters), function, expected, hidden, options)
 
 
@@ -303,7 +301,8 @@ class Exercise:
             return well_formed({**one.expected, **one.options})
         value = self.reference_value(one) if one.expected is None else one.expected
         dtype = one.options.get("dtype", dtype_of(one.arguments))
-        return {"judge": "close", "value": plain.encode(as_tensors(value)), "dtype": dtype, **one.options}
+        expected: Expectation = {"judge": "close", "value": plain.encode(as_tensors(value)), "dtype": dtype}
+        return well_formed({**expected, **one.options})
 
     def reference_value(self, one: Case) -> Any:
         """The reference on a case's arguments in float64, called by the case's driver."""
@@ -341,10 +340,10 @@ def exercise(
 
 def well_formed(expectation: Any) -> Expectation:
     """An author's own expectation. Raises TypeError where its judge or one of its options does not exist."""
-    judge = expectation.get("judge")
+    judge = str(expectation.get("judge"))
     if judge != "raises":
         refuse_unknown([judge], JUDGES, "the table of judges")
-    refuse_unknown(expectation, Expectation.__annotations__, f"an expectation for the judge {judge!r}")
+    refuse_unknown(expectation, OPTIONS, f"an expectation for the judge {judge!r}")
     return cast(Expectation, expectation)
 
 

@@ -168,7 +168,8 @@ def agree(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> np.nda
     with np.errstate(invalid="ignore", over="ignore"):
         near = np.abs(got - want) <= atol + rtol * np.abs(want)
     same = (got == want) | (np.isnan(got) & np.isnan(want))
-    return np.where(np.isfinite(want) & np.isfinite(got), near, same)
+    agreed: np.ndarray = np.where(np.isfinite(want) & np.isfinite(got), near, same)
+    return agreed
 
 
 def tolerance(expectation: Expectation) -> tuple[float, float]:
@@ -215,7 +216,7 @@ def as_array(value: Any) -> np.ndarray | None:
     """A number, tensor, array, or flat list of numbers as an array; None for anything else."""
     if isinstance(value, torch.Tensor):
         value = value.detach()
-        return value.double().numpy() if value.is_floating_point() else value.numpy()
+        value = (value.double() if value.is_floating_point() else value).numpy()
     if isinstance(value, np.ndarray) or type(value) in (int, float):
         return np.asarray(value)
     if isinstance(value, (list, tuple)):

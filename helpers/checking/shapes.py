@@ -35,42 +35,47 @@ class Call(TypedDict):
     parameters: NotRequired[list[Plain]]  # of the driver
 
 
-class Expectation(TypedDict):
+class JudgesOptions(TypedDict, total=False):
+    """What judges read in an expectation."""
+
+    text: str  # what the card shows as expected, in place of the value
+    # every judge of a returned value
+    value: Plain
+    dtype: str | None
+    rtol: float
+    atol: float
+    unchanged: bool  # the call must not change its arguments
+    parts: list[str]  # what the results are called
+    any_sequence: bool  # a list or an array is as good as a tensor
+    error: str  # raises
+    p: Plain  # prefix_code
+    mean_length: float  # prefix_code
+    formula: str  # small_number
+    inputs: list[Plain]  # small_number
+    tol: float  # capacity
+    unique: bool  # capacity
+    channel: Plain  # capacity
+    joint: Plain  # bottleneck, bottleneck_symptom
+    beta: float  # bottleneck, bottleneck_symptom
+    clusters: int  # bottleneck_symptom
+    answers: list[Plain]  # deviates
+    steps: list[int]  # follows
+    symptom: str  # xor_symptom, bottleneck_symptom
+    n: int  # monte_carlo
+    estimate: list[float]  # monte_carlo
+    standard_error: list[float]  # monte_carlo
+    squared_at_two: list[float] | None  # monte_carlo
+    gradients: list[list[float]]  # mean_gradient
+    low: float  # seeded_start
+    high: float  # seeded_start
+    iterations: int  # seeded_start
+    block: int  # within_block
+
+
+class Expectation(JudgesOptions):
     """What is expected of a call: a judge, and what that judge reads. An author's `case(...)` makes it."""
 
     judge: str  # see `kinds.tables`; "raises" is known to `judging` itself
-    text: NotRequired[str]  # what the card shows as expected, in place of the value
-    # every judge of a returned value
-    value: NotRequired[Plain]
-    dtype: NotRequired[str | None]
-    rtol: NotRequired[float]
-    atol: NotRequired[float]
-    unchanged: NotRequired[bool]  # the call must not change its arguments
-    parts: NotRequired[list[str]]  # what the results are called
-    any_sequence: NotRequired[bool]  # a list or an array is as good as a tensor
-    error: NotRequired[str]  # raises
-    p: NotRequired[Plain]  # prefix_code
-    mean_length: NotRequired[float]  # prefix_code
-    formula: NotRequired[str]  # small_number
-    arguments: NotRequired[list[Plain]]  # small_number
-    tol: NotRequired[float]  # capacity
-    unique: NotRequired[bool]  # capacity
-    channel: NotRequired[Plain]  # capacity
-    joint: NotRequired[Plain]  # bottleneck, bottleneck_symptom
-    beta: NotRequired[float]  # bottleneck, bottleneck_symptom
-    clusters: NotRequired[int]  # bottleneck_symptom
-    answers: NotRequired[list[Plain]]  # deviates
-    steps: NotRequired[list[int]]  # follows
-    symptom: NotRequired[str]  # xor_symptom, bottleneck_symptom
-    n: NotRequired[int]  # monte_carlo
-    estimate: NotRequired[list[float]]  # monte_carlo
-    standard_error: NotRequired[list[float]]  # monte_carlo
-    squared_at_two: NotRequired[list[float] | None]  # monte_carlo
-    gradients: NotRequired[list[list[float]]]  # mean_gradient
-    low: NotRequired[float]  # seeded_start
-    high: NotRequired[float]  # seeded_start
-    iterations: NotRequired[int]  # seeded_start
-    block: NotRequired[int]  # within_block
 
 
 class Symptom(TypedDict):

@@ -103,7 +103,7 @@ def small_number(value: Any, expectation: Expectation) -> Problem | None:
     without one: None where it is."""
     if isinstance(value, Tensor) and value.dtype == torch.float64:
         got = value.detach()
-        right, *nudged = FORMULAS[expectation["formula"]](*(plain.decode(one) for one in expectation["arguments"]))
+        right, *nudged = FORMULAS[expectation["formula"]](*(plain.decode(one) for one in expectation["inputs"]))
         if not same(got, right, rtol=1e-10) and any(same(got, one, rtol=1e-12) for one in nudged):
             return None
     return Problem.of("numbers", "There is no small number that gives this.")

@@ -8,8 +8,9 @@ import os
 from pathlib import Path
 
 import pytest
-from nbgrader.api import Gradebook
+from nbgrader.api import Course, Gradebook
 from nbgrader.apps import NbGraderAPI
+from sqlalchemy import Engine, event
 
 from grading.course import course_directory
 from grading.exercises import load
@@ -187,6 +188,57 @@ def test_infograd_grade_is_the_same_path(
     assert grade_main([NOTEBOOK, "--student", "perfect", "--force", "--seed", "5"]) == 0
     assert json.loads(graded.file("verdicts", "perfect", "json").read_text())["seed"] == 5
     assert grades(graded, "perfect")["entropy-check"][0] == load(NOTEBOOK)["entropy"].points
+
+
+def test_the_gradebook_knows_one_course_and_a_submission_takes_one_commit(
+    graded: Class, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grading.course.ROOT", graded.course)
+    url = f"sqlite:///{graded.course}/classroom/gradebook.db"
+    with Gradebook(url, "infograd") as gradebook:  # nbgrader's own commands leave a row for "default_course"
+        gradebook.db.query(Course).filter(Course.id != "infograd").delete()
+        gradebook.db.commit()
+    commits: list[str] = []
+    listener = lambda connection: commits.append("commit")  # noqa: E731 - it is removed again by its name
+    event.listen(Engine, "commit", listener)
+    try:
+        assert grade_main([NOTEBOOK, "--student", "partly", "--force"]) == 0
+    finally:
+        event.remove(Engine, "commit", listener)
+    assert len(commits) == 2  # one when the gradebook is opened, one for the submission
+    with Gradebook(url, "infograd") as gradebook:
+        assert [course.id for course in gradebook.db.query(Course)] == ["infograd"]
+
+
+def test_a_fault_of_the_grader_is_told_and_waits_for_a_person(
+    graded: Class, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr("grading.course.ROOT", graded.course)
+    with monkeypatch.context() as patch:
+        patch.setattr("grading.grade.judge", fail)
+        assert grade_main([NOTEBOOK, "--student", "partly", "--force"]) == 0
+    auto, _, needs_a_person = grades(graded, "partly")["entropy-check"]
+    assert (auto, needs_a_person) == (None, True)
+    assert "1 of these submissions need a person" in caplog.text
+    assert grade_main([NOTEBOOK, "--student", "partly", "--force"]) == 0
+    assert grades(graded, "partly")["entropy-check"][0]
+
+
+def test_a_misspelt_limit_is_refused_with_the_one_that_was_meant(
+    graded: Class, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("grading.course.ROOT", graded.course)
+    settings = graded.course / "nbgrader_config.py"
+    before = settings.read_text()
+    settings.write_text(before + 'c.SandboxedAutograde.limits = {"notebok_seconds": 5}\n')
+    try:
+        assert grade_main([NOTEBOOK, "--student", "partly", "--force"]) == 1
+    finally:
+        settings.write_text(before)
+    assert "did you mean 'notebook_seconds'" in capsys.readouterr().err
 
 
 def test_formgraders_button_is_the_same_path(graded: Class, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator
+from pathlib import Path
 
-from grading.classroom.gradebook import safe
+import pytest
+from nbgrader.api import Gradebook
+from sqlalchemy import event
+
+from grading.classroom.gradebook import one_transaction, safe
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-cmd|x", "@SUM(A1)", "\t=1", "\r=1", " =1", "%x", "|y"])
@@ -14,3 +19,35 @@ def test_no_cell_of_the_table_computes(text: str) -> None:
 
 def test_plain_values_stay_in_the_table() -> None:
     assert [safe(value) for value in (None, 1.5, -2.0, "ada", "a,b")] == ["", "1.5", "-2.0", "ada", "a,b"]
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Gradebook]:
+    """A gradebook with one assignment of one graded cell."""
+    with Gradebook(f"sqlite:///{tmp_path}/gradebook.db", "infograd") as gradebook:
+        gradebook.add_assignment("first")
+        gradebook.add_notebook("first", "first")
+        gradebook.add_grade_cell("entropy-check", "first", "first", max_score=3, cell_type="code")
+        yield gradebook
+
+
+def test_all_of_a_transaction_is_committed_at_once(book: Gradebook) -> None:
+    commits: list[int] = []
+    event.listen(book.engine, "commit", lambda connection: commits.append(1))
+    with one_transaction(book):
+        book.update_or_create_student("ada")
+        book.update_or_create_submission("first", "ada")
+        book.find_grade("entropy-check", "first", "first", "ada").auto_score = 2.0
+        assert commits == []
+    assert commits == [1]
+    assert book.find_submission("first", "ada").score == 2.0
+
+
+def test_of_a_transaction_that_fails_nothing_stays(book: Gradebook) -> None:
+    with pytest.raises(ZeroDivisionError), one_transaction(book):
+        book.update_or_create_student("ada")
+        book.update_or_create_submission("first", "ada")
+        raise ZeroDivisionError
+    assert [student.id for student in book.students] == []
+    book.add_student("bob")  # nbgrader's own commits work again
+    assert [student.id for student in book.students] == ["bob"]

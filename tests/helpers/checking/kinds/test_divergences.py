@@ -52,7 +52,7 @@ def test_in_what_can_be_infinite(name, wrong, e):
 
 def test_other_numbers_are_not_taken_for_it():
     p, q = torch.tensor([0.5, 0.3, 0.2, 0.0], dtype=torch.float64), torch.full((4,), 0.25, dtype=torch.float64)
-    expectation = {"formula": "cross_entropy", "arguments": [plain.encode(x) for x in (p, q)]}
+    expectation = {"formula": "cross_entropy", "inputs": [plain.encode(x) for x in (p, q)]}
     right = -(p * q.log()).sum()
     assert small_number(-(p * (q + 1e-8).log()).sum(), expectation) is None
     assert small_number(right, expectation)  # an answer that fails for another reason, such as a changed input

@@ -85,7 +85,7 @@ def small_number_in(formula):
     def looks(one):
         if one.arguments[0].dtype == torch.float32 or one.arguments[0].numel() > 100:
             return None  # where rounding hides it; where the key would grow long
-        return {"judge": "small_number", "formula": formula, "arguments": [argument_as_data(a) for a in one.arguments]}
+        return {"judge": "small_number", "formula": formula, "inputs": [argument_as_data(a) for a in one.arguments]}
 
     return looks
 

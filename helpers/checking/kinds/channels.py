@@ -150,7 +150,8 @@ def divergences(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     """KL(row i of p, row j of q) in nats, with a very large number for infinity."""
     with np.errstate(divide="ignore", invalid="ignore"):
         terms = np.where(p > 0, p * np.log(p), 0).sum(1)
-    return terms[:, None] - p @ np.log(np.maximum(q, 1e-300)).T
+    found: np.ndarray = terms[:, None] - p @ np.log(np.maximum(q, 1e-300)).T
+    return found
 
 
 def one_round(scores: Callable[..., np.ndarray], weigh: bool = True) -> Callable[..., np.ndarray]:
@@ -162,8 +163,9 @@ def one_round(scores: Callable[..., np.ndarray], weigh: bool = True) -> Callable
         px = joint.sum(1) if weigh else np.full(len(joint), 1 / len(joint))
         pt = np.maximum(px @ encoder, 1e-300)
         s = scores(pt, given_x, (encoder.T * px) @ given_x / pt[:, None], beta)
-        weights = np.exp(s - s.max(1, keepdims=True))
-        return weights / weights.sum(1, keepdims=True)
+        weights: np.ndarray = np.exp(s - s.max(1, keepdims=True))
+        weights /= weights.sum(1, keepdims=True)
+        return weights
 
     return round_of
 

@@ -241,7 +241,7 @@ def test_a_small_number_is_known_wherever_it_is_added():
     for formula, answers in known.items():
         for arguments, answer in answers:
             looks: Expectation = {"judge": "small_number", "formula": formula}
-            looks["arguments"] = [plain.encode(one) for one in arguments]
+            looks["inputs"] = [plain.encode(one) for one in arguments]
             for size in (1e-4, 1e-6, 1e-8, torch.finfo(torch.float32).eps):
                 assert small_number(answer(size), looks) is None, (formula, size)
             for value in (answer(0.0), answer(0.0) + 1e-6, 2 * answer(0.0), answer(1e-6).float(), None):

@@ -102,7 +102,7 @@ def call_wide_kernel(function: Callable[..., Any], times: int, x: Tensor, *other
 class ColumnsAtOnce(TorchDispatchMode):
     """Notes the most elements that an exponential or a maximum takes, one operation at a time."""
 
-    most = 0
+    most: int = 0
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if operation.overloadpacket.__name__.rstrip("_") in BY_BLOCKS:
@@ -113,7 +113,8 @@ class ColumnsAtOnce(TorchDispatchMode):
 
 def columns_at_once(function: Callable[..., Any], x: Tensor, block: int) -> int:
     """Call, and count the columns of a row that one exponential or maximum takes at once, at most."""
-    with ColumnsAtOnce() as seen:
+    seen = ColumnsAtOnce()  # type: ignore[no-untyped-call] # torch's own __init__ has no types
+    with seen:
         function(x, block)
     return seen.most // max(1, math.prod(x.shape[:-1]))
 

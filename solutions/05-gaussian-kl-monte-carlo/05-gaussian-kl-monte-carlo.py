@@ -88,7 +88,7 @@ print(f"KL(N(1, 2^2), N(0, 1)) = {gaussians.gaussian_kl(mu1, sigma1, mu2, sigma2
 print(f"KL(N(0, 1), N(1, 2^2)) = {gaussians.gaussian_kl(mu2, sigma2, mu1, sigma1):.6f}")
 
 # %% [markdown]
-# The first mean alone gives the **differential entropy** of a Gaussian, whatever its mean:
+# As the mean of $(x - \mu)^2$ is $\sigma^2$, the **differential entropy** of a Gaussian is, whatever its mean,
 # $h = \mathbb{E}[-\log p] = \log(\sigma\sqrt{2\pi}) + \tfrac12 = \tfrac12 \log(2\pi e \sigma^2)$. No density with the same variance has more: for any $f$ with this
 # mean and variance, $\mathbb{E}_f[-\log p]$ is the same number, so $0 \le D(f\|p) = h(p) - h(f)$.
 
@@ -342,7 +342,7 @@ plotting.show_figure(figures.estimator_histograms())
 # and $k_3$ the variance $e^{d^2} - 1 - d^2$: from $D = 0.63$ on $k_1$ is the quieter one. Where $q$ is wider it wins sooner, in the table at $D = 0.043$. And for
 # $\sigma_q \ge \sqrt2\,\sigma_p$ the variance of $k_3$ is infinite: $\mathbb{E}_p[r^2] = \int q^2/p$, whose exponent is $-x^2(1/\sigma_q^2 - 1/(2\sigma_p^2))$.
 #
-# **In practice.** Libraries for reinforcement learning from human feedback log $k_3$ token by token. The tokens of one text are not independent, so the standard error above is
+# **In practice.** Libraries for reinforcement learning from human feedback log $k_3$ token by token. The tokens of one text are not independent, so the standard error above may be
 # too small for them; and a sequence's divergence is the *sum* over its tokens, not their mean.
 #
 # **Traps.** $r$ upside down in $k_3$: still never negative, still small, but then its mean is another number.

@@ -84,11 +84,9 @@ def judge_seeded_start(value: Any, expectation: Expectation) -> Problem | None:
         return Problem.of("structure", "The answer is not one finite number.")
     first, again, other = found
     low, high = expectation["low"], expectation["high"]
-    if not all(low <= one <= high for one in found):
-        template = (
-            "From {iterations} products it answers {first:.6g}, outside of the spectrum from {low:.4g} to {high:.4g}."
-        )
-        return Problem.of("numbers", template, iterations=expectation["iterations"], first=first, low=low, high=high)
+    if off := [one for one in found if not low <= one <= high]:
+        template = "From {n} products it answers {off:.6g}, outside of the spectrum from {low:.4g} to {high:.4g}."
+        return Problem.of("numbers", template, n=expectation["iterations"], off=off[0], low=low, high=high)
     if first != again:
         return Problem.of("randomness", "The same seed gave two answers: draw the first vector from `generator`.")
     if math.isclose(first, other, rel_tol=1e-9):

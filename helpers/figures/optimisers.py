@@ -341,9 +341,13 @@ def decision_surfaces(
         figure.legend(*above[0].get_legend_handles_labels(), loc="outside upper right", ncols=2, fontsize=9)
     steps = ", ".join(str(step) for step in snapshots)
     learnt = next(t for t, loss in enumerate(losses, start=1) if loss < 0.05)
+    centre = torch.full((1, 2), 0.5, dtype=torch.float64)
+    band = int(
+        snapshots[max(snapshots)](centre).item() > 0.5
+    )  # nets differ in which label the centre of the square gets
     return describe(
         figure,
-        f"The square around XOR's inputs at steps {steps}: flat at first, then a diagonal band of 1 between two "
-        f"regions of 0. Below, the loss falls from {losses[0]:.2f} to {losses[-1]:.4f} nats; it is below 0.05 "
+        f"The square around XOR's inputs at steps {steps}: flat at first, then a diagonal band of {band} between two "
+        f"regions of {1 - band}. Below, the loss falls from {losses[0]:.2f} to {losses[-1]:.4f} nats; it is below 0.05 "
         f"from step {learnt} on.",
     )

@@ -178,4 +178,6 @@ def test_ends_of_the_formats(drawn):
 
 
 def test_surfaces(drawn):
-    assert numbers(drawn["surfaces"]) == ["1", "20", "1", "0", "0.70", "0.0100", "0.05", "3"]
+    assert numbers(drawn["surfaces"]) == ["1", "20", "0", "1", "0.70", "0.0100", "0.05", "3"]
+    high = {1: lambda p: torch.full((len(p),), 0.9)}
+    assert "band of 1 between two regions of 0" in alt_of(figures.decision_surfaces(high, [0.7, 0.01]))

@@ -35,6 +35,13 @@ def with_empty_row_and_column(rng, rows, columns):
     return joint / joint.sum()
 
 
+def with_rare_pairs(rng, rows, columns):
+    """A joint distribution with two pairs that hardly ever occur: a probability cut off at 1e-7 shows."""
+    joint = table(rng, rows, columns)
+    joint[0, 0], joint[-1, -1] = 1e-8, 3e-9
+    return joint / joint.sum()
+
+
 def deterministic(rng, n):
     """A joint distribution in which each of X and Y tells the other: unequal weights on a permutation."""
     joint = torch.zeros(n, n, dtype=torch.float64)
@@ -53,6 +60,7 @@ def tables_with_zeros(rng):
     yield table(rng, 3, size(rng, 4, 5), zeros=4)
     yield with_empty_row_and_column(rng, 3, size(rng, 4, 5))
     yield deterministic(rng, size(rng, 3, 4))
+    yield with_rare_pairs(rng, 3, 3)
 
 
 def batches_of_tables(rng):
@@ -550,6 +558,17 @@ NORMALISED = "This is a normalised mutual information, between 0 and 1: leave th
 def mutual_information_over_the_mean_entropy(joint):
     h = [torch.special.entr(joint.sum(dim)).sum(-1) for dim in (-1, -2)]
     return 2 * mutual_information_entropies(joint) / (h[0] + h[1])
+
+
+@mutual_information.misconception(NORMALISED)
+def mutual_information_over_the_smaller_entropy(joint):
+    h = [torch.special.entr(joint.sum(dim)).sum(-1) for dim in (-1, -2)]
+    return mutual_information_entropies(joint) / torch.minimum(*h)
+
+
+@mutual_information.misconception(NORMALISED)
+def mutual_information_over_the_joint_entropy(joint):
+    return mutual_information_entropies(joint) / torch.special.entr(joint).flatten(-2).sum(-1)
 
 
 @mutual_information.misconception(NORMALISED)
@@ -1751,7 +1770,8 @@ def capacity_stops_early(channel, tol):
 
 
 @channel_capacity.misconception(
-    "A zero in the channel, or an output that never comes, became nan. Such terms are 0: leave them out (torch.where)."
+    "A zero in the channel, or an output that never comes, became nan. Such terms are 0: leave them out (torch.where).",
+    looks={"judge": "has_nan"},
 )
 def capacity_nan(channel, tol):
     r = torch.full_like(channel[:, 0], 1 / len(channel))
@@ -2139,22 +2159,34 @@ def rate_distortion_one_round(p, distortion, beta):
     return curve_point(p, distortion, torch.exp(-beta * distortion), 1)[:2]
 
 
-ROUNDS = (2, 3, 5, 10, 20, 25, 30, 50, 64, 100, 128, 200, 250, 300, 500)
+ROUNDS = (2, 3, 5, 10, 20, 25, 30, 50, 64, 100, 128, 150, 200, 250, 300, 500)
+STILL = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
 
 
-def some_rounds(one):
-    """What so many rounds would answer."""
-    p, d, beta = one.arguments
-    exact = rate_distortion(p.double(), d.double(), beta)
-    answers = [curve_point(p, d, torch.exp(-beta * d), rounds)[:2] for rounds in ROUNDS]
-    numbers = [argument_as_data(tuple(map(float, answer))) for answer in [exact, *answers]]
-    return {"judge": "deviates", "value": numbers[0], "answers": numbers[1:]}
+def stopped_too_soon(one):
+    """What so many rounds would answer, or stopping where r moves by less than so much."""
+    p, d, beta = (one.arguments[0].double(), one.arguments[1].double(), one.arguments[2])
+    kernel, r = torch.exp(-beta * d), torch.full_like(d[0], 1 / d.shape[1], dtype=torch.float64)
+    answers, still = [], list(STILL)
+    for rounds in range(1, max(ROUNDS) + 1):
+        w = r * kernel / (r * kernel).sum(1, keepdim=True)
+        before, r = r, p @ w
+        moved = (r - before).abs().max()
+        if rounds in ROUNDS or (still and moved < still[0]):
+            joint = p[:, None] * w
+            rate = (torch.special.xlogy(joint, w) - torch.special.xlogy(joint, r)).sum()
+            answers.append((rate.item(), (joint * d).sum().item()))
+            still = [one for one in still if moved >= one]
+    exact = tuple(map(float, rate_distortion(p, d, beta)))
+    return {
+        "judge": "deviates", "value": argument_as_data(exact), "answers": [argument_as_data(one) for one in answers],
+    }  # fmt: skip
 
 
 TOO_SOON = "This stops too soon: go on until r(z) nowhere grows by more than a factor of 1 + 1e-12 in a round."
 
 
-@rate_distortion.misconception(TOO_SOON, looks=some_rounds)
+@rate_distortion.misconception(TOO_SOON, looks=stopped_too_soon)
 def rate_distortion_few_rounds(p, distortion, beta):
     return curve_point(p, distortion, torch.exp(-beta * distortion), 10)[:2]
 

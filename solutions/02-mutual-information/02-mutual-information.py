@@ -297,8 +297,8 @@ for name, p in (("the book's", p_y[0]), ("its own", rows)):
     print(f"{name} p(y) belongs to this joint: {torch.allclose(p, printed.sum(1))}")
 
 # %% [markdown]
-# **In practice.** Decision trees of the families ID3 and C4.5 split where the mutual information with the label is largest
-# ("information gain"; scikit-learn does so with `criterion="entropy"`, its default is another measure, Gini's).
+# **In practice.** ID3's decision trees split where the mutual information with the label is largest, the "information
+# gain"; C4.5 divides it by the split's own entropy, and scikit-learn takes Gini's measure unless told `criterion="entropy"`.
 # Contrastive learning maximises a lower bound on the information between two *views* of one thing, and that bound never
 # exceeds $\log K$ for $K$ candidates (van den Oord et al., 2018). Unlike correlation, $I$ sees every kind of dependence:
 # for $X$ uniform on $-1, 0, 1$ and $Y = X^2$ the correlation is 0, and $I(X; Y) = H(Y) = 0.636514$ nats.
@@ -376,7 +376,7 @@ for name, entropy in (("Shannon", shannon), ("Gini", gini)):
     print(f"{name:8}", *(f"{way:.6f}" for way in ways))
 
 # %% [markdown]
-# > No. By Gini's measure $X$ gains more about $Y$ than $Y$ about $X$. Only Shannon's entropy has the chain rule $H(X, Y) = H(X) + H(Y \mid X)$ with an average on the right, and it is
+# > No. By Gini's measure $Y$ tells more about $X$ than $X$ about $Y$. Only Shannon's entropy has the chain rule $H(X, Y) = H(X) + H(Y \mid X)$ with an average on the right, and it is
 # > the chain rule that makes the three one. Shannon took it as an axiom, and it singles out his formula (1948, theorem 2).
 
 # %% [markdown]
@@ -746,7 +746,8 @@ plotting.show_figure(channel_figures.fano_curve())
 # probability $e^{-h}$ or more.
 #
 # **In practice.** Know $I(\text{features}; \text{label})$, subtract it from $H(\text{label})$, and you know an accuracy that
-# no classifier on these features exceeds; where all wrong classes are equally likely, it is reached. Mind the direction of
+# no classifier on these features exceeds; where the wrong classes are equally likely, whatever the features, it is
+# reached. Mind the direction of
 # an estimate's error: if $I$ is too large (the plug-in's bias), the bound is merely weak; if it is too small (a lower bound
 # such as the contrastive one), the "impossibility" is none.
 #

@@ -89,6 +89,12 @@ def flat(value: Any) -> np.ndarray | None:
     return None if array is None else np.asarray(array, dtype=np.float64).reshape(-1)
 
 
+def has_nan(value: Any, expectation: Expectation) -> Problem | None:
+    """Recognises an answer that has a nan in it."""
+    found = flat(value)
+    return None if found is not None and np.isnan(found).any() else Problem.of("numbers", "It has no nan.")
+
+
 def same_generator(function: Callable[..., Any], *arguments: Any) -> tuple[Any, Any, Any]:
     """Driver: call three times with generators of the last one's seed, and the global ones in three states."""
     *others, generator = arguments

@@ -64,6 +64,7 @@ JUDGES: dict[str, Judge] = {
     "bottleneck": channels.bottleneck,
     "bottleneck_symptom": channels.bottleneck_symptom,
     "deviates": channels.deviates,
+    "has_nan": channels.has_nan,
     "same_answers": channels.same_answers,
     "from_kernel": kernels.from_kernel,
     "within_block": kernels.within_block,

@@ -15,6 +15,7 @@ from helpers.checking.kinds.channels import (
     bottleneck_symptom,
     capacity,
     deviates,
+    has_nan,
     same_answers,
     same_generator,
     tsallis,
@@ -189,6 +190,13 @@ def test_a_deviation_is_known_by_its_size():
     pair["answers"] = [plain.encode(torch.tensor([1.1, 0.5]))]
     assert deviates((1.1, torch.tensor(0.5)), pair) is None
     assert deviates((1.1, 1.0), pair) is not None
+
+
+def test_nan_is_found_anywhere():
+    for value in (math.nan, (1.0, torch.tensor([0.5, math.nan])), torch.tensor(math.nan)):
+        assert has_nan(value, ANY) is None
+    for value in (1.0, (1.0, torch.ones(2)), "nan", None, math.inf):
+        assert has_nan(value, ANY) is not None
 
 
 ANY: Expectation = {"judge": "same_answers"}

@@ -66,6 +66,7 @@ class JudgesOptions(TypedDict, total=False):
     standard_error: list[float]  # monte_carlo
     squared_at_two: list[float] | None  # monte_carlo
     gradients: list[list[float]]  # mean_gradient
+    seems: str  # estimates
     low: float  # seeded_start
     high: float  # seeded_start
     iterations: int  # seeded_start

@@ -1,4 +1,4 @@
-"""A piece of English that a notebook measures, long out of copyright, and its letters as numbers."""
+"""Pieces of English that notebooks measure and learn, long out of copyright, and their letters as numbers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ LETTERS = " abcdefghijklmnopqrstuvwxyz"  # the 27 symbols of Shannon (1951), Pre
 def alice() -> str:
     """Most of chapter I of Alice's Adventures in Wonderland (Lewis Carroll, 1865), about 7,000 characters."""
     return files("helpers.texts").joinpath("alice.txt").read_text(encoding="utf-8")
+
+
+def midsummer() -> str:
+    """What is spoken in A Midsummer Night's Dream (William Shakespeare, about 1595), about 85,000 characters."""
+    return files("helpers.texts").joinpath("midsummer.txt").read_text(encoding="utf-8")
 
 
 def letters(text: str) -> Int[Tensor, " n"]:

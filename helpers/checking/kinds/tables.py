@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from helpers.checking.comparing import close
-from helpers.checking.kinds import calls, channels, divergences, kernels, landscapes, lending, sampling, training
+from helpers.checking.kinds import calls, channels, divergences, kernels, landscapes, lending, sampling, steps, training
 from helpers.checking.shapes import Judge
 
 DRIVERS: dict[str, Callable[..., Any]] = {
@@ -33,6 +33,7 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "without_kernels": kernels.call_without_kernels,
     "wide_kernel": kernels.call_wide_kernel,
     "columns_at_once": kernels.columns_at_once,
+    **steps.DRIVERS,
 }
 WORDS = {
     "call": "",
@@ -50,6 +51,7 @@ WORDS = {
     "without_kernels": ", with every kernel left out",
     "wide_kernel": ", written out side by side, rising by 1, 3001 times: the two ends of the answer",
     "columns_at_once": ", counting the columns that one operation takes at once",
+    **steps.WORDS,
 }
 JUDGES: dict[str, Judge] = {
     "close": close,
@@ -70,6 +72,7 @@ JUDGES: dict[str, Judge] = {
     "within_block": kernels.within_block,
     **landscapes.JUDGES,
     **sampling.JUDGES,
+    **steps.JUDGES,
 }
 NAMED: dict[str, Callable[..., Callable[..., object]]] = {
     function.__name__: function

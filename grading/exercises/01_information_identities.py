@@ -1260,6 +1260,18 @@ def max_entropy_overflow(values, mean):
 
 
 @max_entropy_with_mean.misconception(
+    "The root lies outside of the bracket: a steep answer needs a lam far from 0. Widen the bracket until the mean is crossed, "
+    "or divide the values by max - min first."
+)
+def max_entropy_narrow_bracket(values, mean):
+    v = values.double().numpy()
+    if not v.min() < mean < v.max():
+        raise ValueError
+    lam = optimize.brentq(lambda lam: special.softmax(lam * v) @ v - mean, -1, 1, xtol=1e-14)
+    return torch.from_numpy(special.softmax(lam * v)).to(values.dtype)
+
+
+@max_entropy_with_mean.misconception(
     "A mean at or beyond the extreme values needs a ValueError; a root finder that ends at its bracket's edge does not say so."
 )
 def max_entropy_unchecked(values, mean):

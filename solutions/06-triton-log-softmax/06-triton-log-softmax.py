@@ -391,11 +391,7 @@ def double_triton(x: torch.Tensor) -> torch.Tensor:
 
 
 # %% [markdown]
-# A tensor's **strides** say how far apart its neighbours are in memory. A packed `(3, 5)` has strides `(5, 1)`; its transpose has `(1, 5)`
-# and shares its memory. By hand: element `[2, 3]` of the packed one lies $2 \cdot 5 + 3 \cdot 1 = 13$ places from the start.
-#
-# The lanes of a block that lie beyond the row must not count. No maximum minds $-\infty$, and $e^{-\infty} = 0$: so the right filling is
-# `-inf`.
+# What should a masked lane hold? It must not count. No maximum minds $-\infty$, and $e^{-\infty} = 0$: so the right filling is `-inf`.
 
 # %% [markdown]
 # ### Exercise 5. `row_max_triton`
@@ -434,6 +430,11 @@ def row_max_triton(x: torch.Tensor) -> torch.Tensor:
 
 # %% nbgrader={"grade_id": "row_max_triton-check"}
 check("row_max_triton", row_max_triton)
+
+# %% [markdown]
+# Your kernel takes a packed tensor only. A tensor's **strides** say how far apart its neighbours are in memory. A packed `(3, 5)` has strides
+# `(5, 1)`; its transpose has `(1, 5)` and shares its memory. By hand: element `[2, 3]` of the packed one lies $2 \cdot 5 + 3 \cdot 1 = 13$
+# places from the start. `double_kernel` above takes any: it multiplies row and column with a stride each.
 
 # %% [markdown]
 # ### Exercise 6. `log_softmax_triton`
@@ -856,8 +857,9 @@ print(f"10,000 squares added up: a loop takes {loop / vector:.0f} times as long"
 # has its corner at $I = 15$: log-softmax is far on the slope, at $\tfrac58 \cdot 4 \cdot 10^{12}$, some 4% of the peak.
 #
 # Would a faster `exp` help? It has a roof of its own: a multiprocessor starts 16 exponentials a clock, an H100 $132 \cdot 16 \cdot 1.755
-# \cdot 10^9 = 3.7 \cdot 10^{12}$ a second. At 3.35 TB/s and 8 bytes an element log-softmax asks for $0.42 \cdot 10^{12}$: a ninth. Attention,
-# which needs an exponential for each pair of tokens and moves none of them through memory, does reach that roof.
+# \cdot 10^9 = 3.7 \cdot 10^{12}$ a second. At 3.35 TB/s and 8 bytes an element log-softmax asks for $0.42 \cdot 10^{12}$: a ninth. In
+# attention it is another matter. A pair of tokens needs one exponential and, with 128 numbers a head, 512 operations of the tensor cores,
+# which do $990 \cdot 10^{12}$ a second: the exponential takes half as long as all of these. FlashAttention-3 works on both at once.
 
 # %% [markdown]
 # ### Exercise 9. `arithmetic_intensity` and `attainable_flops`

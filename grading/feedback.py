@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_output
 
 from grading import sanitise
 from grading.judge import CellRun, Judgement
-from grading.sandbox import replies
+from grading.sandbox.replies import CellError
 from grading.submission import Cell, Submission
 from grading.verdict import Verdict
 from helpers.checking import card
@@ -70,7 +69,7 @@ def general(problem: Problem) -> Problem:
     return Problem.of(problem.kind, ELSEWHERE, what=Phrase(GENERAL.get(problem.kind, NUMBERS)))
 
 
-def graded_notebook(submission: Submission, judgement: Judgement, verdict: Verdict, output_bytes: int) -> NotebookNode:
+def graded_notebook(submission: Submission, judgement: Judgement, verdict: Verdict) -> NotebookNode:
     """The graded notebook: what the cells showed, made harmless, and our cards under the checks."""
     runs = {run.cell.name: run for run in judgement.runs}
     for cell in submission.cells:
@@ -78,7 +77,7 @@ def graded_notebook(submission: Submission, judgement: Judgement, verdict: Verdi
             cell.node.source = sanitise.harmless_tex(cell.node.source)
         if cell.node.cell_type == "code":
             cell.node.execution_count = None
-            cell.node.outputs = list(outputs_of(cell, runs.get(cell.name), judgement, verdict, output_bytes))
+            cell.node.outputs = list(outputs_of(cell, runs.get(cell.name), judgement, verdict))
     if notes := list(remarks(verdict)):
         lines = "\n".join(f"- {note}" for note in notes)
         front = new_markdown_cell(f"**Notes on this submission**\n\n{lines}", id=NOTES)
@@ -86,26 +85,21 @@ def graded_notebook(submission: Submission, judgement: Judgement, verdict: Verdi
     return submission.notebook
 
 
-def outputs_of(
-    cell: Cell, run: CellRun | None, judgement: Judgement, verdict: Verdict, output_bytes: int
-) -> Iterator[NotebookNode]:
+def outputs_of(cell: Cell, run: CellRun | None, judgement: Judgement, verdict: Verdict) -> Iterator[NotebookNode]:
     """What stands under a code cell."""
     if cell.kind == "check":
         yield from check_outputs(cell, judgement, verdict)
     elif run is not None:
-        if "outputs" in run.reply:
-            yield from sanitise.outputs(run.reply["outputs"], output_bytes)
-        if run.reply.get("outcome") == "raised":
-            yield error(run.reply)
+        yield from run.outputs
+        if run.error is not None:
+            yield error(run.error)
 
 
-def error(reply: dict[str, Any]) -> NotebookNode:
+def error(found: CellError) -> NotebookNode:
     """The error that ended a cell, in one line."""
-    line = reply.get("line")
-    where = f" (line {line})" if type(line) is int else ""
-    name = replies.words(reply.get("error"))[: replies.MOST_LETTERS_OF_A_NAME]
-    message = replies.words(reply.get("message"))
-    output: NotebookNode = new_output("error", ename=name, evalue=message, traceback=[f"{name}{where}: {message}"])
+    where = f" (line {found.line})" if found.line is not None else ""
+    traceback = [f"{found.name}{where}: {found.message}"]
+    output: NotebookNode = new_output("error", ename=found.name, evalue=found.message, traceback=traceback)
     return output
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import secrets
+import time
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -15,7 +17,14 @@ from grading.exercises import load, notebooks, version
 from grading.feedback import graded_notebook
 from grading.judge import Judgement, judge
 from grading.sandbox.sandbox import Limits, NoSandbox, Sandbox
-from grading.submission import NBGRADERS_OWN, Submission, files_beside, read_submission
+from grading.submission import (
+    NBGRADERS_OWN,
+    SECONDS_TO_READ,
+    Submission,
+    files_beside,
+    read_submission,
+    sorted_cells,
+)
 from grading.verdict import (
     Outcome,
     Verdict,
@@ -24,6 +33,8 @@ from grading.verdict import (
     exercise_verdict,
 )
 
+FAILED = "The grader itself failed ({error}), and no answer was judged. Tell your teacher."
+
 
 @dataclass
 class GradedNotebook:
@@ -31,6 +42,7 @@ class GradedNotebook:
     before."""
 
     notebook: NotebookNode
+    text: str  # of its file
     submission: Submission
     judgement: Judgement
     verdict: Verdict
@@ -56,10 +68,45 @@ class Grader:
     def grade(self, file: Path, released: Path, before: Verdict | None, seed: int | None = None) -> GradedNotebook:
         """Grade the submitted `file` against the `released` notebook. Hidden cases are drawn from `seed`; by default
         from that of the verdict `before` if submission and exercises are the same, else from a new one. Raises
-        NoSandbox; nothing else for what was handed in."""
-        limits, name = self.sandbox.limits, released.stem
+        NoSandbox; nothing else for what was handed in: a fault of our own, wherever it is, is in the verdict, and a
+        person must look."""
         ours = released_notebook(released, released.stat().st_mtime_ns)
-        submission = read_submission(file, ours, limits.notebook_bytes, limits.cell_characters)
+        try:
+            return self.graded(file, released, ours, before, seed)
+        except NoSandbox:
+            raise
+        except Exception as error:
+            logging.exception("a submission could not be graded")
+            return self.not_graded(file, ours, error)
+
+    def not_graded(self, file: Path, ours: NotebookNode, error: Exception) -> GradedNotebook:
+        """Our notebook as it was released, with a verdict that says that the grader failed."""
+        notebook = copy.deepcopy(ours)
+        submission = Submission(notebook, sorted_cells(notebook), "")
+        verdict = Verdict(
+            submission="",
+            exercises_version="none",
+            seed=0,
+            sandbox=self.sandbox.confined,
+            outcome="grader failed",
+            reason=FAILED.format(error=type(error).__name__),
+            irregularities=[],
+            answers={},
+            exercises={},
+            failed={},
+        )
+        judgement = Judgement()
+        return written(graded_notebook(submission, judgement, verdict), submission, judgement, verdict, set())
+
+    def graded(
+        self, file: Path, released: Path, ours: NotebookNode, before: Verdict | None, seed: int | None
+    ) -> GradedNotebook:
+        """Read, judge and write out a submission; the time that reading takes is part of the whole."""
+        limits, name = self.sandbox.limits, released.stem
+        begun = time.monotonic()
+        submission = read_submission(
+            file, ours, limits.notebook_bytes, limits.cell_characters, min(SECONDS_TO_READ, limits.notebook_seconds)
+        )
         expected = {*NBGRADERS_OWN, *(one.name for one in released.parent.glob("*.ipynb"))}
         for sentence in files_beside(file.parent, expected):
             submission.note(sentence)
@@ -67,7 +114,8 @@ class Grader:
         if seed is None:
             same = before and (before.submission, before.exercises_version) == (submission.digest, current)
             seed = before.seed if before and same else secrets.randbits(63)
-        outcome, reason, judgement = self.judge(submission, name, seed)
+        left = limits.notebook_seconds - (time.monotonic() - begun)
+        outcome, reason, judgement = self.judge(submission, name, seed, left)
         verdict = Verdict(
             submission=submission.digest,
             exercises_version=current,
@@ -87,22 +135,31 @@ class Grader:
             memory_bytes=judgement.memory_bytes,
         )
         changed = changed_answers(verdict, before)
-        notebook = graded_notebook(submission, judgement, verdict, limits.output_bytes)
-        return GradedNotebook(notebook, submission, judgement, verdict, changed)
+        return written(graded_notebook(submission, judgement, verdict), submission, judgement, verdict, changed)
 
-    def judge(self, submission: Submission, name: str, seed: int) -> tuple[Outcome, str | None, Judgement]:
+    def judge(
+        self, submission: Submission, name: str, seed: int, seconds: float
+    ) -> tuple[Outcome, str | None, Judgement]:
         """Judge what there is. A fault of our own is this submission's alone: told in the verdict, and no mark."""
         if submission.unreadable is not None:
             return "unreadable", submission.unreadable, Judgement()
         try:
             exercises = load(name) if name in notebooks() else {}
-            return "graded", None, judge(submission, exercises, seed, self.sandbox)
+            return "graded", None, judge(submission, exercises, seed, self.sandbox, seconds)
         except NoSandbox:
             raise
         except Exception as error:
             logging.exception("a submission could not be judged")
-            reason = f"The grader itself failed ({type(error).__name__}), and no answer was judged. Tell your teacher."
-            return "grader failed", reason, Judgement()
+            return "grader failed", FAILED.format(error=type(error).__name__), Judgement()
+
+
+def written(
+    notebook: NotebookNode, submission: Submission, judgement: Judgement, verdict: Verdict, changed: set[str]
+) -> GradedNotebook:
+    """The graded notebook with the text of its file, which is in UTF-8 whatever a learner wrote."""
+    text = nbformat.writes(notebook) + "\n"
+    text.encode()
+    return GradedNotebook(notebook, text, submission, judgement, verdict, changed)
 
 
 @lru_cache(maxsize=16)

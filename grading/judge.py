@@ -15,8 +15,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from nbformat import NotebookNode
+
+from grading import sanitise
 from grading.exercises.exercise import Exercise
 from grading.sandbox import replies
+from grading.sandbox.replies import CellError
 from grading.sandbox.sandbox import Process, ProcessEnded, Sandbox
 from grading.source_rules import AnswerText
 from grading.submission import Cell, Submission
@@ -31,6 +35,7 @@ ENDINGS = {
     "memory": "it took more memory than allowed",
     "ended": "the process ended",
     "frame too large": "what it returned is too large",
+    "too much": "all that it returned together is too large",
     "kernel": "the process ended, as it does where a kernel reads or writes outside of its tensors",
 }
 KERNEL_DRIVERS = ("kernel", "without_kernels")
@@ -41,7 +46,8 @@ class CellRun:
     """What came of running a cell."""
 
     cell: Cell
-    reply: dict[str, Any] = field(default_factory=dict)
+    error: CellError | None = None
+    outputs: list[NotebookNode] = field(default_factory=list)  # made harmless
     ended: str | None = None  # why the process did not survive it
     seconds: float = 0.0
 
@@ -60,25 +66,32 @@ class Judgement:
     memory_bytes: int = 0
 
 
-def judge(submission: Submission, exercises: Mapping[str, Exercise], seed: int, sandbox: Sandbox) -> Judgement:
-    """Run a submission and judge the `exercises` that it has check cells for, with hidden cases drawn from `seed`."""
+def judge(
+    submission: Submission,
+    exercises: Mapping[str, Exercise],
+    seed: int,
+    sandbox: Sandbox,
+    seconds: float | None = None,
+) -> Judgement:
+    """Run a submission and judge the `exercises` that it has check cells for, with hidden cases drawn from `seed`,
+    within so many `seconds` from when the sandbox is there; by default within `notebook_seconds`."""
     wanted = {name: exercises[name] for name in submission.exercises if name in exercises}
     sandbox.start()
-    run = SubmissionRun(submission, sandbox)
-    seconds = run.judgement.seconds
+    run = SubmissionRun(submission, sandbox, seconds)
+    took = run.judgement.seconds
     try:
         begun = time.monotonic()
         with ThreadPoolExecutor(1) as pool:  # while the cells run, and this process would wait
             drawing = pool.submit(with_hidden_cases, wanted, seed, run.text)
-            seconds["cells"] = run.restart()
+            took["cells"] = run.restart()
             drawn = drawing.result()
-        seconds["waiting for cases"] = time.monotonic() - begun - seconds["cells"]
+        took["waiting for cases"] = time.monotonic() - begun - took["cells"]
         begun = time.monotonic()
         for name, exercise in drawn.items():
             run.play_public(name, exercise)
         for name, exercise in drawn.items():
             run.report(name, exercise, exercises[name], seed)
-        seconds["calls"] = time.monotonic() - begun
+        took["calls"] = time.monotonic() - begun
     finally:
         run.end()
     return run.judgement
@@ -95,10 +108,10 @@ def with_hidden_cases(wanted: Mapping[str, Exercise], seed: int, text: AnswerTex
 class SubmissionRun:
     """One submission in the sandbox. A process that ends is replaced, at most MOST_FRESH_STARTS times."""
 
-    def __init__(self, submission: Submission, sandbox: Sandbox):
+    def __init__(self, submission: Submission, sandbox: Sandbox, seconds: float | None):
         self.sandbox, self.limits = sandbox, sandbox.limits
         self.judgement = Judgement(runs=[CellRun(cell) for cell in submission.cells if cell.runs])
-        self.deadline = time.monotonic() + self.limits.notebook_seconds
+        self.deadline = time.monotonic() + (self.limits.notebook_seconds if seconds is None else seconds)
         self.process: Process | None = None
         self.starts = 0
         self.given_up: dict[str, str] = {}  # exercises whose call ended a process, with the reason
@@ -121,12 +134,14 @@ class SubmissionRun:
         name, seconds = run.cell.name, min(self.limits.cell_seconds, self.seconds_left())
         begun = time.monotonic()
         try:
-            run.reply = process.ask({"cell": name, "source": run.cell.python, "seconds": seconds}, seconds + GRACE)
-            if run.reply.get("error") == "OutOfTime":
+            reply = process.ask({"cell": name, "source": run.cell.python, "seconds": seconds}, seconds + GRACE)
+            run.error = replies.error_of_cell(reply)
+            run.outputs = sanitise.outputs(reply.get("outputs"), self.limits.output_bytes)
+            if run.error is not None and run.error.name == "OutOfTime":
                 self.judgement.limits_hit.append(f"the cell {name}: it did not end in time")
         except ProcessEnded as ended:
             run.ended = self.note_end(ended, f"the cell {name}")
-            run.reply = {"outcome": "raised", "error": "Stopped", "message": run.ended}
+            run.error, run.outputs = CellError("Stopped", run.ended), []
         run.seconds += time.monotonic() - begun
 
     def seconds_left(self) -> float:
@@ -195,11 +210,8 @@ class SubmissionRun:
     def why_missing(self, function: str) -> str:
         """Why a function is not there: the error that ended the cell that should define it."""
         for run in self.judgement.runs:
-            if run.reply.get("outcome") == "raised" and f"def {function}" in run.cell.python:
-                line = run.reply.get("line")
-                where = f" in line {line}" if type(line) is int else ""
-                error = f"{replies.words(run.reply.get('error'))}{where}: {replies.words(run.reply.get('message'))}"
-                return f"The cell with {function} stops before it is defined. {error}"
+            if run.error is not None and f"def {function}" in run.cell.python:
+                return f"The cell with {function} stops before it is defined. {run.error}"
         return f"There is no function called {function}."
 
     def report(self, name: str, data: ExerciseData, exercise: Exercise, seed: int) -> None:

@@ -1,8 +1,8 @@
 """A submission: the file that was handed in, read, and our notebook rebuilt with its answers, its cells sorted.
 
-Only the text of solution cells and hand-graded cells is the learner's. The submitted file is read as what it is, bytes
-from a stranger; its structure, metadata, outputs and kernel are looked at only to list what was changed. Of two cells
-with the same grade_id the first counts, of two equal keys in an object the last.
+Only the text of solution cells and hand-graded cells is the learner's. The submitted file is read, in a child process
+with limits, as what it is, bytes from a stranger; its structure, metadata, outputs and kernel are looked at only to
+list what was changed. Of two cells with the same grade_id the first counts, of two equal keys in an object the last.
 
 What is no Python is written out as Python: magics that time or capture are taken off, and what they are put before
 stays code, so that the source rules read it; all others do nothing in the sandbox (see `worker.Shell`).
@@ -26,6 +26,8 @@ from typing import Any, Literal
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
+from grading.aside import TookTooMuch, aside
+
 DATE, SECRET = NBGRADERS_OWN = ("timestamp.txt", "submission_secret.txt")  # the files that nbgrader puts beside
 INTERACTIVE = "interactive"  # the tag of our cells whose widgets need a kernel
 CHECK = "-check"  # what the grade_id of a check cell ends with
@@ -35,8 +37,12 @@ MAX_NOTES = 20
 STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 BRACKET = re.compile(r"[\[\]{}]")
 AROUND_A_CELL = re.compile(r"\s*%%(time|timeit|capture|prun)\b[^\n]*(\n|$)")
-BEFORE_A_STATEMENT = re.compile(r"^([ \t]*)%(?:time|timeit|prun)[ \t]+(?:-\w+[ \t]*\d*[ \t]+)*", re.MULTILINE)
+BEFORE_A_STATEMENT = re.compile(
+    r"^([ \t]*)%(?:time|timeit|prun)[ \t]+(?:-\w++[ \t]++(?:\d++[ \t]++)?+)*+", re.MULTILINE
+)
 SPECIAL = re.compile(r"^\s*[%!?/,;]|\?\s*$|=\s*[%!]")
+SECONDS_TO_READ = 20.0  # a whole file, and its code as Python; a notebook takes less than a tenth of one
+BYTES_TO_READ = 2**30
 MOST_WORK = 200_000  # lines of special syntax times characters: IPython reads a cell anew for each
 
 
@@ -57,6 +63,7 @@ class Cell:
     kind: Kind
     name: str
     node: NotebookNode
+    code: str | None = None  # a learner's code as Python, as the child that read the file has written it out
 
     @property
     def exercise(self) -> str:
@@ -76,7 +83,7 @@ class Cell:
     @property
     def python(self) -> str:
         """Its code, IPython's magics written out."""
-        return as_python(self.node.source)
+        return as_python(self.node.source) if self.code is None else self.code
 
 
 @dataclass
@@ -107,26 +114,53 @@ class Submission:
         self.irregularities.append("More of the same kind is left out here." if full else sentence)
 
 
-def read_submission(file: Path, ours: NotebookNode, most_bytes: int, most_characters: int) -> Submission:
-    """Our notebook with the answers in the submitted `file`. Never raises for what the file holds: a file that cannot
-    be read gives our notebook as it was released, with the reason."""
+def read_submission(
+    file: Path,
+    ours: NotebookNode,
+    most_bytes: int,
+    most_characters: int,
+    seconds: float = SECONDS_TO_READ,
+    memory_bytes: int = BYTES_TO_READ,
+) -> Submission:
+    """Our notebook with the answers in the submitted `file`, which a child with so many seconds and so much memory
+    reads. Never raises for what the file holds: one that cannot be read gives our notebook as it was released, with the
+    reason."""
     notebook = copy.deepcopy(ours)
     result = Submission(notebook, sorted_cells(notebook), hashlib.sha256(b"").hexdigest())
     try:
         content = read(file, most_bytes)
         result.digest = hashlib.sha256(content).hexdigest()
-        theirs = parse(content)
+        found = aside(lambda: answers_in(content, result, most_characters), seconds, memory_bytes)
+        if (reason := found.get("unreadable")) is not None:
+            raise Unreadable(reason)
     except Unreadable as reason:
         result.unreadable = str(reason)
         return result
+    except TookTooMuch:
+        result.unreadable = "Reading the file takes longer, or more memory, than that of any notebook."
+        return result
+    result.irregularities = found["irregularities"]
+    for cell in result.answers:
+        if cell.name in found["answers"]:
+            cell.node.source, cell.code = found["answers"][cell.name]
+    return result
+
+
+def answers_in(content: bytes, result: Submission, most_characters: int) -> dict[str, Any]:
+    """The answers in a file, each with its code as Python, and what is odd about it; or why it cannot be read."""
+    try:
+        theirs = parse(content)
+    except Unreadable as reason:
+        return {"unreadable": str(reason)}
     answers = collect_answers(theirs, result, most_characters)
     compare_metadata(theirs, result)
     for cell in result.answers:
-        if cell.name in answers:
-            cell.node.source = answers[cell.name]
-        else:
+        if cell.name not in answers:
             result.note(f"The cell {cell.name} is missing; it counts as not attempted.")
-    return result
+    return {
+        "answers": {name: (text, as_python(text)) for name, text in answers.items()},
+        "irregularities": result.irregularities,
+    }
 
 
 def sorted_cells(notebook: NotebookNode) -> list[Cell]:

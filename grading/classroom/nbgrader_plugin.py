@@ -20,7 +20,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nbformat
 import nbgrader.apps.api
 import nbgrader.apps.autogradeapp
 import nbgrader.converters
@@ -157,7 +156,7 @@ class SandboxedAutograde(Autograde):
         record(self.gradebook, assignment, student, date, graded, name, self.penalties)
         write_verdict(verdict_file, graded.verdict)
         graded_file = Path(self._format_dest(assignment, student)) / f"{name}.ipynb"
-        write_whole(graded_file, nbformat.writes(graded.notebook) + "\n")
+        write_whole(graded_file, graded.text)
         if graded.verdict.needs_a_person:
             self.need_a_person.append(student)
 

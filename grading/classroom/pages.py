@@ -80,6 +80,7 @@ class PageExporter(HTMLExporter):
         environment.loader = OwnScripts(environment.loader)
         environment.filters["clean_html"] = sanitise.boxed
         environment.filters["markdown2html"] = self.markdown2html
+        environment.filters["strip_files_prefix"] = str  # reads in quadratic time, for links that cleaning removes
         return environment
 
     @pass_context

@@ -14,10 +14,12 @@ import errno
 import json
 import os
 import platform
+import re
 import resource
 import select
 import signal
 import socket
+import stat
 import struct
 from typing import Any
 
@@ -29,7 +31,13 @@ NEW_NAMESPACES = {
 }  # fmt: skip
 ALL_NAMESPACES = sum(NEW_NAMESPACES.values())
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 38
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_REC, MS_PRIVATE = 1, 2, 4, 8, 32, 0x4000, 0x40000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 0x1000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
+NO_FILES = MS_NOSUID | MS_NODEV | MS_NOEXEC
+# what the kernel wants to see again when a mount is changed from inside a user namespace
+KEPT = {"nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC, "noatime": 1 << 10, "nodiratime": 1 << 11}
+KEPT |= {"relatime": 1 << 21}
+OWN_PLACES = (b"/tmp", b"/dev/shm", b"/proc")  # /proc is covered as soon as the others have been looked at
 NOBODY = 65534
 LEARNER = 1000  # the user that a submission believes itself to be
 SECONDS_BETWEEN_LOOKS = 0.05
@@ -64,6 +72,8 @@ def enter() -> None:
     for file, text in (("setgroups", "deny"), ("uid_map", f"{LEARNER} {user} 1"), ("gid_map", f"{LEARNER} {group} 1")):
         with open(f"/proc/self/{file}", "w") as stream:
             stream.write(text)
+    # a new user namespace closes a process to others, and `watch` is to see what its children share
+    check("stay open to the guard", libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
 
 
 def seal(limits: dict[str, Any]) -> None:
@@ -74,6 +84,8 @@ def seal(limits: dict[str, Any]) -> None:
     size, files = limits["scratch_bytes"], limits["scratch_files"]
     mount_scratch(b"/tmp", MS_NOSUID | MS_NODEV, f"size={size},nr_inodes={files},mode=0700")
     mount_scratch(b"/dev/shm", MS_NOSUID | MS_NODEV | MS_NOEXEC, f"size={size},nr_inodes={files},mode=0700")
+    hide_terminals_and_zeros()
+    close_other_mounts()
     hide_processes()
     os.chdir("/tmp")
     set_limits(limits)
@@ -81,16 +93,70 @@ def seal(limits: dict[str, Any]) -> None:
     filter_system_calls()
 
 
+def reopen_files(kept: set[int]) -> None:
+    """Open anew each file that this process has from the warm one, but for those in `kept`: a position or a lock in an
+    open file is shared by all forks. Raises CannotConfine for anything that cannot be opened anew."""
+    for name in os.listdir("/proc/self/fd"):
+        number = int(name)
+        try:
+            about = os.fstat(number)
+        except OSError:  # that of the list itself
+            continue
+        if number in kept:
+            continue
+        if not stat.S_ISREG(about.st_mode) and not stat.S_ISCHR(about.st_mode):
+            os.close(number)
+            continue
+        place = os.lseek(number, 0, os.SEEK_CUR)
+        fresh = os.open(f"/proc/self/fd/{number}", os.O_RDONLY | os.O_CLOEXEC)
+        os.lseek(fresh, place, os.SEEK_SET)
+        os.dup2(fresh, number, inheritable=False)
+        os.close(fresh)
+
+
 def mount_scratch(place: bytes, flags: int, options: str) -> None:
     """An empty file system in memory."""
     check(f"mount {place.decode()}", libc.mount(b"tmpfs", place, b"tmpfs", flags, options.encode()))
+
+
+def hide_terminals_and_zeros() -> None:
+    """No terminals, which all submissions of a warm process would share, and no /dev/zero: mapped and shared, it is
+    memory that no limit counts."""
+    if os.path.isdir("/dev/pts"):
+        mount_scratch(b"/dev/pts", NO_FILES | MS_RDONLY, "size=4k,nr_inodes=1")
+    if os.path.exists("/dev/zero"):
+        check("hide /dev/zero", libc.mount(b"/dev/null", b"/dev/zero", None, MS_BIND, None))
+
+
+def close_other_mounts() -> None:
+    """Make each mount that can be written to read-only, other than this submission's own: what one submission leaves
+    in a place, the next would find. Raises CannotConfine where one stays open."""
+    for place, options in mounts():
+        if place not in OWN_PLACES and "rw" in options:
+            keep = sum(flag for name, flag in KEPT.items() if name in options)
+            step = f"make {os.fsdecode(place)} read-only"
+            check(step, libc.mount(None, place, None, MS_REMOUNT | MS_BIND | MS_RDONLY | keep, None))
+    for place, options in mounts():
+        if place not in OWN_PLACES and "rw" in options:
+            raise CannotConfine(errno.EBUSY, f"{os.fsdecode(place)} stays open to what a submission writes")
+
+
+def mounts() -> list[tuple[bytes, set[str]]]:
+    """The places where something is mounted, uppermost, and with which options (proc_pid_mountinfo(5))."""
+    found: dict[bytes, set[str]] = {}
+    with open("/proc/self/mountinfo", "rb") as stream:
+        for line in stream:
+            place, options = line.split()[4:6]
+            place = re.sub(rb"\\([0-7]{3})", lambda escape: bytes([int(escape[1], 8)]), place)
+            found[place] = set(options.decode().split(","))
+    return list(found.items())
 
 
 def hide_processes() -> None:
     """Nothing in /proc but the processor's description, which PyTorch reads."""
     with open("/proc/cpuinfo", "rb") as stream:
         processor = stream.read()
-    flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    flags = NO_FILES
     mount_scratch(b"/proc", flags, "size=4m,nr_inodes=4")
     with open("/proc/cpuinfo", "wb") as stream:
         stream.write(processor)
@@ -131,7 +197,7 @@ REFUSED = {
     "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "fanotify_init": (300, 262),
     "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
     "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "quotactl": (179, 60), "quotactl_fd": (443, 443),
-    "memfd_create": (319, 279), "memfd_secret": (447, 447),
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "socketpair": (53, 199),
     "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
     "kexec_load": (246, 104), "kexec_file_load": (320, 294), "init_module": (175, 105), "finit_module": (313, 273),
     "delete_module": (176, 106), "reboot": (169, 142), "swapon": (167, 224), "swapoff": (168, 225), "acct": (163, 89),
@@ -142,11 +208,12 @@ REFUSED = {
 }  # fmt: skip
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, and the kernel's name for it
 FIRST_UNKNOWN = 450  # of system calls that are newer than this table, on both machines
-CLONE, CLONE3, SOCKET = (56, 220), (435, 435), (41, 198)
-FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6)  # the network namespace confines these, not all others
+CLONE, CLONE3, SOCKET, MMAP = (56, 220), (435, 435), (41, 198), (9, 222)
+FAMILIES = (socket.AF_INET, socket.AF_INET6)  # in the network namespace these reach nothing, and hold no data
+MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
-NUMBER, MACHINE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+NUMBER, MACHINE, FIRST_ARGUMENT, FOURTH_ARGUMENT = 0, 4, 16, 40  # offsets in struct seccomp_data
 
 
 def filter_program(machine: str) -> list[tuple[int, int, int, int]]:
@@ -166,7 +233,10 @@ def filter_program(machine: str) -> list[tuple[int, int, int, int]]:
         (RETURN, 0, 0, REFUSE | errno.EPERM), (RETURN, 0, 0, ALLOW),
         (EQUAL, 0, len(FAMILIES) + 2, SOCKET[column]), (LOAD, 0, 0, FIRST_ARGUMENT),
         *((EQUAL, len(FAMILIES) - i, 0, family) for i, family in enumerate(FAMILIES)),
-        (RETURN, 0, 0, REFUSE | errno.EAFNOSUPPORT), (RETURN, 0, 0, ALLOW),
+        (RETURN, 0, 0, REFUSE | errno.EAFNOSUPPORT),
+        (EQUAL, 0, 5, MMAP[column]), (LOAD, 0, 0, FOURTH_ARGUMENT),
+        (ANY_BIT, 0, 2, MAP_ANONYMOUS), (ANY_BIT, 0, 1, MAP_SHARED), (RETURN, 0, 0, REFUSE | errno.EPERM),
+        (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, ALLOW),
     ]  # fmt: skip
     return program
 
@@ -194,7 +264,7 @@ def watch(first: int, order: socket.socket, limits: dict[str, Any]) -> dict[str,
     returns, nothing is left in the namespace: the kernel ends it with its first process. Returns how it ended."""
     most, why = 0, "ended"
     while os.waitpid(first, os.WNOHANG) == (0, 0):
-        most = max(most, memory_of_tree(first))
+        most = max(most, memory_of_tree(first, limits["memory_bytes"]))
         ready, _, _ = select.select([order], [], [], SECONDS_BETWEEN_LOOKS)
         if ready or most > limits["memory_bytes"]:
             why = "stopped" if ready else "memory"
@@ -204,8 +274,10 @@ def watch(first: int, order: socket.socket, limits: dict[str, Any]) -> dict[str,
     return {"why": why, "memory_bytes": most}
 
 
-def memory_of_tree(first: int) -> int:
-    """Bytes of memory of its own that a process and its descendants hold."""
+def memory_of_tree(first: int, limit: int) -> int:
+    """Bytes of memory of its own that a process and its descendants hold. What they share among them is counted for
+    each at first, which is quick, and once where that is more than `limit`. (Memory that they share and no process
+    need map is out of reach: of files in memory only the scratch is there, which has a limit of its own.)"""
     parents, sizes = {}, {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -220,7 +292,19 @@ def memory_of_tree(first: int) -> int:
     family = {first}
     while more := {child for child, parent in parents.items() if parent in family} - family:
         family |= more
-    return sum(sizes.get(member, 0) for member in family)
+    total = sum(sizes.get(member, 0) for member in family)
+    return total if total <= limit else sum(proportional(member, sizes.get(member, 0)) for member in family)
+
+
+def proportional(process: int, otherwise: int) -> int:
+    """Bytes of a process's own memory, what it shares with its forks divided among them (proc_pid_smaps(5)); as said
+    `otherwise` where the process does not let us look."""
+    try:
+        with open(f"/proc/{process}/smaps_rollup", "rb") as stream:
+            sizes = dict(line.split(b":", 1) for line in stream if line.startswith(b"Pss_"))
+        return 1024 * int(sizes[b"Pss_Anon"].split()[0])
+    except (OSError, KeyError, ValueError):
+        return otherwise
 
 
 def mapped_pages() -> int:

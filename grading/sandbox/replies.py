@@ -3,6 +3,7 @@ form."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from helpers.checking import plain
@@ -45,6 +46,31 @@ def rebuilt(reply: dict[str, Any], arguments: int) -> Observation:
     if type(line := reply.get("line")) is int and 0 < line < MOST_LINES:
         found["line"] = line
     return found
+
+
+@dataclass(frozen=True)
+class CellError:
+    """The error that ended a cell: its type's name, its message and its line in the cell, all in a stranger's words."""
+
+    name: str
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = f" in line {self.line}" if self.line is not None else ""
+        return f"{self.name}{where}: {self.message}"
+
+
+def error_of_cell(reply: dict[str, Any]) -> CellError | None:
+    """The error in a reply to a cell; None where the cell has run."""
+    if reply.get("outcome") != "raised":
+        return None
+    line = reply.get("line")
+    return CellError(
+        words(reply.get("error"))[:MOST_LETTERS_OF_A_NAME],
+        words(reply.get("message")),
+        line if type(line) is int and 0 < line < MOST_LINES else None,
+    )
 
 
 def seconds(reply: dict[str, Any]) -> float:

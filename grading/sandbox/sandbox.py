@@ -10,6 +10,7 @@ import importlib.util
 import json
 import math
 import os
+import re
 import secrets
 import select
 import shutil
@@ -29,6 +30,10 @@ from grading.course import ROOT
 INSIDE = Path(__file__).resolve().parent
 PROGRAM = ("worker.py", "confine.py", "outputs.py")  # what of this folder the sandbox sees
 HEADER = struct.Struct(">I")
+MOST_PARTS = 1_000_000  # of one frame: a value has at most some 100,000 items
+PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+HALF = re.compile(rb"\\\\|" + PAIR + rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})")
+REPLACEMENT = rb"\ufffd"
 SECONDS_TO_START = 180.0
 SECONDS_TO_END = 20.0
 LIBRARIES = ("torch", "numpy", "scipy", "matplotlib", "IPython", "ipywidgets", "jaxtyping", "tqdm")
@@ -58,6 +63,7 @@ class Limits:
     scratch_files: int = 10_000
     output_bytes: int = 200_000
     frame_bytes: int = 8 * 2**20
+    reply_bytes: int = 32 * 2**20
 
 
 class NoSandbox(RuntimeError):
@@ -142,6 +148,7 @@ class Process:
     def __init__(self, sandbox: Sandbox, channel: socket.socket, order: socket.socket):
         self.sandbox, self.channel, self.order = sandbox, channel, order
         self.report: dict[str, Any] | None = None
+        self.bytes_read = 0
 
     def await_ready(self) -> None:
         """Wait until the process is shut in; nothing of the learner's has run before."""
@@ -191,14 +198,10 @@ class Process:
         (length,) = HEADER.unpack(self.read_bytes(HEADER.size, deadline))
         if length > self.sandbox.limits.frame_bytes:
             raise ProcessEnded("frame too large")
-        body = self.read_bytes(length, deadline)
-        try:
-            frame = json.loads(body, parse_constant=refuse)
-        except (ValueError, RecursionError):
-            raise ProcessEnded("protocol") from None
-        if type(frame) is not dict:
-            raise ProcessEnded("protocol")
-        return frame
+        self.bytes_read += length
+        if self.bytes_read > self.sandbox.limits.reply_bytes:
+            raise ProcessEnded("too much")
+        return parsed(self.read_bytes(length, deadline))
 
     def read_bytes(self, count: int, deadline: float) -> bytes:
         """So many bytes, before the deadline."""
@@ -239,6 +242,26 @@ class Process:
             return {"why": "lost", "memory_bytes": 0}
 
 
+def parsed(body: bytes) -> dict[str, Any]:
+    """The object in a frame, without halves of characters. Raises ProcessEnded for anything else, and for so many parts
+    that reading them would take many times the frame's memory."""
+    if sum(map(body.count, (b"[", b"{", b","))) > MOST_PARTS:
+        raise ProcessEnded("frame too large")
+    try:
+        frame = json.loads(without_halves(body).decode(), parse_constant=refuse)
+    except (ValueError, RecursionError):
+        raise ProcessEnded("protocol") from None
+    if type(frame) is not dict:
+        raise ProcessEnded("protocol")
+    return frame
+
+
+def without_halves(body: bytes) -> bytes:
+    """JSON with each escaped half of a character (a surrogate without its other half) replaced: such a text could not
+    be written down. Escaped backslashes and whole pairs are passed over as what they are."""
+    return HALF.sub(lambda found: REPLACEMENT if found.lastgroup else found[0], body)
+
+
 def refuse(constant: str) -> float:
     """NaN and Infinity are not JSON."""
     raise ValueError(constant)
@@ -267,6 +290,7 @@ def command(control: int, confined: bool) -> list[str]:
         "--unshare-cgroup-try", "--hostname", "course", "--new-session", "--die-with-parent",
         *system(), "--dir", "/course", "--dir", "/course/packages", *flat(binds), *hidden(packages, places),
         "--ro-bind", str(ROOT / "helpers"), "/course/helpers", "--tmpfs", "/course/helpers/keys",
+        "--remount-ro", "/course/helpers/keys",
         *flat(("--ro-bind", str(INSIDE / name), f"/course/{name}") for name in PROGRAM),
         "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp",
         "--remount-ro", "/dev", "--remount-ro", "/",
@@ -324,7 +348,8 @@ def hidden(packages: list[str], places: list[str]) -> list[str]:
         for name in ("grading", "solutions", "benchmarks", "classroom", "tests", ".git"):
             secret = ROOT / name
             if secret.is_dir() and secret.is_relative_to(folder):
-                arguments += ["--tmpfs", str(Path(place) / secret.relative_to(folder))]
+                covered = str(Path(place) / secret.relative_to(folder))
+                arguments += ["--tmpfs", covered, "--remount-ro", covered]
     return arguments
 
 

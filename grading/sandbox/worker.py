@@ -71,6 +71,7 @@ def learner(limits: dict[str, Any], channel: socket.socket) -> None:
     try:
         silence()
         if limits["confined"]:
+            confine.reopen_files({0, 1, 2, channel.fileno()})
             confine.seal(limits)
         send(channel, {"ready": True})
     except BaseException as error:

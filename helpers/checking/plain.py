@@ -93,28 +93,39 @@ def _encode(value: Any, depth: int, room: Room) -> Any:
     raise Unsupported(_unsupported(kind))
 
 
-def decode(data: Any, depth: int = 0) -> Any:
-    """The value of a plain form. Raises ValueError where `data` is not one."""
+def decode(data: Any) -> Any:
+    """The value of a plain form. Raises ValueError where `data` is not one, or holds more than `encode` writes."""
+    try:
+        return _decode(data, 0, Room())
+    except Unsupported as error:
+        raise ValueError("not plain data: it holds more than one value may") from error
+
+
+def _decode(data: Any, depth: int, room: Room) -> Any:
     if depth > MAX_DEPTH:
         raise ValueError("plain data nested too deeply")
     kind = type(data)
-    if (kind is int and data.bit_length() > MAX_BITS) or (kind is str and len(data) > MAX_TEXT):
-        raise ValueError("not plain data: a number or a text that is too long")
+    if kind is int and data.bit_length() > MAX_BITS:
+        raise ValueError("not plain data: a number that is too long")
+    if kind is str:
+        room.take(len(data), "characters")
     if kind in (type(None), bool, int, float, str):
         return data
     if kind is not dict or not data:
         raise ValueError(f"not plain data: {kind.__name__}")
     if "tensor" in data or "array" in data:
-        return _decode_numbers(data)
+        return _decode_numbers(data, room)
     if len(data) != 1:
         raise ValueError(f"not plain data: keys {sorted(map(str, data))[:4]}")
     ((form, body),) = data.items()
     if form == "float" and type(body) is str and body in NOT_FINITE:
         return float(body)
-    if form in ("list", "tuple", "dict") and type(body) is list and len(body) <= MAX_ITEMS:
+    if form in ("list", "tuple", "dict") and type(body) is list:
+        room.take(len(body), "items")
         if form == "dict":
-            return {_key(decode(k, depth + 1)): decode(v, depth + 1) for k, v in map(_pair, body)}
-        items = [decode(item, depth + 1) for item in body]
+            pairs = map(_pair, body)
+            return {_key(_decode(k, depth + 1, room)): _decode(v, depth + 1, room) for k, v in pairs}
+        items = [_decode(item, depth + 1, room) for item in body]
         return items if form == "list" else tuple(items)
     raise ValueError(f"not plain data: form {str(form)[:20]!r}")
 
@@ -188,15 +199,16 @@ def _numbers(raw: np.ndarray, flat: np.ndarray | torch.Tensor) -> dict[str, Any]
     return {"base64": base64.b64encode(raw.astype(raw.dtype.newbyteorder("<")).tobytes()).decode("ascii")}
 
 
-def _decode_numbers(data: dict[str, Any]) -> torch.Tensor | np.ndarray:
+def _decode_numbers(data: dict[str, Any], room: Room) -> torch.Tensor | np.ndarray:
     form = "tensor" if "tensor" in data else "array"
     if data.keys() - {"layout"} not in ({form, "shape", "data"}, {form, "shape", "base64"}):
         raise ValueError("not plain data: an array has a dtype, a shape and its numbers")
     name, shape = data[form], data["shape"]
     if type(name) is not str or name not in (TORCH_DTYPES if form == "tensor" else NUMPY_DTYPES):
         raise ValueError("not plain data: unknown dtype")
-    if not _is_shape(shape) or math.prod(shape) > MAX_NUMBERS:
+    if not _is_shape(shape):
         raise ValueError("not plain data: a shape is a list of sizes, not too many and not too large")
+    room.take(math.prod(shape), "numbers")
     flat = _from_list(data["data"], name) if "data" in data else _from_bytes(data["base64"], name)
     if flat.size != math.prod(shape):
         raise ValueError("not plain data: the numbers do not fill the shape")

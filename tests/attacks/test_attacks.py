@@ -2,7 +2,8 @@
 
 A technique is a module: its docstring says what it attempts; CELLS holds the texts of answers (MODEL is the right one,
 @NAME@ a fact about this machine), NOTEBOOK is another notebook than the first; `edit` changes the notebook, `write`
-hands it in otherwise, `beside` adds files; THEN is the next learner's answer. EARNS is the most it may earn (nothing,
+hands it in otherwise, `beside` adds files; THEN is the next learner's answer. ONLY_BOXED
+is what may be shown in a learner's box alone. EARNS is the most it may earn (nothing,
 by default) and MUST_EARN the least, SAYS what the verdict must say, NEVER_SHOWN what nobody may be shown.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import secrets
 import select
 import socket
@@ -18,13 +20,15 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 from grading.grade import GradedNotebook, Grader
 from grading.sandbox.sandbox import Limits
 from tests.grading.courses import NOTEBOOK, ROOT, answered, make_course, make_release, model_answers
-from tests.grading.pages import active, shown
+from tests.grading.pages import active, shown, unboxed
+from tests.grading.users import USERS, start_as
 
 FOLDER = Path(__file__).resolve().parent
 TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith(("test_", "attack_table")))
@@ -41,6 +45,7 @@ LIMITS = Limits(
     processes=40,
     output_bytes=20_000,
 )
+SYSTEM = re.compile(r"\b(os|ctypes|socket|mmap|resource|signal|subprocess|multiprocessing|threading|fcntl)\b")
 TOKEN = f"CANARY-{secrets.token_hex(8)}"
 
 
@@ -125,11 +130,36 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 @pytest.fixture(scope="module")
-def grader() -> Iterator[Grader]:
-    one = Grader(LIMITS)
-    one.sandbox.start()
-    yield one
-    one.close()
+def graders() -> Iterator[dict[str, Grader]]:
+    """A grader for each user whose sandbox it can have."""
+    made = {}
+    for user in USERS:
+        with pytest.MonkeyPatch.context() as patch:
+            start_as(user, patch)
+            made[user] = Grader(LIMITS)
+            made[user].sandbox.start()
+    yield made
+    for one in made.values():
+        one.close()
+
+
+@pytest.fixture
+def grader(graders: dict[str, Grader], request: pytest.FixtureRequest) -> Iterator[Grader]:
+    """The grader of the user that a test asks for, or of the one who runs the tests."""
+    user = getattr(request, "param", USERS[0])
+    with pytest.MonkeyPatch.context() as patch:
+        start_as(user, patch)
+        yield graders[user]
+
+
+def runs() -> list[Any]:
+    """Each technique with a user. One that asks something of the system is tried as root and as an ordinary user where
+    both can be, any other as an ordinary user, who has less between him and the next learner."""
+    return [
+        pytest.param(name, user, id=name if user == USERS[-1] else f"{name} as root")
+        for name in TECHNIQUES
+        for user in (USERS if SYSTEM.search((FOLDER / f"{name}.py").read_text()) else USERS[-1:])
+    ]
 
 
 def load(name: str) -> ModuleType:
@@ -175,12 +205,13 @@ def ends(process: int) -> bool:
         os.close(handle)
 
 
-@pytest.mark.parametrize("name", TECHNIQUES)
-def test_technique(name: str, place: Place, grader: Grader) -> None:
+@pytest.mark.parametrize(("name", "grader"), runs(), indirect=["grader"])
+def test_technique(name: str, place: Place, grader: Grader, request: pytest.FixtureRequest) -> None:
     technique = load(name)
     grader.sandbox.start()
     alone = processes(grader)
-    graded = grade(grader, place, place.hand_in(name, technique))
+    student = request.node.callspec.id
+    graded = grade(grader, place, place.hand_in(student, technique))
     marks = sum(report.marks for report in graded.judgement.reports.values())
     assert marks <= getattr(technique, "EARNS", 0.0), "it earned something"
     assert marks >= getattr(technique, "MUST_EARN", 0.0), "it lost what it is worth"
@@ -188,6 +219,7 @@ def test_technique(name: str, place: Place, grader: Grader) -> None:
     assert getattr(technique, "SAYS", "") in verdict, verdict
     page = shown(graded.notebook)
     assert active(page) == []
+    assert getattr(technique, "ONLY_BOXED", TOKEN) not in unboxed(page)
     assert TOKEN not in page
     assert TOKEN not in verdict
     for text in getattr(technique, "NEVER_SHOWN", ()):
@@ -195,7 +227,7 @@ def test_technique(name: str, place: Place, grader: Grader) -> None:
     assert place.untouched()
     for process in processes(grader) - alone:
         assert ends(process), "it left a process behind"
-    follow(technique, name, place, grader)
+    follow(technique, student, place, grader)
 
 
 def follow(technique: ModuleType, name: str, place: Place, grader: Grader) -> None:

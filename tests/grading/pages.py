@@ -59,6 +59,14 @@ def active(html: str) -> list[str]:
     return [fault for box in boxes for tag in box.find_all(True) for fault in faults(tag)]
 
 
+def unboxed(html: str) -> str:
+    """What a page shows outside of the learner's boxes."""
+    soup = BeautifulSoup(html, "html.parser")
+    for box in soup.select('div[style^="contain:"]'):
+        box.decompose()
+    return str(soup)
+
+
 def faults(tag: Tag) -> list[str]:
     """What is active about an element."""
     found = [] if tag.name in TAGS else [f"<{tag.name}>"]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import grading.grade
 from grading import judge
 from grading.classroom.gradebook import marks_of
 from grading.exercises import load
@@ -88,6 +89,25 @@ def test_a_fault_of_the_grader_is_no_mark_and_asks_for_a_person(
     check = next(cell for cell in graded.notebook.cells if grade_id(cell) == "entropy-check")
     assert not [output for output in check.outputs if output.output_type == "execute_result"]
     assert marks_of(cell_named(graded, "entropy-check"), graded) == (None, None)
+
+
+@pytest.mark.parametrize("step", ["read_submission", "files_beside", "graded_notebook", "digests"])
+def test_a_fault_at_any_step_is_a_verdict_and_a_notebook(
+    step: str, grader: Grader, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = getattr(grading.grade, step), []
+
+    def fail_once(*arguments: Any) -> Any:
+        calls.append(step)
+        if len(calls) == 1:
+            raise RecursionError
+        return real(*arguments)
+
+    monkeypatch.setattr(grading.grade, step, fail_once)
+    graded = grade(grader, released, tmp_path, {"entropy": ANSWERS["model"]})
+    assert (graded.verdict.outcome, graded.verdict.needs_a_person) == ("grader failed", True)
+    assert "RecursionError" in str(graded.verdict.reason)
+    assert "The grader itself failed" in graded.text
 
 
 def test_a_fault_in_one_exercise_leaves_the_others(

@@ -30,6 +30,57 @@ def test_html_is_made_harmless(dirty: str, never: str) -> None:
     assert never not in sanitise.clean(dirty)
 
 
+@pytest.mark.parametrize("style", [
+    "margin:-1px", "margin:-.4e3px", "margin-top:calc(0px - 9px)", "color:expression(1)", "position:fixed",
+    "opacity:.5",
+    "background:url(x)", "background:image-set('x')", "width:99999px", "margin:var(--x, -9px)", "color:((((red))))",
+    "color:re\\64 ", "margin:1px/*x*/2px", "behavior:url(x)", "-moz-binding:x", "color", ":red", "color:",
+])  # fmt: skip
+def test_styles_are_plain_values_of_known_properties(style: str) -> None:
+    assert sanitise.declarations(style) == []
+
+
+@pytest.mark.parametrize("style", ["color:#FFF", "margin:0 1.5EM .5px", "font-family:'A b', monospace", "width:50%"])
+def test_plain_styles_stay(style: str) -> None:
+    name, _, value = style.partition(":")
+    assert sanitise.declarations(f" {name.upper()} : {value}") == [style]
+
+
+def test_cleaning_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Fails:
+        def clean(self, _: str) -> str:
+            raise RecursionError
+
+    def fails(_: str) -> str:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(sanitise, "STRANGERS", Fails())
+    assert sanitise.clean("<b>\\href \ud800") == "<pre>&lt;b&gt;\\ href ?</pre>"
+    assert sanitise.markdown("x", fails, True) == sanitise.BOX + "<pre>&lt;pre&gt;x&lt;/pre&gt;</pre></div>"
+
+
+def test_tex_that_leads_elsewhere_is_broken_and_other_tex_is_not() -> None:
+    assert sanitise.clean(r"$\hr&#101;f{x}$ &#92;class") == r"$\ href{x}$ \ class"
+    for fine in (
+        r"\alpha \log \mathbb{E} \left( \text{data} \nabla \newline \Delta \defn \letter \referee",
+        r"\\[2pt]",
+    ):
+        assert sanitise.clean(fine) == fine
+
+
+def test_links_of_ours_stay_and_a_learners_go() -> None:
+    link = '<a href="https://a.example/b">b</a>'
+    assert "https" in sanitise.clean_ours(link)
+    assert "https" not in sanitise.clean(link)
+    assert 'href="#x"' in sanitise.clean('<a href="#x">x</a>')
+
+
+@pytest.mark.parametrize(("width", "height", "fine"), [(1200, 800, True), (40_000, 40_000, False), (2**31, 1, False)])
+def test_a_picture_has_a_size_that_can_be_looked_at(width: int, height: int, fine: bool) -> None:
+    start = sanitise.PNG + b"\0\0\0\rIHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    assert sanitise.is_png(base64.b64encode(start).decode()) == fine
+
+
 def test_our_own_card_survives() -> None:
     folded = "<details><summary>Hint</summary>x</details>"
     card = f"<div style='border:1px solid var(--x, #fff);color:var(--y, #1f2328)'>{folded}</div>"

@@ -5,13 +5,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from grading.grade import Grader
-from grading.sandbox import sandbox
+from grading.sandbox import confine, sandbox
 from grading.sandbox.confine import MACHINES, REFUSED, filter_program
-from grading.sandbox.sandbox import Limits, NoSandbox, Process, ProcessEnded, Sandbox
+from grading.sandbox.sandbox import Limits, NoSandbox, Process, ProcessEnded, Sandbox, parsed
+from tests.grading.users import USERS, start_as
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -138,14 +140,91 @@ def test_works_as_an_ordinary_user() -> None:
     assert "Grading can start." in done.stdout
 
 
+def test_only_the_scratch_can_be_written_to(inside: Process) -> None:
+    source = """import os
+found = []
+for place, folders, _ in os.walk("/"):
+    folders[:] = [one for one in folders if place.count("/") < 3 and not os.path.islink(os.path.join(place, one))]
+    try:
+        os.close(os.open(os.path.join(place, "new"), os.O_CREAT | os.O_WRONLY))
+        found.append(place)
+    except OSError:
+        pass
+print(sorted(found))"""
+    assert run(inside, source) == "['/dev/shm', '/tmp']\n"
+
+
+def test_a_place_that_stays_open_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mount that the walk does not take for read-only ends the submission's process before it has run anything."""
+    places = [(b"/tmp", {"rw"}), (b"/course/cache", {"rw", "nosuid"}), (b"/usr", {"ro"})]
+    asked = []
+
+    def mount(*arguments: object) -> int:
+        asked.append(arguments)
+        return 0
+
+    monkeypatch.setattr(confine, "mounts", lambda: places)
+    monkeypatch.setattr(confine, "libc", SimpleNamespace(mount=mount))
+    with pytest.raises(confine.CannotConfine, match="/course/cache stays open"):
+        confine.close_other_mounts()
+    assert [place for _, place, *_ in asked] == [b"/course/cache"]
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_forks_do_not_share_open_files(user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    start_as(user, monkeypatch)
+    positions = "import os\nfound = []\nfor n in range(3, 64):\n    try: found.append(os.lseek(n, {}, {}))\n"
+    positions += "    except OSError: pass\nprint(found)"
+    with Sandbox() as warm:
+        first = warm.open()
+        moved = run(first, positions.format(7, "os.SEEK_SET"))
+        assert "7" in moved  # fonts are open
+        first.end()
+        second = warm.open()
+        assert "7" not in run(second, positions.format(0, "os.SEEK_CUR")).strip("[]\n").split(", ")
+        second.end()
+
+
+HALVES = {
+    b'{"a": "\\ud800"}': "\ufffd", b'{"a": "\\ud83d\\ude00"}': "\U0001f600", b'{"a": "\\\\ud800"}': "\\ud800",
+    b'{"a": "\\ude00\\ud83d"}': "\ufffd\ufffd", b'{"a": "\\uDBFFx"}': "\ufffdx",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", HALVES)
+def test_halves_of_characters_are_replaced_where_frames_are_read(body: bytes) -> None:
+    assert parsed(body) == {"a": HALVES[body]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"a": [' + b"{}," * 1_000_000 + b"{}]}", b"[]", b'{"a": NaN}', b'{"a": "\xed\xa0\x80"}', b"{" * 5000, b"",
+     '{"a": 1}'.encode("utf-16")],
+    ids=range(7),
+)  # fmt: skip
+def test_a_frame_that_is_none_is_refused(body: bytes) -> None:
+    with pytest.raises(ProcessEnded):
+        parsed(body)
+
+
+def test_all_replies_together_are_limited(grader: Grader) -> None:
+    with Sandbox(Limits(reply_bytes=100_000)) as small:
+        inside = small.open()
+        for _ in range(4):
+            run(inside, "print('x' * 20_000)")
+        with pytest.raises(ProcessEnded, match="too much"):
+            run(inside, "print('x' * 20_000)")
+        assert inside.report is not None
+
+
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_filter_jumps_to_where_it_should(machine: str) -> None:
     """A model of the kernel's interpreter, over all numbers and the arguments that matter."""
     column, name = MACHINES[machine]
     refused = {numbers[column] for numbers in REFUSED.values()}
-    clone, socket_call, clone3 = (56, 41, 435) if column == 0 else (220, 198, 435)
+    clone, socket_call, clone3, mmap = (56, 41, 435, 9) if column == 0 else (220, 198, 435, 222)
     for number in range(600):
-        verdict = interpret(filter_program(machine), {0: number, 4: name, 16: 17})
+        verdict = interpret(filter_program(machine), {0: number, 4: name, 16: 17, 40: 0})
         if number in refused:
             assert verdict == 0x00050001, number
         elif number == clone3:
@@ -156,8 +235,10 @@ def test_the_filter_jumps_to_where_it_should(machine: str) -> None:
             assert verdict == (0x7FFF0000 if number < 450 else 0x00050026), number  # newer than the table
     for number in (450, 457, 458, 467, 100_000, 0x3FFFFFFF):
         assert interpret(filter_program(machine), {0: number, 4: name, 16: 0}) == 0x00050026, number
-    for family in (1, 2, 10):
-        assert interpret(filter_program(machine), {0: socket_call, 4: name, 16: family}) == 0x7FFF0000
+    for family, verdict in ((2, 0x7FFF0000), (10, 0x7FFF0000), (1, 0x00050061)):
+        assert interpret(filter_program(machine), {0: socket_call, 4: name, 16: family}) == verdict
+    for kind, verdict in ((0x21, 0x00050001), (0x23, 0x00050001), (0x22, 0x7FFF0000), (0x01, 0x7FFF0000)):
+        assert interpret(filter_program(machine), {0: mmap, 4: name, 40: kind}) == verdict
     assert interpret(filter_program(machine), {0: clone, 4: name, 16: 0x10000011}) == 0x00050001
     assert interpret(filter_program(machine), {0: 1, 4: 0x40000003, 16: 0}) == 0x80000000
     assert interpret(filter_program(machine), {0: 0x40000001, 4: name, 16: 0}) == 0x80000000

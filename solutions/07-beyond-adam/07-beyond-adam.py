@@ -597,7 +597,7 @@ for k in (0, 9, 99, 999):
     print(f"{k + 1:11} {frequency[k]:11.5f} {curvature[k]:21.5f} {exact:13.5f}")
 
 # %% [markdown]
-# **In practice.** Sophia renews $h$ every ten steps or so, which keeps it nearly as cheap as Adam. The authors' factor of two over Adam, in tokens, has not become common experience.
+# **In practice.** Sophia renews $h$ every ten steps or so, which keeps it nearly as cheap as Adam. Its authors report half of Adam's steps on GPT-2 models; whether that carries over is for you to measure.
 #
 # **Traps.** `create_graph` forgotten: there is nothing to differentiate a second time. $|h|$ in place of $\max(h, \epsilon)$. Averaging squares, which gives Adam's $v$.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +91,24 @@ def test_no_production_code_imports_tests() -> None:
             tree = ast.parse(file.read_text(encoding="utf-8"))
             modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
             assert not [module for module in modules if module.split(".")[0] == "tests"], name
+
+
+def test_learners_are_sent_to_no_room_that_they_do_not_have() -> None:
+    """They have notebooks/ and helpers/: what these show them names no module or command of the others."""
+    rooms = re.compile(r"\b(python -m|from|import) (grading|benchmarks|tests)\b|\b(grading|solutions|benchmarks)/")
+    texts = {str(file): file.read_text(encoding="utf-8") for file in (ROOT / "notebooks").rglob("*.ipynb")}
+    for name, file in FILES.items():
+        if name.startswith("helpers"):
+            texts |= {f"{name}:{node.lineno}": node.value for node in shown_texts(file)}
+    assert {where: found[0] for where, text in texts.items() if (found := rooms.search(text))} == {}
+
+
+def shown_texts(file: Path) -> list[Any]:
+    """The texts in a module that are no docstring."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [node for node in texts if id(node) not in said]
 
 
 def test_the_rules_speak_of_modules_that_there_are() -> None:

@@ -43,7 +43,7 @@ def keys(place: Path) -> tuple[Key, ...]:
     """All answer keys in `place`, in the order of the notebooks."""
     files = sorted(place.glob("*.json"))
     if not files:
-        raise KeyProblem(f"No answer key was found in {place}. Install the course again, or run `infograd build`.")
+        raise KeyProblem(f"No answer key was found in {place}. Install the course again.")
     return tuple(read(file) for file in files)
 
 

@@ -25,7 +25,7 @@ from unittest import mock
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 
 from helpers.checking.comparing import close
 from helpers.checking.names import Meaning, Scope, mentioned, within
@@ -37,7 +37,7 @@ NEEDS_TRITON = "this exercise needs Triton, which exists for Linux only; the exe
 # Where Triton keeps what a launch runs: compiled kernels, interpreted ones.
 LAUNCHERS = (("triton.runtime.jit", "JITFunction"), ("triton.runtime.interpreter", "InterpretedFunction"))
 # What of an online sum must see no more than a block.
-BY_BLOCKS = {"exp", "exp2", "expm1", "pow", "logaddexp", "softplus", "amax", "max", "aminmax", "sort", "topk"}
+BY_BLOCKS = {"exp", "exp2", "expm1", "pow", "rpow", "logaddexp", "softplus", "amax", "max", "aminmax", "sort", "topk"}
 START = "Start a kernel of your own: a function under @triton.jit, called as kernel[grid](...)."
 ARITHMETIC = {
     "exp", "exp2", "expm1", "exp_", "log", "log2", "log10", "log1p", "log_", "logaddexp", "logaddexp2", "logsumexp",
@@ -99,15 +99,15 @@ def call_wide_kernel(function: Callable[..., Any], times: int, x: Tensor, *other
     return ends_of(call_kernel(function, *[written_out(one, times) for one in (x, *others)]), x.shape[1])
 
 
-class ColumnsAtOnce(TorchDispatchMode):
+class ColumnsAtOnce(TorchFunctionMode):
     """Notes the most elements that an exponential or a maximum takes, one operation at a time."""
 
-    most: int = 0
+    most = 0
 
-    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if operation.overloadpacket.__name__.rstrip("_") in BY_BLOCKS:
+    def __torch_function__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(operation, "__name__", "").strip("_") in BY_BLOCKS:
             sizes = [value.numel() for value in args if isinstance(value, Tensor)]
-            self.most = max(self.most, *sizes)
+            self.most = max(self.most, *sizes, 0)
         return operation(*args, **(kwargs or {}))
 
 

@@ -113,7 +113,7 @@ class ColumnsAtOnce(TorchFunctionMode):
 
 def columns_at_once(function: Callable[..., Any], x: Tensor, block: int) -> int:
     """Call, and count the columns of a row that one exponential or maximum takes at once, at most."""
-    seen = ColumnsAtOnce()  # type: ignore[no-untyped-call] # torch's own __init__ has no types
+    seen = ColumnsAtOnce()
     with seen:
         function(x, block)
     return seen.most // max(1, math.prod(x.shape[:-1]))

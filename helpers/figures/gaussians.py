@@ -242,9 +242,9 @@ def codes_and_reconstructions(vae: TinyVAE, x: Float[Tensor, "batch features"], 
         left.scatter(*mu.T, c=x[:, 0], s=18, cmap="cividis")
         size = 2 * math.sqrt(math.exp(log_var.mean()))
         left.plot([], [], "o", color="#777777", label=f"coloured by feature 1; spread of a code: {size / 2:.2f}")
-        left.set(xlabel="first latent mean", ylabel="second latent mean", title=f"{len(x)} codes")
+        left.set(xlabel="first latent mean", ylabel="second latent mean", title=f"{len(x)} codes\n")
         left.set_aspect("equal", adjustable="datalim")
-        left.legend(loc="lower center", fontsize=8, bbox_to_anchor=(0.5, -0.02))
+        left.legend(loc="lower left", fontsize=8, bbox_to_anchor=(-0.02, 1.0), borderaxespad=0, handletextpad=0.2)
         for row, colour in zip(chosen.tolist(), ("blue", "vermilion", "green"), strict=False):
             left.plot(*mu[row], "o", color=PALETTE[colour], markersize=9, markerfacecolor="none", markeredgewidth=2)
             right.plot(range(1, x.shape[1] + 1), x[row], "o", color=PALETTE[colour], markersize=5)

@@ -36,8 +36,8 @@ print("ready")
 # ## How far apart are two Gaussians?
 #
 # Readings come from $p = N(1, 2^2)$: 1, give or take 2. A forecast says $q = N(0, 1)$: 0, give or take 1. What does it cost to believe the forecast?
-# For densities the sum of notebook 01 becomes an integral, and for $p = N(\mu_1, \sigma_1^2)$ and $q = N(\mu_2, \sigma_2^2)$ the integral has a
-# closed form (Kullback and Leibler, 1951):
+# For densities the sum of notebook 01 becomes an integral (Kullback and Leibler, 1951), and for $p = N(\mu_1, \sigma_1^2)$ and
+# $q = N(\mu_2, \sigma_2^2)$ the integral has a closed form:
 #
 # $$D(p \,\|\, q) = \int p \log\frac{p}{q} = \log\frac{\sigma_2}{\sigma_1} + \frac{\sigma_1^2 + (\mu_1 - \mu_2)^2}{2 \sigma_2^2} - \frac12 .$$
 #
@@ -180,10 +180,10 @@ for n in (100, 10_000, 100_000):
 plotting.show_figure(figures.error_band())
 
 # %% [markdown]
-# **In practice.** A reported mean without its standard error is half a result. Ten times closer costs a hundred times the samples.
+# **In practice.** Report the standard error beside the mean. Ten times closer costs a hundred times the samples.
 #
 # **Traps.** Sampling from $q$ estimates $-D(q\|p)$. The standard deviation is not the error of the mean. `numpy.std` divides by $n$
-# unless told `ddof=1`. Samples of a Markov chain are not independent: there the error is larger than this formula says.
+# unless told `ddof=1`. Samples of a Markov chain are not independent: there the error is mostly larger than this formula says.
 
 # %% [markdown]
 # ## How many samples are enough?
@@ -255,7 +255,8 @@ plotting.show_figure(figures.coverage_curve(sizes, measured))
 # %% [markdown]
 # > In 91% of runs. About one run in twelve is further off, so for 99% you need 22,559, and at 100,000 it is practically always true. The
 # > squares are the better promise, an interval of the run's *own* 1.96 standard errors, and they keep it only where $n$ is large: at 10
-# > samples it holds the truth in about 84% of runs, as the log ratio's long tail has not been met yet and $s$ comes out too small.
+# > samples it holds the truth in about 84% of runs. Of normal samples it would in 92%, since $s$ itself is uncertain; the rest is the log
+# > ratio's long tail, which has not been met yet, so that $s$ comes out too small.
 #
 # **In practice.** A score of 70% on 1000 questions has a standard error of 1.4 points. Is a model with 71% better? Two independent tests could not tell. But both
 # answered the *same* questions, so compare question by question:
@@ -272,6 +273,8 @@ print(f"difference    {(second - first).mean():.1%} +- {paired:.1%} paired")
 print(f"                   +- {apart:.1%} if the tests were independent")
 
 # %% [markdown]
+# The difference is 1.8 of its paired standard errors, half of an independent one: still not beyond chance at 95%, but nearly.
+#
 # **Traps.** The one-sided $\Phi^{-1}(c)$ instead of the two-sided quantile; forgetting the square; rounding down.
 
 # %% [markdown]
@@ -479,7 +482,7 @@ plotting.show_figure(figures.fits())
 #
 # **In practice.** Maximum likelihood is forward KL: the model must cover its data. Variational inference is reverse.
 #
-# **Traps.** The average of the variances alone leaves out the spread of the means. Averaging standard deviations is right for nothing.
+# **Traps.** The average of the variances alone leaves out the spread of the means, and so does the average of the standard deviations.
 
 # %% [markdown]
 # ## What does a latent code cost?
@@ -621,7 +624,7 @@ print(f"KL(q, posterior) {gaussians.gaussian_kl(*code[:2], *posterior):.6f}")
 print(f"KL(posterior, q) {gaussians.gaussian_kl(*posterior, *code[:2]):.6f}")
 
 # %% [markdown]
-# > Its inference term is the *reverse* one: the gap is $D(q\,\|\,p(z|x))$, so where the posterior has two modes $q$ takes one. Three lines say why:
+# > Its inference term is the *reverse* one: the gap is $D(q\,\|\,p(z|x))$, so where the posterior has two modes far apart $q$ takes one. Three lines say why:
 # >
 # > $$\log p(x) = \mathbb{E}_q\!\left[\log\frac{p(x|z)\,p(z)}{p(z|x)}\right] = \mathbb{E}_q\!\left[\log p(x|z) - \log\frac{q(z)}{p(z)} + \log\frac{q(z)}{p(z|x)}\right]$$
 # > $$= \underbrace{\mathbb{E}_q[\log p(x|z)] - D(q\,\|\,p(z))}_{\text{ELBO}} + D(q\,\|\,p(z|x)).$$

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 04 Condition number and landscapes
 #
-# Two losses have the same minimum. The same optimiser starts at the same point, each time at its best learning rate. One needs 35 steps,
-# the other 34,539. What is the difference, and what can an optimiser do about it? One number answers both: the condition number.
+# Two losses have the same minimum. The same optimiser starts at the same point, each time at its best learning rate. One needs 35 steps
+# to a millionth of its loss, the other 34,539. What is the difference, and what can an optimiser do about it? One number answers both: the condition number.
 #
 # You need gradients and the idea of an eigenvalue. The whole takes about 90 minutes; each exercise stands alone, so skip what
 # you know. Run the cells from the top. A check tells you whether an answer is right and, where it can, which mistake it is.
@@ -91,11 +91,11 @@ print(f"((1, 100), (0, 1)): eigenvalues give {values.max() / values.min():8.2f}"
 print(f"              its singular values    {singular.max() / singular.min():8.2f}")
 
 # %% [markdown]
-# **In practice.** A feature measured in metres beside one in millimetres gives a Hessian with $\kappa \approx 10^6$. Standardising
-# the inputs, normalisation layers and careful initialisation all exist to make $\kappa$ smaller.
+# **In practice.** A feature measured in metres beside one in millimetres gives a Hessian with $\kappa \approx 10^6$.
+# Standardising the inputs undoes that.
 #
 # **Traps.** The diagonal holds the eigenvalues only where the bowl is not turned. For a symmetric positive definite matrix singular
-# values and eigenvalues are the same; for any other, such as a Cholesky factor or the last matrix above, they are not.
+# values and eigenvalues are the same; for others, such as a Cholesky factor or the last matrix above, they are not.
 
 # %% [markdown]
 # ## How large may a step be?
@@ -264,7 +264,7 @@ plotting.show_figure(figures.learning_rates())
 
 # %% [markdown]
 # The fastest line here is $\eta = 0.009$, not $\eta^* = 0.0099$. The best learning rate is best for the worst start, in the long run; at
-# $0.009$ the steep direction dies out at once, and what is left for the flat one, at a rate of $0.982$ instead of $0.980$, is a hundredth of the
+# $0.009$ the steep direction dies out in a dozen steps, and what is left for the flat one, at a rate of $0.982$ instead of $0.980$, is a hundredth of the
 # starting loss. Split the loss by direction to see it:
 
 # %%
@@ -416,8 +416,8 @@ for lr, beta in ((0.05, 0.0), (0.05, 0.9), (0.005, 0.9)):
     )
 
 # %% [markdown]
-# > For stability, no: the limit *grows*, to $2(1+\beta)/\lambda_{\max}$. For noise, yes: momentum does not lower the floor, it raises it by
-# > $1/(1-\beta)$, and $\eta(1-\beta)$ brings it back. Far below the limit a constant slope moves both equally fast, by $\eta/(1-\beta)$ a step.
+# > For stability, no: the limit *grows*, to $2(1+\beta)/\lambda_{\max}$. For noise, yes: momentum does not lower the floor, it raises it by about
+# > $1/(1-\beta)$, and $\eta(1-\beta)$ brings it back. A constant slope then moves it $\eta$ times the slope a step, like gradient descent at $\eta$.
 #
 # **In practice.** `torch.optim.SGD(momentum=0.9)` is this rule. Its velocity looks about $1/(1-\beta) = 10$ steps back.
 #

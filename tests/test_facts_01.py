@@ -17,6 +17,7 @@ import torch
 from torch.nn.functional import kl_div
 
 from helpers import texts
+from helpers.figures.codes import block_bits
 from helpers.information import (
     alpha_divergence,
     cross_entropy,
@@ -75,6 +76,13 @@ def test_huffman_examples():
     quoted(scipy.stats.entropy(P.numpy(), base=2), "1.846439")
     assert huffman_code_lengths(torch.tensor([0.9, 0.1])).tolist() == [1, 1]
     quoted(scipy.stats.entropy([0.9, 0.1], base=2), "0.468996")
+
+
+def test_a_longer_block_may_waste_more():
+    bits = block_bits((0.9, 0.1), 8)
+    quoted(bits[5], "0.470")
+    quoted(bits[7], "0.476")
+    assert all(waste < 1 / k for k, waste in enumerate((b - 0.468996 for b in bits), start=1))
 
 
 def test_half_alpha_is_four_times_one_minus_the_bhattacharyya_coefficient():

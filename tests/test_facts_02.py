@@ -304,6 +304,12 @@ def test_fanos_bound_is_reached_where_all_wrong_classes_are_equally_likely():
     assert fano_error_bound(conditional_entropy(joint.T).item(), k) == pytest.approx(pe)
 
 
+def test_fanos_bound_is_missed_where_one_feature_is_surer_than_another():
+    joint = torch.tensor([[0.5, 0.25], [0, 0.25]], dtype=torch.float64)  # two classes, so the wrong one is no choice
+    assert 1 - joint.max(0).values.sum().item() == pytest.approx(0.25)
+    quoted(fano_error_bound(conditional_entropy(joint.T).item(), 2), "0.110028")
+
+
 def test_no_input_carries_more_than_the_largest_gain():
     rng = np.random.default_rng(0)
     w = torch.from_numpy(rng.dirichlet(np.ones(4), 3))

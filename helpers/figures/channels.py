@@ -98,7 +98,7 @@ def plugin_bias(sizes: Sequence[int] = (100, 300, 1000, 3000, 10000), repeats: i
         theory = f"{(bins - 1) ** 2}/(2N)"
         axes.plot(sizes, line, "--", color=PALETTE["vermilion"], linewidth=1.6, label=f"theory: {theory}")
         axes.set(xscale="log", yscale="log", xlabel="number of samples N", ylabel="plug-in estimate (nats)")
-        axes.set_title("The true information is 0; the estimate never is")
+        axes.set_title("The true information is 0; the estimates are not")
         axes.legend()
     alt = (
         f"Plug-in estimate of the information between independent {bins}-valued variables against the number of samples"

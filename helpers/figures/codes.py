@@ -99,7 +99,7 @@ def block_costs(p: Sequence[float] = SKEWED, longest: int = 8) -> Figure:
         for n, y in zip(k, bits[:4], strict=False):
             axes.annotate(f"{y:.3f}", (n, y), (6, 5), textcoords="offset points")
         axes.set(xlabel="symbols in a block, k", ylabel="bits per symbol", xlim=(0.8, longest + 0.2), ylim=(0.4, 1.5))
-        axes.set_title(f"Longer blocks waste less: p = {spoken(p)}")
+        axes.set_title(f"Blocks of k waste less than 1/k bit: p = {spoken(p)}")
         axes.legend(loc="upper right")
     first = ", ".join(f"{x:.3f}" for x in bits[:4])
     return describe(

@@ -79,7 +79,7 @@ def bottleneck_curve(joint: Float[Tensor, "X Y"], betas: Sequence[float] = (2.5,
             axes.annotate(f"$\\beta$ = {beta:g}", place, (4, -5), textcoords="offset points", va="top", fontsize=10)
         axes.plot(whole, available, "s", color=PALETTE["black"])
         axes.annotate("X itself", (whole, available), (-4, -8), textcoords="offset points", ha="right", va="top")
-        axes.text(0.02 * whole, 1.13 * available, "cannot be reached")
+        axes.text(0.02 * whole, 1.13 * available, "excluded by data processing")
         axes.text(0.6 * whole, 1.03 * available, f"I(X; Y) = {available:.3f}", va="bottom")
         axes.set(
             xlim=(0, 1.05 * whole),

@@ -18,9 +18,11 @@
 # carry at most, and how little you can send if small errors are allowed. The last one is what a beta-VAE trades.
 #
 # You need entropy, $H(p) = -\sum_i p_i \log p_i$ in nats, and of notebook 01 the divergence
-# $\mathrm{KL}(p, q) = \sum_i p_i \log\frac{p_i}{q_i}$, which is never negative and 0 only for $q = p$. The exercises take about 80 minutes, the five stretch exercises another 95: take those that tempt
-# you. Each stands alone. A check tells you whether an answer is right and, where it can, which mistake it is. Stuck?
-# `hint("marginals")` gives a nudge, `hint("marginals", 2)` a bigger one. Whoever knows a thing skips its "Why?".
+# $\mathrm{KL}(p, q) = \sum_i p_i \log\frac{p_i}{q_i}$, which is never negative and 0 only for $q = p$.
+#
+# The exercises take about 80 minutes, the five stretch exercises another 95: take those that tempt you. Each stands
+# alone. A check tells you whether an answer is right and, where it can, which mistake it is. Stuck?
+# `hint("marginals")` gives a nudge, `hint("marginals", 2)` a bigger one.
 
 # %%
 import math
@@ -85,8 +87,6 @@ joint = torch.tensor([[0.5, 0.1], [0.15, 0.25]], dtype=torch.float64)
 plotting.show_figure(joint_figures.table(joint))
 
 # %% [markdown]
-# The name is meant literally: the sums stand in the margins.
-#
 # **In practice.** Summing out is how a model over pairs answers a question about one thing: a language model's
 # probability of a word, whatever comes after it.
 #
@@ -376,8 +376,9 @@ for name, entropy in (("Shannon", shannon), ("Gini", gini)):
     print(f"{name:8}", *(f"{way:.6f}" for way in ways))
 
 # %% [markdown]
-# > No. By Gini's measure $Y$ tells more about $X$ than $X$ about $Y$. Only Shannon's entropy has the chain rule $H(X, Y) = H(X) + H(Y \mid X)$ with an average on the right, and it is
-# > the chain rule that makes the three one. Shannon took it as an axiom, and it singles out his formula (1948, theorem 2).
+# > No. By Gini's measure $Y$ tells more about $X$ than $X$ about $Y$. Only Shannon's entropy has the chain rule
+# > $H(X, Y) = H(X) + H(Y \mid X)$ with an average on the right, and it is the chain rule that makes the three one.
+# > Shannon took it as an axiom, and it singles out his formula (1948, theorem 2).
 
 # %% [markdown]
 # All of it in one picture, to scale: what lies above each other is the same information (after MacKay, 2003, figure
@@ -746,10 +747,10 @@ plotting.show_figure(channel_figures.fano_curve())
 # probability $e^{-h}$ or more.
 #
 # **In practice.** Know $I(\text{features}; \text{label})$, subtract it from $H(\text{label})$, and you know an accuracy that
-# no classifier on these features exceeds; where the wrong classes are equally likely, whatever the features, it is
-# reached. Mind the direction of
-# an estimate's error: if $I$ is too large (the plug-in's bias), the bound is merely weak; if it is too small (a lower bound
-# such as the contrastive one), the "impossibility" is none.
+# no classifier on these features exceeds. It is reached only where, whatever the features, the best guess errs equally
+# often and the wrong classes are equally likely. Mind the direction of an estimate's error: if $I$ is too large (the
+# plug-in's bias), the bound is merely weak; if it is too small (a lower bound such as the contrastive one), the
+# "impossibility" is none.
 #
 # **Traps.** Leaving out $H_b$ gives 0.513898 for 1 nat and 8 classes, more than twice the truth: a wrong proof of
 # impossibility. The handy form $(h - \log 2)/\log k$ is valid but weak, 0.147565. In nats the subtracted bit is
@@ -759,8 +760,8 @@ plotting.show_figure(channel_figures.fano_curve())
 # ## How much can a channel carry? (stretch)
 #
 # A channel is given, but you choose how often each letter is sent, $r(x)$. The most information that any choice gets
-# through is the **capacity** (Shannon, 1948, sections 12 and 13). It is also where communication ends: at every rate below
-# it long messages get through with as few errors as you like, at none above it.
+# through is the **capacity** (Shannon, 1948, sections 12 and 13). At every rate below it long messages get through
+# with as few errors as you like, at none above it.
 #
 # $$C = \max_r I(X; Y) .$$
 #
@@ -913,8 +914,7 @@ for name, s in (("water-filling", shares), ("even", torch.full_like(noise, 1.0))
 plotting.show_figure(channel_figures.water(noise, 5.0))
 
 # %% [markdown]
-# **In practice.** DSL and wireless links share their power among hundreds of frequencies in this way. The same two lines
-# of conditions decide which constraints of any convex problem matter.
+# **In practice.** DSL and wireless links share their power among hundreds of frequencies in this way.
 #
 # **Traps.** Setting negative shares to 0 and leaving it there: the rest then uses more than $P$. Scaling it down again:
 # the levels differ. Helping the noisy channels most, which is what fairness suggests and capacity punishes.

@@ -182,7 +182,7 @@ print(f"moving average of the same ones: {average:.6f}")
 # %% [markdown]
 # ## Why does one learning rate suit a million parameters?
 #
-# In the valley below the gradient is a hundred times larger across than along. What is safe for the steep direction is a crawl in the
+# In the valley below the slope grows a hundred times faster across than along. What is safe for the steep direction is a crawl in the
 # flat one: no single $\eta$ suits both, unless each parameter's step is measured against the usual size of its own gradient.
 
 # %%
@@ -347,8 +347,8 @@ plotting.show_figure(figures.with_and_without(runs))
 # At a modest rate the run without it is *faster*: its longer steps do what a larger rate would do. At six times that rate one net in five
 # is lost, and none with the correction; at 1.0 more than half are, against one in nine.
 #
-# **In practice.** The correction lets one rate mean the same at step 1 and at step 10,000. Without it you tune a rate for the first steps
-# and train the rest with it.
+# **In practice.** With the correction the first step is as long as the rate says, whatever the betas. Without it you tune a rate for the
+# first steps and train the rest with it.
 #
 # **Traps.** A warm-up that ends before $v$ has filled up, in some $1/(1-\beta_2)$ steps, ends while $r_t$ is still large.
 
@@ -625,7 +625,7 @@ for t, g in enumerate(noise, start=1):
         print(f"; middle 80% of 1 / sqrt(v_hat): {low:.2f} to {high:.2f}")
 
 # %% [markdown]
-# > Not too long: with the correction none is longer than about $\eta$. But at first *all* are that long, along one noisy batch; later
+# > Not too long: corrected, none of these is longer than about $\eta$. But at first *all* are that long, along one noisy batch; later
 # > noise averages out to a quarter of that. There Ma and Yarats (2021) see the reason for warm-up, Liu et al. (2020) in the spread of
 # > $1/\sqrt{\hat v}$, the last column. (Goyal et al., 2017, warm up plain SGD, for large batches.)
 #
@@ -831,8 +831,8 @@ check("warmup_stable_decay", warmup_stable_decay)
 # ## Can Adam walk the wrong way? (stretch)
 #
 # Reddi, Kale and Kumar (2018) built a tiny problem on $[-1, 1]$: the gradient is 1010 once in 101 steps and $-10$ in the other 100. The sum over a
-# round is $1010 - 1000 = 10 > 0$, so the best place is $-1$. But Adam divides the rare large gradient by its own large $\sqrt{\hat v}$, and has forgotten
-# it when the small ones come. **AMSGrad** divides by the largest $v$ so far:
+# round is $1010 - 1000 = 10 > 0$, so the best place is $-1$. But Adam divides the rare large gradient by its own large $\sqrt{\hat v}$, and forgets
+# it while the small ones come. **AMSGrad** divides by the largest $v$ so far:
 #
 # $$v^{\max} \leftarrow \max(v^{\max}, v), \qquad
 # \theta \leftarrow \theta - \eta\, \frac{\hat m}{\sqrt{v^{\max} / (1-\beta_2^t)} + \epsilon} .$$

@@ -114,6 +114,15 @@ def test_cross_entropy_is_log_softmax_and_nll_loss_to_the_bit():
     assert far.softmax(-1).log()[0, 0] == -math.inf
 
 
+def test_probabilities_for_logits_leave_the_loss_high():
+    """The best that they can do is one-hot; they begin even."""
+    for n in (2, 10, 1000):
+        even, best = torch.full((1, n), 1 / n), torch.eye(n)[:1]
+        loss = [torch.nn.functional.cross_entropy(p, torch.tensor([0])).item() for p in (even, best)]
+        assert loss[0] == pytest.approx(math.log(n), abs=1e-5)
+        assert 0 < loss[0] - loss[1] < 1
+
+
 def test_slopes_of_a_wrong_answer():
     """By hand: p - 1, and 2 (p - 1) p (1 - p)."""
     p = 1 / (1 + math.exp(10))
@@ -123,7 +132,9 @@ def test_slopes_of_a_wrong_answer():
 
 def test_sizes_of_an_h100():
     assert gpu.LEVELS["memory"] == (80e9, 3.35e12)
-    assert pytest.approx(3.7e12, rel=0.01) == gpu.MULTIPROCESSORS * 16 * gpu.HERTZ
+    assert pytest.approx(3.9e12, rel=0.01) == gpu.MULTIPROCESSORS * 16 * gpu.HERTZ
+    # A multiprocessor's tensor cores do 4096 operations of 16 bits a clock.
+    assert pytest.approx(990e12, rel=0.001) == gpu.MULTIPROCESSORS * 4096 * gpu.HERTZ
     assert pytest.approx(0.42e12, rel=0.01) == 3.35e12 / 8
     assert pytest.approx(9, abs=0.5) == gpu.MULTIPROCESSORS * 16 * gpu.HERTZ / (3.35e12 / 8)
     assert pytest.approx(2.7e6, rel=0.01) == 3.35e12 * 0.8e-6

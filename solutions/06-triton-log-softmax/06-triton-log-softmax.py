@@ -230,8 +230,8 @@ print(f"loss = {verified.cross_entropy_from_logits(batch, right):.6f} nats")
 print(f"     = -log {probabilities[0]:.6f}: both rows give the largest logit its due")
 
 # %% [markdown]
-# **In practice.** `torch.nn.functional.cross_entropy` wants logits. Giving it probabilities raises no error; the loss then
-# hardly falls.
+# **In practice.** `torch.nn.functional.cross_entropy` wants logits. Giving it probabilities raises no error; from $\log n$ the
+# loss can then fall by less than 1 nat.
 #
 # **Traps.** Dividing by the number of logits rather than rows. `logits[:, targets]` picks every target in every row.
 
@@ -856,8 +856,8 @@ print(f"10,000 squares added up: a loop takes {loop / vector:.0f} times as long"
 # out, 8 bytes in float32. So $I = \tfrac58$, whatever the width. A GPU with $60 \cdot 10^{12}$ operations and $4 \cdot 10^{12}$ bytes a second
 # has its corner at $I = 15$: log-softmax is far on the slope, at $\tfrac58 \cdot 4 \cdot 10^{12}$, some 4% of the peak.
 #
-# Would a faster `exp` help? It has a roof of its own: a multiprocessor starts 16 exponentials a clock, an H100 $132 \cdot 16 \cdot 1.755
-# \cdot 10^9 = 3.7 \cdot 10^{12}$ a second. At 3.35 TB/s and 8 bytes an element log-softmax asks for $0.42 \cdot 10^{12}$: a ninth. In
+# Would a faster `exp` help? It has a roof of its own: a multiprocessor starts 16 exponentials a clock, an H100 $132 \cdot 16 \cdot 1.83
+# \cdot 10^9 = 3.9 \cdot 10^{12}$ a second. At 3.35 TB/s and 8 bytes an element log-softmax asks for $0.42 \cdot 10^{12}$: a ninth. In
 # attention it is another matter. A pair of tokens needs one exponential and, with 128 numbers a head, 512 operations of the tensor cores,
 # which do $990 \cdot 10^{12}$ a second: the exponential takes half as long as all of these. FlashAttention-3 works on both at once.
 

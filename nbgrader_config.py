@@ -14,6 +14,7 @@ exchange = classroom / "exchange"  # learners with accounts of their own need on
 exchange.mkdir(parents=True, exist_ok=True)
 c = get_config()  # noqa: F821 - nbgrader gives this to its settings file
 c.Exchange.root = str(exchange)
+c.Exchange.assignment_dir = str(classroom / "fetched")  # where `nbgrader fetch_assignment` puts a learner's copies
 c.CourseDirectory.course_id = "infograd"
 c.CourseDirectory.root = str(course)
 c.CourseDirectory.source_directory = "solutions"
@@ -23,7 +24,7 @@ c.CourseDirectory.autograded_directory = "classroom/autograded"
 c.CourseDirectory.feedback_directory = "classroom/feedback"
 c.CourseDirectory.solution_directory = "classroom/solution"
 c.CourseDirectory.db_url = f"sqlite:///{classroom}/gradebook.db"
-c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "*.py", ".*"]
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "*.pyc", "__pycache__", "feedback", "*.py", ".*"]
 install(c)
 
 # c.SandboxedAutograde.limits = {"notebook_seconds": 600.0}

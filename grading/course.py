@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:  # nbgrader takes a second to import, and `infograd --help` ne
     from traitlets.config.loader import Config
 
 ROOT = Path(__file__).resolve().parent.parent
+CLASSROOM = ROOT / "classroom"  # what a class produces, and what is kept aside; git ignores it
 SETTINGS = "nbgrader_config.py"
 
 
@@ -28,3 +30,19 @@ def course_directory(assignment: str, student: str = "*") -> tuple[CourseDirecto
     config.CourseDirectory.assignment_id = assignment
     config.CourseDirectory.student_id = student
     return CourseDirectory(config=config), config
+
+
+def keep_copy(file: Path, classroom: Path = CLASSROOM) -> Path:
+    """Keep a copy of a notebook before it is replaced, in `classroom/kept/NN-name/1.ipynb`, 2, ...; returns where.
+    Equal copies are kept once. Raises OSError."""
+    content = file.read_bytes()
+    folder = classroom / "kept" / file.stem
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = list(folder.glob("*.ipynb"))
+    if same := [one for one in kept if one.read_bytes() == content]:
+        return same[0]
+    place = folder / f"{1 + max((int(one.stem) for one in kept if one.stem.isdecimal()), default=0)}.ipynb"
+    unfinished = place.with_suffix(".tmp")
+    unfinished.write_bytes(content)
+    os.replace(unfinished, place)
+    return place

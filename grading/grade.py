@@ -170,3 +170,8 @@ def released_notebook(file: Path, changed: int) -> NotebookNode:
 
 
 version_now = cache(version)  # that of the definitions which this process has loaded
+
+
+def is_older(verdict: Verdict | None, notebook: str) -> bool:
+    """Whether a verdict was reached by another version of the exercises; one that cannot be read was."""
+    return notebook in notebooks() and (verdict is None or verdict.exercises_version != version_now(notebook))

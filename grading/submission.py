@@ -163,6 +163,15 @@ def answers_in(content: bytes, result: Submission, most_characters: int) -> dict
     }
 
 
+def digest_of(file: Path, most_bytes: int) -> str:
+    """The digest of a file as `read_submission` would give it."""
+    try:
+        content = read(file, most_bytes)
+    except Unreadable:
+        content = b""
+    return hashlib.sha256(content).hexdigest()
+
+
 def sorted_cells(notebook: NotebookNode) -> list[Cell]:
     """Each cell of a notebook of ours with its kind."""
     return [

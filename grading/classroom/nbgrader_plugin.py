@@ -22,19 +22,24 @@ from typing import TYPE_CHECKING, Any
 
 import nbgrader.apps.api
 import nbgrader.apps.autogradeapp
+import nbgrader.apps.generateassignmentapp
+import nbgrader.apps.generatefeedbackapp
 import nbgrader.converters
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import parse_utc
+from nbgrader.utils import parse_utc, rmtree
 from traitlets import Bool, Dict, Integer
 from traitlets.config import Config
 
 from grading.classroom import pages
+from grading.classroom.converters import FreshFeedback, RegisteringAssignment
 from grading.classroom.gradebook import record
+from grading.classroom.register import register
+from grading.classroom.releases import release_folder
 from grading.sandbox.sandbox import Limits, NoSandbox
-from grading.submission import DATE, NBGRADERS_OWN, Unreadable, read
+from grading.submission import DATE, NBGRADERS_OWN, Unreadable, digest_of, read
 from helpers.files import write_whole
 
 if TYPE_CHECKING:  # `grading.grade` needs torch, and nbgrader's other commands, which read this too, do not
@@ -42,16 +47,24 @@ if TYPE_CHECKING:  # `grading.grade` needs torch, and nbgrader's other commands,
 
 MOST_BYTES = 1000  # of one of nbgrader's own files
 FIRST_DATE = datetime(2000, 1, 1)  # nothing was handed in before
+REGRADE = "Grade again what was graded by an older version of the exercises."
 
 
 def install(config: Config) -> None:
     """Make nbgrader grade here, show what learners wrote made harmless, and export tables that are safe to open."""
     # nbgrader starts alembic by name; the environment's programs are found even where nobody activated it
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    for module in (nbgrader.converters, nbgrader.apps.api, nbgrader.apps.autogradeapp):
+    everywhere = (nbgrader.converters, nbgrader.apps.api)
+    for module in (*everywhere, nbgrader.apps.autogradeapp):
         module.Autograde = SandboxedAutograde
     pages.use(config)
     config.ExchangeFactory.collect = "grading.classroom.collecting.CarefulCollect"
+    for module in (*everywhere, nbgrader.apps.generateassignmentapp):
+        module.GenerateAssignment = RegisteringAssignment
+    for module in (*everywhere, nbgrader.apps.generatefeedbackapp):
+        module.GenerateFeedback = FreshFeedback
+    nbgrader.apps.autogradeapp.flags["regrade"] = ({"SandboxedAutograde": {"regrade": True}}, REGRADE)
+    config.ExchangeFactory.release_assignment = "grading.classroom.exchange.ReleaseAsMade"
     config.ExportApp.plugin_class = "grading.classroom.gradebook.SafeCsvExportPlugin"
 
 
@@ -68,6 +81,8 @@ class SandboxedAutograde(Autograde):
         config=True
     )
 
+    regrade = Bool(False, help=REGRADE).tag(config=True)
+
     def start(self) -> None:
         """Grade; the sandbox is started first, so that where there is none nothing has been touched."""
         try:
@@ -76,10 +91,20 @@ class SandboxedAutograde(Autograde):
             self.log.error(str(problem))
             raise NbGraderException(str(problem)) from problem
         self.need_a_person: list[str] = []
+        self.older: list[str] = []
         self.penalties = AssignLatePenalties(parent=self)
         self.penalties.init_plugin()
+        self.release = release_folder(self.coursedir, self.coursedir.assignment_id)
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as self.gradebook:
+            if released := sorted(self.release.glob("*.ipynb")):
+                for said in register(self.gradebook, self.coursedir.assignment_id, released, self.regrade):
+                    self.log.warning(said)
             super().start()
+        if self.older:
+            self.log.warning(
+                "%d of these submissions were graded by an older version of the exercises; --regrade grades them "
+                "again: %s", len(self.older), ", ".join(self.older),
+            )  # fmt: skip
         if self.need_a_person:
             self.log.error(
                 "%d of these submissions need a person, since the grader itself failed; they have no marks until "
@@ -94,8 +119,7 @@ class SandboxedAutograde(Autograde):
 
     def init_notebooks(self) -> None:
         """The notebooks of the assignment as it was released, whether or not they were handed in; nothing else."""
-        released = glob.glob(os.path.join(self.format_release(), self.coursedir.notebook_id + ".ipynb"))
-        names = sorted(os.path.basename(file) for file in released)
+        names = sorted(file.name for file in self.release.glob(self.coursedir.notebook_id + ".ipynb"))
         pattern = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
         found = [folder for folder in glob.glob(pattern) if os.path.isdir(folder) and not os.path.islink(folder)]
         folders = [folder for folder in found if folder.isprintable()]
@@ -109,9 +133,50 @@ class SandboxedAutograde(Autograde):
         self.assignments = {folder: [os.path.join(folder, name) for name in names] for folder in folders}
         self.notebooks: list[str] = []
 
-    def format_release(self) -> str:
-        """The folder of the released assignment."""
-        return str(self.coursedir.format_path(self.coursedir.release_directory, ".", self.coursedir.assignment_id))
+    def init_destination(self, assignment_id: str, student_id: str) -> bool:
+        """Whether to grade this submission. What is graded is left alone while the files handed in are what they were,
+        whatever their dates say."""
+        if student_id in self.coursedir.student_id_exclude.split(","):
+            return False
+        place = Path(self._format_dest(assignment_id, student_id))
+        reason = "--force" if self.force else self.reason_to_grade(assignment_id, student_id, place)
+        if reason is None:
+            self.log.info("Skipping %s: graded already, and unchanged", student_id)
+            return False
+        if os.path.lexists(place):
+            self.log.info("Grading %s again: %s", student_id, reason)
+            rmtree(str(place))
+        return True
+
+    def reason_to_grade(self, assignment: str, student: str, graded: Path) -> str | None:
+        """Why a submission is to be graded (again); None where it is not."""
+        from grading.grade import is_older
+        from grading.verdict import read_verdict
+
+        submitted = Path(self._format_source(assignment, student))
+        if any(small_text(submitted / name) != small_text(graded / name) for name in NBGRADERS_OWN):
+            return "it was handed in at another time"
+        for file in map(Path, self.notebooks):
+            about = {"assignment": assignment, "student": student, "notebook": file.stem}
+            verdict = read_verdict(Path(self.verdict_file(about)))
+            if not (graded / file.name).is_file() or not self.is_recorded(about):
+                return "it has not been graded"
+            if verdict is not None and verdict.submission != digest_of(file, self.grader().sandbox.limits.notebook_bytes):
+                return "its content has changed"
+            if is_older(verdict, file.stem):
+                if self.regrade:
+                    return "an older version of the exercises graded it"
+                self.older.append(student)
+                return None
+        return None
+
+    def is_recorded(self, about: dict[str, str]) -> bool:
+        """Whether the gradebook has this notebook."""
+        try:
+            self.gradebook.find_submission_notebook(about["notebook"], about["assignment"], about["student"])
+        except MissingEntry:
+            return False
+        return True
 
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
         """See that the gradebook knows the assignment. Of the files handed in only nbgrader's own two are copied: the
@@ -148,7 +213,7 @@ class SandboxedAutograde(Autograde):
         name, assignment, student = about["notebook"], about["assignment"], about["student"]
         from grading.verdict import read_verdict, write_verdict
 
-        released = Path(self.format_release()) / f"{name}.ipynb"
+        released = self.release / f"{name}.ipynb"
         verdict_file = Path(self.verdict_file(about))
         seed = None if self.seed < 0 else self.seed
         graded = self.grader().grade(file, released, read_verdict(verdict_file), seed)

@@ -1,0 +1,82 @@
+"""nbgrader's own steps before and after grading, with nothing stale: generate_assignment and generate_feedback."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import GenerateAssignment, GenerateFeedback
+
+from grading.classroom.register import register
+from grading.classroom.releases import release_folder, worked_in
+from grading.course import keep_copy
+from helpers.files import write_whole
+
+STATE = ".made-from"  # in a feedback folder: a digest of what its pages were made from
+
+
+class RegisteringAssignment(GenerateAssignment):
+    """generate_assignment. The released notebook is committed, so usually there is nothing to make; then the gradebook
+    is told of it. Work in a notebook that is made again is kept."""
+
+    def init_destination(self, assignment_id: str, student_id: str) -> bool:
+        """Whether to make the release."""
+        source, place = Path(self._format_source(assignment_id, ".")), Path(self._format_dest(assignment_id, "."))
+        if self.force:
+            for file in sorted(place.glob("*.ipynb")):
+                if worked_in(file, source / file.name):
+                    kept = keep_copy(file, Path(self.coursedir.root) / "classroom")
+                    self.log.warning("%s has been worked in; it is kept as %s", file, kept)
+        if super().init_destination(assignment_id, student_id):
+            return True
+        if not self.no_database:
+            files = sorted(release_folder(self.coursedir, assignment_id).glob("*.ipynb"))
+            with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+                said = register(gradebook, assignment_id, files)
+            self.log.info("The gradebook knows %s as it is released", assignment_id)
+            for sentence in said:
+                self.log.warning(sentence)
+        return False
+
+
+class FreshFeedback(GenerateFeedback):
+    """generate_feedback. Its pages are made again whenever the graded notebook or the gradebook's marks and comments
+    are others, whatever their dates say."""
+
+    def init_destination(self, assignment_id: str, student_id: str) -> bool:
+        """Whether to make the pages."""
+        place = Path(self._format_dest(assignment_id, student_id))
+        fresh = bool(super().init_destination(assignment_id, student_id))
+        return fresh or self.state(assignment_id, student_id) != read_state(place)
+
+    def set_permissions(self, assignment_id: str, student_id: str) -> None:
+        """The pages are made: note from what."""
+        super().set_permissions(assignment_id, student_id)
+        place = Path(self._format_dest(assignment_id, student_id))
+        write_whole(place / STATE, self.state(assignment_id, student_id))
+
+    def state(self, assignment: str, student: str) -> str:
+        """A digest of what the pages are made from."""
+        digest = hashlib.sha256()
+        for file in sorted(Path(self._format_source(assignment, student)).glob("*")):
+            digest.update(os.fsencode(file.name) + b"\0" + file.read_bytes() + b"\0")
+        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+            try:
+                notebooks = gradebook.find_submission(assignment, student).notebooks
+            except MissingEntry:
+                notebooks = []
+            for one in notebooks:
+                marks = [(g.name, g.auto_score, g.manual_score, g.extra_credit, g.max_score) for g in one.grades]
+                words = [(c.name, c.comment) for c in one.comments]
+                digest.update(repr((one.name, one.late_submission_penalty, sorted(marks), sorted(words))).encode())
+        return digest.hexdigest()
+
+
+def read_state(place: Path) -> str | None:
+    """What a feedback folder says that it was made from."""
+    try:
+        return (place / STATE).read_text(encoding="utf-8")
+    except OSError:
+        return None

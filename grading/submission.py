@@ -19,7 +19,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from grading.aside import TookTooMuch, aside
+from grading.matching import defined_in, grade_id, recover, text_of
 
 DATE, SECRET = NBGRADERS_OWN = ("timestamp.txt", "submission_secret.txt")  # the files that nbgrader puts beside
 INTERACTIVE = "interactive"  # the tag of our cells whose widgets need a kernel
@@ -34,6 +35,7 @@ CHECK = "-check"  # what the grade_id of a check cell ends with
 MAX_DEPTH = 40
 MAX_CELLS = 2000
 MAX_NOTES = 20
+MOST_FILES = 20  # looked at beside one another
 STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 BRACKET = re.compile(r"[\[\]{}]")
 AROUND_A_CELL = re.compile(r"\s*%%(time|timeit|capture|prun)\b[^\n]*(\n|$)")
@@ -128,8 +130,11 @@ def read_submission(
     notebook = copy.deepcopy(ours)
     result = Submission(notebook, sorted_cells(notebook), hashlib.sha256(b"").hexdigest())
     try:
-        content = read(file, most_bytes)
+        place = find_notebook(file, ours, most_bytes)
+        content = read(place, most_bytes)
         result.digest = hashlib.sha256(content).hexdigest()
+        if place != file:
+            result.note("The notebook was handed in under another name; it was found by its content.")
         found = aside(lambda: answers_in(content, result, most_characters), seconds, memory_bytes)
         if (reason := found.get("unreadable")) is not None:
             raise Unreadable(reason)
@@ -163,13 +168,55 @@ def answers_in(content: bytes, result: Submission, most_characters: int) -> dict
     }
 
 
-def digest_of(file: Path, most_bytes: int) -> str:
+def digest_of(file: Path, ours: NotebookNode, most_bytes: int) -> str:
     """The digest of a file as `read_submission` would give it."""
     try:
-        content = read(file, most_bytes)
+        content = read(find_notebook(file, ours, most_bytes), most_bytes)
     except Unreadable:
         content = b""
     return hashlib.sha256(content).hexdigest()
+
+
+def find_notebook(file: Path, ours: NotebookNode, most_bytes: int) -> Path:
+    """The file handed in for `file`: itself, or, where no such file is there, the one notebook beside it that has most
+    of our answers, whatever it is called. Raises Unreadable where several have, and differ."""
+    if os.path.lexists(file) or not file.parent.is_dir():
+        return file
+    found: dict[str, Path] = {}
+    with os.scandir(file.parent) as entries:
+        names = sorted(one.name for one in entries if one.is_file(follow_symlinks=False))
+    for name in [name for name in names if ".ipynb" in name or name.endswith(".json")][:MOST_FILES]:
+        try:
+            content = read(file.with_name(name), most_bytes)
+            if aside(partial(is_ours, content, ours), SECONDS_TO_READ, BYTES_TO_READ):
+                found.setdefault(hashlib.sha256(content).hexdigest(), file.with_name(name))
+        except (Unreadable, TookTooMuch):
+            continue
+    if len(found) > 1:
+        several = ", ".join(sorted(one.name for one in found.values()))
+        raise Unreadable(f"Several files could be the notebook: {several}. Hand in one of them, as {file.name}.")
+    return next(iter(found.values()), file)
+
+
+def is_ours(content: bytes, ours: NotebookNode) -> bool:
+    """Whether a file is a notebook with more than half of our answers."""
+    try:
+        theirs = parse(content)
+    except Unreadable:
+        return False
+    return 2 * len(answers_of(theirs, ours)) > sum(1 for cell in sorted_cells(ours) if cell.is_learners)
+
+
+def answers_of(theirs: dict[str, Any], ours: NotebookNode) -> set[str]:
+    """Which of our answers are in a notebook, by grade_id, by id, or by what a cell defines."""
+    cells = [cell for cell in theirs["cells"] if type(cell) is dict]
+    names = {grade_id(cell) or cell.get("id") for cell in cells if isinstance(cell.get("id", ""), str)}
+    defined = set().union(*(defined_in(text_of(cell) or "") for cell in cells))
+    return {
+        cell.name
+        for cell in sorted_cells(ours)
+        if cell.is_learners and (cell.name in names or ((wanted := defined_in(cell.node.source)) and wanted <= defined))
+    }
 
 
 def sorted_cells(notebook: NotebookNode) -> list[Cell]:
@@ -214,6 +261,10 @@ def read(file: Path, most_bytes: int) -> bytes:
 
 def parse(content: bytes) -> dict[str, Any]:
     """The notebook in `content`, as JSON. Raises Unreadable."""
+    if content.startswith(b"PK\x03\x04"):
+        raise Unreadable("The file is a zip archive. Unpack it and hand in the notebook.")
+    if content.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"<":
+        raise Unreadable("The file is a web page, not the notebook. Download the .ipynb file itself and hand it in.")
     try:
         text = content.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError:
@@ -226,6 +277,8 @@ def parse(content: bytes) -> dict[str, Any]:
         raise Unreadable(
             "The file is not a notebook: it is not whole JSON. Was it cut short while it was copied?"
         ) from None
+    if type(notebook) is dict and "worksheets" in notebook:
+        raise Unreadable("The notebook is of the old format 3. Open it in Jupyter, save it and hand it in again.")
     cells = notebook.get("cells") if type(notebook) is dict else None
     if type(cells) is not list:
         raise Unreadable("The file is not a notebook of format 4: it has no list of cells.")
@@ -261,11 +314,14 @@ def collect_answers(theirs: dict[str, Any], result: Submission, most_characters:
         seen.add(name)
         compare_cell(cell, known[name], result)
         if known[name].is_learners:
-            text = text_of(cell)
-            if text is None or len(text) > most_characters:
-                result.note(f"The text of the cell {name} is missing or longer than {most_characters} characters.")
-            else:
-                answers[name] = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+            take(name, cell, answers, result, most_characters)
+    lost = {cell.name: cell.node for cell in result.answers if cell.name not in seen}
+    for name, cell in recover(lost, [cell.node for cell in result.cells], theirs["cells"]).items():
+        foreign -= is_new(cell, own_texts)
+        result.note(f"The cell {name} had lost its name; it was found by its content.")
+        take(name, cell, answers, result, most_characters)
+    if result.answers and not answers:
+        result.note("None of this notebook's answers is in the file. Is it another notebook?")
     for name in known.keys() - seen:
         if not known[name].is_learners:
             result.note(f"The cell {name} was deleted; it was put back.")
@@ -274,25 +330,13 @@ def collect_answers(theirs: dict[str, Any], result: Submission, most_characters:
     return answers
 
 
-def grade_id(cell: Any) -> str | None:
-    """The grade_id of a cell, ours or one that was handed in; None without one."""
-    found: Any = cell
-    for key in ("metadata", "nbgrader", "grade_id"):
-        found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, str) and found else None
-
-
-def text_of(cell: dict[str, Any]) -> str | None:
-    """A cell's source: text, or a list of lines."""
-    source = cell.get("source")
-    if isinstance(source, list) and all(type(line) is str for line in source):
-        source = "".join(source)
-    return surrogates_replaced(source) if type(source) is str else None
-
-
-def surrogates_replaced(text: str) -> str:
-    """Text that can be written as UTF-8: JSON can smuggle in halves of characters."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+def take(name: str, cell: dict[str, Any], answers: dict[str, str], result: Submission, most_characters: int) -> None:
+    """Take the text of a learner's cell."""
+    text = text_of(cell)
+    if text is None or len(text) > most_characters:
+        result.note(f"The text of the cell {name} is missing or longer than {most_characters} characters.")
+    else:
+        answers[name] = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
 
 
 def is_new(cell: dict[str, Any], own_texts: set[str]) -> bool:

@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import logging
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -32,10 +30,12 @@ from nbformat import NotebookNode
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import SaveCells
+from nbgrader.utils import compute_checksum
 from tqdm import tqdm
 from traitlets.config.loader import Config
 
-from grading.course import ROOT, course_settings
+from grading.building.comparing import UNCOMPARED, comparable, same_notebook
+from grading.course import ROOT, course_settings, keep_copy
 from grading.exercises import load, notebooks
 from grading.exercises.key import make_key, same_key
 from grading.submission import INTERACTIVE
@@ -45,8 +45,6 @@ SECONDS_PER_CELL = 120
 WORKERS = 2
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 NBGRADER_DEFAULTS = {"grade": False, "locked": False, "schema_version": 3, "solution": False, "task": False}
-PICTURE = re.compile(r"(?<=data:image/png;base64,)[A-Za-z0-9+/=\n]+")
-UNCOMPARED = "nbval-ignore-output"  # the tag of cells whose output is the machine's own, such as a progress bar
 
 
 class BuildError(RuntimeError):
@@ -85,19 +83,39 @@ def build_all(names: Sequence[str], root: Path) -> int:
 
 
 def write_key(name: str, root: Path) -> None:
-    """Make the answer key."""
-    write_whole(root / "helpers" / "keys" / f"{name}.json", make_key(name))
+    """Make the answer key. One that says the same stays as it is: another processor rounds last digits differently."""
+    file, text = root / "helpers" / "keys" / f"{name}.json", make_key(name)
+    if not (file.is_file() and same_key(text, file.read_text(encoding="utf-8"))):
+        write_whole(file, text)
 
 
 def write_solution(name: str, root: Path) -> None:
-    """Make the executed notebook."""
+    """Make the executed notebook. One that shows the same stays as it is (see `comparing.same_notebook`)."""
     executed = execute(notebook_from_source(name, root), root / "solutions" / name, root / "helpers" / "keys")
-    write_whole(root / "solutions" / name / f"{name}.ipynb", nbformat.writes(executed) + "\n")
+    file, text = root / "solutions" / name / f"{name}.ipynb", nbformat.writes(executed) + "\n"
+    if not (file.is_file() and same_notebook(text, file.read_text(encoding="utf-8"))):
+        write_whole(file, text)
 
 
 def write_release(name: str, root: Path) -> None:
-    """Make the learner's notebook from the executed one."""
-    write_whole(root / "notebooks" / name / f"{name}.ipynb", released_text(name, root))
+    """Make the learner's notebook from the executed one. What somebody wrote in it is kept first."""
+    file, text = root / "notebooks" / name / f"{name}.ipynb", released_text(name, root)
+    if not file.is_file() or file.read_text(encoding="utf-8") != text:
+        if root == ROOT and has_answers(file):
+            print(f"\n{file} has been worked in; it is kept as {keep_copy(file)}", file=sys.stderr)
+        write_whole(file, text)
+
+
+def has_answers(file: Path) -> bool:
+    """Whether somebody wrote an answer into a learner's notebook; one that is no notebook counts as written in."""
+    try:
+        cells = nbformat.read(file, as_version=4).cells
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError, nbformat.validator.NotebookValidationError):
+        return True
+    abouts = [(cell, cell.metadata.get("nbgrader", {})) for cell in cells]
+    return any(about.solution and about.checksum != compute_checksum(cell) for cell, about in abouts if about)
 
 
 def compare(names: Sequence[str]) -> int:
@@ -132,22 +150,8 @@ def same(fresh: Path, committed: Path) -> bool:
         return False
     if committed.suffix == ".json":
         return same_key(fresh.read_text(encoding="utf-8"), committed.read_text(encoding="utf-8"))
-    return comparable(fresh) == comparable(committed)
-
-
-def comparable(file: Path) -> str:
-    """A notebook's text with what is not compared left out."""
-    notebook = json.loads(file.read_text(encoding="utf-8"))
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", ()):
-            data = output.get("data", {})
-            if "image/png" in data:
-                data["image/png"] = "picture"
-            if "text/html" in data:
-                data["text/html"] = PICTURE.sub("picture", "".join(data["text/html"]))
-        if UNCOMPARED in cell["metadata"].get("tags", ()):
-            cell["outputs"] = []
-    return json.dumps(notebook, sort_keys=True)
+    texts = (file.read_text(encoding="utf-8") for file in (fresh, committed))
+    return len({comparable(text) for text in texts}) == 1
 
 
 def notebook_from_source(name: str, root: Path) -> NotebookNode:

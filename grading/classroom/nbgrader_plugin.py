@@ -161,7 +161,9 @@ class SandboxedAutograde(Autograde):
             verdict = read_verdict(Path(self.verdict_file(about)))
             if not (graded / file.name).is_file() or not self.is_recorded(about):
                 return "it has not been graded"
-            if verdict is not None and verdict.submission != digest_of(file, self.grader().sandbox.limits.notebook_bytes):
+            most_bytes = self.grader().sandbox.limits.notebook_bytes
+            ours = nbformat.read(self.release / file.name, as_version=4)
+            if verdict is not None and verdict.submission != digest_of(file, ours, most_bytes):
                 return "its content has changed"
             if is_older(verdict, file.stem):
                 if self.regrade:

@@ -160,13 +160,81 @@ def test_a_resubmission_replaces_the_old_grade(graded: Class) -> None:
     notebook["cells"] = [cell for cell in notebook["cells"] if "entropy-check" not in str(cell["metadata"])]
     submitted = graded.file("submitted", "misconceived")
     submitted.chmod(0o644)
-    submitted.write_text(json.dumps(notebook))
-    graded.teacher("autograde", NOTEBOOK, "--student=misconceived", "--force")
+    submitted.write_text(json.dumps(notebook))  # of the same date
+    assert "its content has changed" in graded.teacher("autograde", NOTEBOOK, "--student=misconceived")
     after = json.loads(graded.file("verdicts", "misconceived", "json").read_text())
     assert grades(graded, "misconceived")["entropy-check"][0] == load(NOTEBOOK)["entropy"].points
     assert after["seed"] != before["seed"]
     assert "The cell entropy-check was deleted; it was put back." in after["irregularities"]
     assert not os.path.lexists(graded.file("submitted", "misconceived").parent / "autograded")
+
+
+def test_feedback_is_made_again_when_marks_have_changed_and_only_then(graded: Class) -> None:
+    page = graded.file("feedback", "partly", "html")
+    before = page.stat().st_mtime_ns
+    graded.teacher("generate_feedback", NOTEBOOK, "--student=partly")
+    assert page.stat().st_mtime_ns == before
+    with Gradebook(f"sqlite:///{graded.course}/classroom/gradebook.db") as gradebook:
+        comment = gradebook.find_comment("reflection", NOTEBOOK, NOTEBOOK, "partly")
+        comment.manual_comment = "Which half is noise?"
+        gradebook.db.commit()
+    graded.teacher("generate_feedback", NOTEBOOK, "--student=partly")
+    assert "Which half is noise?" in page.read_text()
+
+
+def test_what_is_graded_and_unchanged_is_left_alone(graded: Class) -> None:
+    assert "graded already, and unchanged" in graded.teacher("autograde", NOTEBOOK, "--student=partly")
+
+
+def test_what_an_older_version_graded_is_named_and_regraded_when_asked_for(
+    graded: Class, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("grading.course.ROOT", graded.course)
+    monkeypatch.setattr("grading.grade.version_now", lambda notebook: "a later one")
+    caplog.set_level("INFO")
+    file = graded.file("verdicts", "partly", "json")
+    before = file.read_text()
+    assert grade_main([NOTEBOOK, "--learner", "partly"]) == 0
+    assert "1 of these submissions were graded by an older version of the exercises; --regrade" in caplog.text
+    assert file.read_text() == before
+    assert grade_main([NOTEBOOK, "--learner", "partly", "--regrade"]) == 0
+    assert json.loads(file.read_text())["exercises_version"] == "a later one"
+
+
+def test_points_that_no_longer_agree_with_the_release_are_named_and_follow_it(graded: Class) -> None:
+    with Gradebook(f"sqlite:///{graded.course}/classroom/gradebook.db") as gradebook:
+        gradebook.find_grade_cell("entropy-check", NOTEBOOK, NOTEBOOK).max_score = 1.0
+        gone = gradebook.find_grade_cell("perplexity-check", NOTEBOOK, NOTEBOOK)
+        for grade in gone.grades:
+            gradebook.db.delete(grade)
+        gradebook.db.delete(gone)
+        gradebook.add_grade_cell("obsolete", NOTEBOOK, NOTEBOOK, max_score=7.0, cell_type="code")
+    said = graded.teacher("autograde", NOTEBOOK, "--student=perfect")
+    assert "entropy-check had 1 points in the gradebook; the release says 3." in said
+    assert "perplexity-check is new in the release" in said
+    assert "obsolete is no more in the release; the gradebook keeps it until --regrade drops it." in said
+    assert "the gradebook has dropped it" in graded.teacher("autograde", NOTEBOOK, "--student=perfect", "--regrade")
+    assert "in the release" not in graded.teacher("autograde", NOTEBOOK, "--student=perfect", "--force")
+    found = grades(graded, "perfect")
+    assert found["perplexity-check"][0] == load(NOTEBOOK)["perplexity"].points
+    assert set(found) == {*(f"{name}-check" for name in load(NOTEBOOK)), "reflection"}
+
+
+def test_a_released_notebook_that_someone_worked_in_is_not_what_is_graded_against(graded: Class) -> None:
+    file = graded.course / "notebooks" / NOTEBOOK / f"{NOTEBOOK}.ipynb"
+    as_made = file.read_text()
+    file.write_text(json.dumps(answered(file, model_answers())))
+    submitted = graded.file("submitted", "untouched")
+    notebook = json.loads(submitted.read_text())
+    notebook["cells"] = [cell for cell in notebook["cells"] if "entropy" not in str(cell["metadata"])]
+    submitted.chmod(0o644)
+    submitted.write_text(json.dumps(notebook))
+    graded.teacher("autograde", NOTEBOOK, "--student=untouched")
+    assert grades(graded, "untouched")["entropy-check"][0] == 0
+    graded.teacher("release_assignment", NOTEBOOK)  # the same as before, so it is no error
+    outbound = graded.exchange / "infograd" / "outbound" / NOTEBOOK / file.name
+    assert outbound.read_text() == as_made
+    file.write_text(as_made)
 
 
 @pytest.mark.parametrize(("method", "left"), [("none", CORE + STRETCH), ("zero", 0.0)])

@@ -1,0 +1,168 @@
+"""`infograd submit` and `infograd feedback`: what the Assignment List does, from a terminal, for any notebook file."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.auth import Authenticator
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange import ExchangeError
+from nbgrader.exchange.default import Exchange, ExchangeFetchFeedback
+from nbgrader.utils import compute_checksum, get_username
+from traitlets.config import Config
+
+from grading.classroom.exchange import DeskSubmit
+from grading.classroom.learners import unfit
+from grading.classroom.releases import release_folder
+from grading.course import ROOT, course_settings
+from grading.sandbox.sandbox import Limits
+from grading.submission import Submission, Unreadable, answers_in, parse, read, read_submission
+
+NOTEBOOKS = ROOT / "notebooks"
+
+
+class NotHandedIn(ValueError):
+    """What cannot be handed in; the text says why, and what to do."""
+
+
+def submit(arguments: Sequence[str] | None = None) -> int:
+    """`infograd submit`: hand in a notebook; says what was handed in, and where feedback will be."""
+    parser = argparse.ArgumentParser(
+        prog="infograd submit",
+        description="Hand in a notebook. Save it first: what is not in the file is not handed in.",
+    )
+    parser.add_argument("notebook", help="such as 01, 01-information-identities, or a file from anywhere")
+    parser.add_argument("--learner", metavar="ID", help="who hands it in; your account's name by default")
+    options = parser.parse_args(arguments)
+    try:
+        hand_in(options.notebook, options.learner)
+    except (NotHandedIn, ExchangeError, OSError) as problem:
+        print(f"infograd submit: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def hand_in(given: str, learner: str | None) -> None:
+    """Find the notebook, look at it, hand it in and report. Raises NotHandedIn, ExchangeError or OSError."""
+    learner = learner or get_username()
+    if reason := unfit(learner):
+        raise NotHandedIn(f"nobody can be called {learner!r}: {reason}. Name yourself with --learner.")
+    file = find(given)
+    name = which_notebook(file)
+    settings = settings_for(name, learner)
+    coursedir = CourseDirectory(config=settings)
+    ours = nbformat.read(release_folder(coursedir, name) / f"{name}.ipynb", as_version=4)
+    limits = Limits()
+    submission = read_submission(file, ours, limits.notebook_bytes, limits.cell_characters)
+    with tempfile.TemporaryDirectory(prefix="infograd-submit-") as folder:
+        place = Path(folder) / name / f"{name}.ipynb"
+        place.parent.mkdir()
+        place.write_bytes(file.read_bytes())
+        settings.Exchange.assignment_dir = folder
+        sender = exchange(DeskSubmit, settings, coursedir)
+        sender.start()
+    for line in report(file, learner, name, submission, sender.timestamp):
+        print(line)
+
+
+def find(given: str) -> Path:
+    """The file that is meant: a path, or the name of a notebook of the course, or its number. Raises NotHandedIn."""
+    if Path(given).is_file():
+        return Path(given)
+    names = notebooks_here()
+    wanted = given.rstrip("/").removesuffix(".ipynb").rpartition("/")[2]
+    meant = [name for name in names if name == wanted or name.partition("-")[0] == wanted]
+    if meant:
+        return NOTEBOOKS / meant[0] / f"{meant[0]}.ipynb"
+    near = difflib.get_close_matches(given, names, n=1)
+    hint = f" Did you mean {near[0]}?" if near else f" The notebooks are {', '.join(names)}."
+    raise NotHandedIn(f"there is no file {given}, and no notebook of this name.{hint}")
+
+
+def which_notebook(file: Path) -> str:
+    """The notebook of the course that a file is, by its cells: the one with most of its answers. Raises NotHandedIn."""
+    try:
+        theirs = parse(read(file, Limits().notebook_bytes))
+    except Unreadable as reason:
+        raise NotHandedIn(f"{file} cannot be handed in. {reason}") from None
+    counts = {
+        name: len(answers_in(theirs, nbformat.read(NOTEBOOKS / name / f"{name}.ipynb", as_version=4)))
+        for name in notebooks_here()
+    }
+    best = [name for name, count in counts.items() if count and count == max(counts.values())]
+    if len(best) != 1:
+        what = "could be any of " + ", ".join(best) if best else "is none of the course's notebooks"
+        raise NotHandedIn(f"{file} {what}: hand in the one that you worked in.")
+    return best[0]
+
+
+def notebooks_here() -> list[str]:
+    """The notebooks of the course."""
+    return sorted(file.stem for file in NOTEBOOKS.glob("*/*.ipynb") if file.stem == file.parent.name)
+
+
+def settings_for(assignment: str, learner: str) -> Config:
+    """The course's settings for one assignment and learner."""
+    settings = course_settings()
+    settings.CourseDirectory.assignment_id = assignment
+    settings.CourseDirectory.student_id = learner
+    return settings
+
+
+def exchange(kind: type[Exchange], settings: Config, coursedir: CourseDirectory) -> Any:
+    """One of nbgrader's steps between desks; only its errors are told."""
+    logging.getLogger("traitlets").setLevel(logging.ERROR)
+    return kind(coursedir=coursedir, authenticator=Authenticator(config=settings), config=settings)
+
+
+def report(file: Path, learner: str, name: str, submission: Submission, handed_in: str) -> list[str]:
+    """What was handed in, in a few lines."""
+    seconds = time.time() - file.stat().st_mtime
+    date = time.strftime("on %Y-%m-%d at %H:%M", time.localtime(file.stat().st_mtime))
+    ago = f"{seconds / 60:.0f} minutes ago" if 0 <= seconds < 5400 else date
+    open_ = [one.name for one in submission.answers if one.node.metadata.nbgrader.checksum == compute_checksum(one.node)]
+    done = len(submission.answers) - len(open_)
+    lines = [
+        f"Handed in {name} as {learner}, at {handed_in}.",
+        f"  from       {file}, saved {ago}; what was written since is not in it",
+        f"  answered   {done} of {len(submission.answers)}",
+    ]
+    if open_:
+        lines.append(f"  untouched  {', '.join(open_)}")
+    lines += [f"  note       {note}" for note in submission.irregularities]
+    lines.append(f"Feedback: `infograd feedback {name}` fetches it when your teacher has released it.")
+    return lines
+
+
+def feedback(arguments: Sequence[str] | None = None) -> int:
+    """`infograd feedback`: fetch the feedback on what was handed in, and say where it is."""
+    parser = argparse.ArgumentParser(
+        prog="infograd feedback", description="Fetch your teacher's feedback on a notebook that you have handed in."
+    )
+    parser.add_argument("notebook", help="such as 01 or 01-information-identities")
+    parser.add_argument("--learner", metavar="ID", help="who handed it in; your account's name by default")
+    options = parser.parse_args(arguments)
+    try:
+        name = find(options.notebook).stem
+        settings = settings_for(name, options.learner or get_username())
+        settings.Exchange.assignment_dir = str(NOTEBOOKS)
+        fetcher = exchange(ExchangeFetchFeedback, settings, CourseDirectory(config=settings))
+        fetcher.start()
+    except (NotHandedIn, ExchangeError, OSError) as problem:
+        print(f"infograd feedback: {problem}", file=sys.stderr)
+        return 1
+    pages = sorted((NOTEBOOKS / name / "feedback").glob("*/*.html"))
+    if not fetcher.feedback_files:
+        print(f"No feedback on {name} has been released yet.")
+    elif pages:
+        print(f"The newest feedback on {name}: {pages[-1]}")
+    return 0

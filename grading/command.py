@@ -39,10 +39,13 @@ class Command:
 
 COMMANDS = (
     Command("lab", "grading.command:lab", "open JupyterLab on the notebooks; arguments go to JupyterLab"),
+    Command("submit", "grading.classroom.handing_in:submit", "hand in a notebook"),
+    Command("feedback", "grading.classroom.handing_in:feedback", "fetch the feedback on a notebook that you handed in"),
     Command("formgrader", "grading.command:formgrader", "open nbgrader's formgrader in JupyterLab, for teachers"),
     Command("test", "grading.command:test", "run everything that CI runs; with arguments, run pytest with them"),
     Command("build", "grading.building.build:main", "make notebooks and answer keys from their sources"),
     Command("grade", "grading.classroom.bulk:main", "grade what a class has handed in"),
+    Command("due", "grading.classroom.due:main", "show or set when an assignment is due, for all or for one learner"),
     Command("doctor", "grading.sandbox.doctor:main", "say what grading needs and lacks on this machine"),
 )
 

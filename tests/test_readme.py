@@ -6,7 +6,6 @@ import csv
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -37,13 +36,6 @@ ELSEWHERE = {
 }
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    one = Clone(tmp_path_factory.mktemp("clone"))
-    yield one
-    one.close()
-
-
 def grade_of(course: Path, learner: str) -> float:
     """A learner's score in the gradebook."""
     with Gradebook(f"sqlite:///{course}/classroom/gradebook.db") as gradebook:
@@ -63,7 +55,7 @@ def learner_hands_in(clone: Clone, name: str, answers: dict[str, str]) -> None:
 
 def test_every_command_in_the_pages_is_played_or_said_to_be_played_elsewhere() -> None:
     """Played are those that `test_a_teachers_way...` and the tests below name; a new one fails here."""
-    played = set(teachers_commands()) | {"./infograd doctor", "infograd doctor"}
+    played = {*teachers_commands(), *LEARNERS, "./infograd doctor", "infograd doctor"}
     shown = {command for page in PAGES for command in commands_of((ROOT / page).read_text(encoding="utf-8"))}
     assert shown - played - ELSEWHERE.keys() == set()
     assert ELSEWHERE.keys() - shown == set()
@@ -93,6 +85,16 @@ def test_a_teachers_way_from_release_to_feedback(clone: Clone) -> None:
     clone.must(f"nbgrader fetch_feedback {NOTEBOOK} {exchange} --student=bob", "bob", place)
     (page,) = (place / NOTEBOOK / "feedback").rglob("*.html")
     assert re.search(r"\bentropy\W+correct\b", re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8")))
+    assert clone.status == ""
+
+
+LEARNERS = ("./infograd submit 01", "./infograd feedback 01")
+
+
+def test_a_learners_way(clone: Clone) -> None:
+    """After the teacher's: a learner on the same machine, with the notebook that lies there."""
+    assert "Handed in 01-information-identities as " in clone.must(LEARNERS[0], "carol")
+    assert "No feedback on 01-information-identities has been released yet." in clone.must(LEARNERS[1], "carol")
     assert clone.status == ""
 
 

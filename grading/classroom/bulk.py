@@ -42,4 +42,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NbGraderException as error:
         print(f"infograd grade: {error}", file=sys.stderr)
         return 1
-    return 0
+    return 1 if converter.refused else 0

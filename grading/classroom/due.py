@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from dateutil.parser import ParserError, parse
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import AssignLatePenalties
 
@@ -59,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def moment(text: str, zone: str | None) -> datetime:
     """A date with its time, in UTC. An offset in the text counts before the zone. Raises NotSet."""
     try:
-        found = parse(text)
-    except (ParserError, OverflowError):
+        found = datetime.fromisoformat(text)
+    except ValueError:
         raise NotSet(f"{text!r} is no date; write it as '2026-12-01 23:59'.") from None
     if found.tzinfo is None:
         place = zone_of(zone)
@@ -80,7 +79,10 @@ def zone_of(name: str | None) -> ZoneInfo | None:
 def change(gradebook: Gradebook, assignment: str, when: datetime | None, learner: str | None) -> None:
     """Set the due date, or one learner's extension. Raises NotSet."""
     if learner is None:
-        gradebook.update_or_create_assignment(assignment, duedate=when and when.strftime("%Y-%m-%d %H:%M:%S.%f UTC"))
+        found = gradebook.update_or_create_assignment(assignment)
+        found.duedate = when and when.replace(tzinfo=None)
+        for submission in found.submissions if when is None else ():
+            submission.extension = None  # nbgrader adds it to the due date without asking whether there is one
         return
     due = gradebook.find_assignment(assignment).duedate
     if due is None:

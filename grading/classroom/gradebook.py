@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import CsvExportPlugin
 from nbgrader.preprocessors import AssignLatePenalties
+from sqlalchemy.exc import SAWarning
 
 from helpers.checking.words import printable
 from helpers.files import write_whole
@@ -38,7 +40,9 @@ def one_transaction(gradebook: Gradebook) -> Iterator[None]:
     session = gradebook.db
     session.commit = session.flush
     try:
-        yield
+        with warnings.catch_warnings():  # nbgrader asks for a new submission's cells before it is in the session
+            warnings.simplefilter("ignore", SAWarning)
+            yield
     except BaseException:
         del session.commit
         session.rollback()

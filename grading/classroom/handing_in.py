@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from nbgrader.auth import Authenticator
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.exchange import ExchangeError
 from nbgrader.exchange.default import Exchange, ExchangeFetchFeedback
-from nbgrader.utils import compute_checksum, get_username
+from nbgrader.utils import compute_checksum, get_username, parse_utc
 from traitlets.config import Config
 
 from grading.classroom.exchange import DeskSubmit
@@ -70,7 +71,8 @@ def hand_in(given: str, learner: str | None) -> None:
         settings.Exchange.assignment_dir = folder
         sender = exchange(DeskSubmit, settings, coursedir)
         sender.start()
-    for line in report(file, learner, name, submission, sender.timestamp):
+    moment = parse_utc(sender.timestamp).replace(tzinfo=UTC).astimezone()
+    for line in report(file, learner, name, submission, moment.strftime("%Y-%m-%d %H:%M:%S %Z")):
         print(line)
 
 
@@ -128,7 +130,7 @@ def report(file: Path, learner: str, name: str, submission: Submission, handed_i
     """What was handed in, in a few lines."""
     seconds = time.time() - file.stat().st_mtime
     date = time.strftime("on %Y-%m-%d at %H:%M", time.localtime(file.stat().st_mtime))
-    ago = f"{seconds / 60:.0f} minutes ago" if 0 <= seconds < 5400 else date
+    ago = f"{seconds / 60:.0f} minutes ago" if 60 <= seconds < 5400 else date
     open_ = [one.name for one in submission.answers if one.node.metadata.nbgrader.checksum == compute_checksum(one.node)]
     done = len(submission.answers) - len(open_)
     lines = [
@@ -156,12 +158,14 @@ def feedback(arguments: Sequence[str] | None = None) -> int:
         settings = settings_for(name, options.learner or get_username())
         settings.Exchange.assignment_dir = str(NOTEBOOKS)
         fetcher = exchange(ExchangeFetchFeedback, settings, CourseDirectory(config=settings))
-        fetcher.start()
+        released = Path(fetcher.root) / settings.CourseDirectory.course_id / "feedback"
+        if released.is_dir():
+            fetcher.start()
     except (NotHandedIn, ExchangeError, OSError) as problem:
         print(f"infograd feedback: {problem}", file=sys.stderr)
         return 1
     pages = sorted((NOTEBOOKS / name / "feedback").glob("*/*.html"))
-    if not fetcher.feedback_files:
+    if not getattr(fetcher, "feedback_files", []):
         print(f"No feedback on {name} has been released yet.")
     elif pages:
         print(f"The newest feedback on {name}: {pages[-1]}")

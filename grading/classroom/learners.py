@@ -3,8 +3,6 @@ so a few characters cannot be in it."""
 
 from __future__ import annotations
 
-import unicodedata
-
 MOST_BYTES = 100  # the exchange makes a file name of it that also holds the assignment and the date
 PATTERNS = "*?[]+"
 
@@ -20,7 +18,7 @@ def unfit(learner: str) -> str | None:
         return "it begins with a dot, as hidden folders and the folder above do"
     if any(letter in "/\\" for letter in learner):
         return "it has a slash, which would make it a path"
-    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in learner):
+    if not learner.isprintable():
         return "it has a character that cannot be shown"
     if found := [letter for letter in PATTERNS if letter in learner]:
         return f"it has {' '.join(found)}, which nbgrader reads as a pattern or a separator"

@@ -12,6 +12,7 @@ import atexit
 import difflib
 import glob
 import os
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import fields
@@ -35,7 +36,8 @@ from traitlets.config import Config
 
 from grading.classroom import pages
 from grading.classroom.converters import FreshFeedback, RegisteringAssignment
-from grading.classroom.gradebook import record
+from grading.classroom.gradebook import enter_penalty, one_transaction, record
+from grading.classroom.learners import unfit
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder
 from grading.sandbox.sandbox import Limits, NoSandbox
@@ -92,6 +94,7 @@ class SandboxedAutograde(Autograde):
             raise NbGraderException(str(problem)) from problem
         self.need_a_person: list[str] = []
         self.older: list[str] = []
+        self.refused: list[str] = []
         self.penalties = AssignLatePenalties(parent=self)
         self.penalties.init_plugin()
         self.release = release_folder(self.coursedir, self.coursedir.assignment_id)
@@ -121,17 +124,24 @@ class SandboxedAutograde(Autograde):
         """The notebooks of the assignment as it was released, whether or not they were handed in; nothing else."""
         names = sorted(file.name for file in self.release.glob(self.coursedir.notebook_id + ".ipynb"))
         pattern = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
-        found = [folder for folder in glob.glob(pattern) if os.path.isdir(folder) and not os.path.islink(folder)]
-        folders = [folder for folder in found if folder.isprintable()]
-        if len(folders) < len(found):
-            self.log.warning(
-                "%d folders were left aside: their names are no text in one line", len(found) - len(folders)
-            )
+        found = glob.glob(pattern, include_hidden=True)
+        found = [folder for folder in found if os.path.isdir(folder) and not os.path.islink(folder)]
+        folders = [folder for folder in found if not self.is_refused(folder)]
         if not names or not found:
             super().init_notebooks()  # says what is missing
             return
         self.assignments = {folder: [os.path.join(folder, name) for name in names] for folder in folders}
         self.notebooks: list[str] = []
+
+    def is_refused(self, folder: str) -> bool:
+        """Whether the learner's name cannot be used; the reason is logged."""
+        place = re.escape(self._format_source("\0", "\1")).replace("\0", ".*").replace("\1", "(.*)")
+        found = re.fullmatch(place, folder, re.DOTALL)
+        reason = unfit(found[1]) if found else None
+        if found and reason:
+            self.refused.append(found[1])
+            self.log.error("Not graded: nobody can be called %r: %s. Rename the folder.", found[1], reason)
+        return reason is not None
 
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
         """Whether to grade this submission. What is graded is left alone while the files handed in are what they were,
@@ -142,6 +152,7 @@ class SandboxedAutograde(Autograde):
         reason = "--force" if self.force else self.reason_to_grade(assignment_id, student_id, place)
         if reason is None:
             self.log.info("Skipping %s: graded already, and unchanged", student_id)
+            self.penalise_again(assignment_id, student_id)
             return False
         if os.path.lexists(place):
             self.log.info("Grading %s again: %s", student_id, reason)
@@ -171,6 +182,12 @@ class SandboxedAutograde(Autograde):
                 self.older.append(student)
                 return None
         return None
+
+    def penalise_again(self, assignment: str, student: str) -> None:
+        """The late penalty of what is graded already, where the due date, the setting or an extension has changed."""
+        with one_transaction(self.gradebook):
+            for file in self.notebooks:
+                enter_penalty(self.gradebook, (Path(file).stem, assignment, student), self.penalties)
 
     def is_recorded(self, about: dict[str, str]) -> bool:
         """Whether the gradebook has this notebook."""

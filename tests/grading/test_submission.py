@@ -67,9 +67,70 @@ def test_an_overlong_answer_is_not_taken(tmp_path: Path, released: Path) -> None
     assert "NotImplementedError" in source(submission, "entropy")
 
 
+def nameless(notebook: dict, ids: bool) -> dict:
+    """The notebook with its metadata gone, and its cells' ids new or kept."""
+    for number, cell in enumerate(notebook["cells"]):
+        cell["metadata"] = {}
+        if not ids:
+            cell["id"] = f"new-{number}"
+    return notebook
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_cells_that_lost_their_names_are_found(tmp_path: Path, released: Path, ids: bool) -> None:
+    notebook = nameless(answered(released, {"entropy": ANSWER, "reflection": "my words"}), ids)
+    submission = take(tmp_path, released, json.dumps(notebook))
+    assert source(submission, "entropy") == ANSWER
+    assert source(submission, "reflection") == "my words"
+    assert "The cell entropy had lost its name; it was found by its content." in submission.irregularities
+    assert not any("not from the course's" in one for one in submission.irregularities)
+
+
+def test_of_two_cells_that_could_be_an_answer_neither_is_taken(tmp_path: Path, released: Path) -> None:
+    notebook = nameless(answered(released, {"entropy": ANSWER}), ids=False)
+    notebook["cells"].append({"cell_type": "code", "source": ANSWER + "# again\n", "metadata": {}, "outputs": []})
+    submission = take(tmp_path, released, json.dumps(notebook))
+    assert "NotImplementedError" in source(submission, "entropy")
+    assert "The cell entropy is missing; it counts as not attempted." in submission.irregularities
+
+
+def test_a_name_counts_before_content(tmp_path: Path, released: Path) -> None:
+    notebook = answered(released, {"entropy": ANSWER})
+    notebook["cells"].insert(0, {"cell_type": "code", "source": "def entropy(p):\n    return 0\n", "metadata": {}})
+    assert source(take(tmp_path, released, json.dumps(notebook)), "entropy") == ANSWER
+
+
+@pytest.mark.parametrize("name", ["handed_in (1).ipynb", "Copy.ipynb.txt", "übung 1.ipynb", "notebook.json"])
+def test_a_notebook_under_another_name_is_found(tmp_path: Path, released: Path, name: str) -> None:
+    (tmp_path / name).write_text(json.dumps(answered(released, {"entropy": ANSWER})))
+    (tmp_path / "another.ipynb").write_text('{"cells": []}')
+    submission = take(tmp_path, released, None)
+    assert source(submission, "entropy") == ANSWER
+    assert "The notebook was handed in under another name; it was found by its content." in submission.irregularities
+
+
+def test_of_several_notebooks_none_is_chosen_unless_they_are_the_same(tmp_path: Path, released: Path) -> None:
+    text = json.dumps(answered(released, {"entropy": ANSWER}))
+    (tmp_path / "a.ipynb").write_text(text)
+    (tmp_path / "b.ipynb").write_text(text)
+    assert source(take(tmp_path, released, None), "entropy") == ANSWER
+    (tmp_path / "b.ipynb").write_text(json.dumps(answered(released, {})))
+    assert "Several files could be the notebook: a.ipynb, b.ipynb." in str(take(tmp_path, released, None).unreadable)
+
+
+def test_another_notebook_is_said_to_be_one(tmp_path: Path, released: Path) -> None:
+    cell = {"cell_type": "code", "source": "1", "metadata": {"nbgrader": {"grade_id": "marginals"}}}
+    submission = take(tmp_path, released, json.dumps({"nbformat": 4, "cells": [cell]}))
+    assert "None of this notebook's answers is in the file. Is it another notebook?" in submission.irregularities
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("<!DOCTYPE html><html>", "a web page"),
+        (b"\xef\xbb\xbf <html>", "a web page"),
+        (b"PK\x03\x04....", "zip archive"),
+        ('{"worksheets": [{"cells": []}], "nbformat": 3}', "format 3"),
         (None, "No notebook"),
         ("", "not whole JSON"),
         ("{", "not whole JSON"),

@@ -41,12 +41,13 @@ COMMANDS = (
     Command("lab", "grading.command:lab", "open JupyterLab on the notebooks; arguments go to JupyterLab"),
     Command("submit", "grading.classroom.handing_in:submit", "hand in a notebook"),
     Command("feedback", "grading.classroom.handing_in:feedback", "fetch the feedback on a notebook that you handed in"),
+    Command("update", "grading.update:main", "bring the course up to date, and keep your answers"),
     Command("formgrader", "grading.command:formgrader", "open nbgrader's formgrader in JupyterLab, for teachers"),
     Command("test", "grading.command:test", "run everything that CI runs; with arguments, run pytest with them"),
     Command("build", "grading.building.build:main", "make notebooks and answer keys from their sources"),
     Command("grade", "grading.classroom.bulk:main", "grade what a class has handed in"),
     Command("due", "grading.classroom.due:main", "show or set when an assignment is due, for all or for one learner"),
-    Command("doctor", "grading.sandbox.doctor:main", "say what grading needs and lacks on this machine"),
+    Command("doctor", "grading.doctor:main", "say what is well on this machine, what is not, and what to do"),
 )
 
 

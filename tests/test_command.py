@@ -101,6 +101,50 @@ def test_the_first_run_installs_and_later_ones_only_when_the_lock_or_the_place_c
     assert f".venv was made for Python 3.{sys.version_info.minor} at {project}; starting afresh" in elsewhere.stderr
 
 
+def test_a_link_to_the_wrapper_and_other_letters_in_the_path_are_fine(project: Path, tmp_path: Path) -> None:
+    course = project.rename(project.with_name("Übung 1 – o'kurs 课程"))
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "infograd").symlink_to(os.path.relpath(course / "infograd", programs))
+    (tmp_path / "link").symlink_to(programs / "infograd")
+    for door_ in (programs / "infograd", tmp_path / "link"):
+        line = ["sh", str(door_), "lab"]
+        done = subprocess.run(line, env=environment(), cwd="/", capture_output=True, text=True, check=False)
+        assert done.stdout == "ran lab\n", done.stderr
+    assert (course / ".venv").is_dir()
+    assert not (programs / ".venv").exists()
+
+
+def test_a_newer_python_than_tested_is_tried_last_and_said_to_be(project: Path, tmp_path: Path) -> None:
+    version = f'case "$*" in *"%d.%d"*) echo 3.19; exit;; esac; exec "{sys.executable}" "$@"'
+    path = tool_folder(tmp_path / "tools", **{"python3": version, "python3.11": f'exec "{sys.executable}" "$@"'})
+    door(project, "lab", PATH=path, INFOGRAD_PYTHON="")
+    assert (project / ".venv" / "bin" / "python").exists()
+    shutil.rmtree(project / ".venv")
+    (tmp_path / "tools" / "python3.11").unlink()
+    said = door(project, "lab", PATH=path, INFOGRAD_PYTHON="").stderr
+    assert "Python 3.19 is newer than the course is tested with (3.11 to 3.13)" in said
+    assert "INFOGRAD_PYTHON=python3.13 ./infograd" in said
+
+
+def test_a_folder_that_cannot_be_written_is_named(project: Path) -> None:
+    (project / ".venv").write_text("in the way", encoding="utf-8")  # as root, every folder can be written
+    result = door(project, "lab")
+    assert result.returncode == 1
+    assert f"{project} cannot be written, and the environment is made there. Copy the course" in result.stderr
+
+
+def test_without_an_index_the_settings_for_a_proxy_and_a_mirror_are_named(project: Path) -> None:
+    text = PYPROJECT.replace('version = "0"', 'version = "0"\n[project.optional-dependencies]\ndev = ["tqdm"]')
+    (project / "pyproject.toml").write_text(text, encoding="utf-8")
+    about = "Version: 0\\n"
+    needs_more = BACKEND.replace(about, about + "Provides-Extra: dev\\nRequires-Dist: tqdm\\n")
+    (project / "backend.py").write_text(needs_more, encoding="utf-8")
+    result = door(project, "lab")
+    assert result.returncode == 1
+    assert "Behind a proxy, set HTTPS_PROXY first" in result.stderr
+
+
 def test_an_interrupted_installation_is_noticed_and_begun_again(project: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -33,6 +33,11 @@ ELSEWHERE = {
     "./infograd build": "takes minutes; its parts are in tests/grading/building",
     "./infograd build --check": "CI runs it before the tests",
     "python -m benchmarks.check": "takes minutes",
+    "infograd submit": "tests/grading/classroom/test_handing_in.py",
+    "infograd due": "tests/grading/classroom/test_due.py",
+    "infograd update": "tests/grading/test_update.py",
+    "./infograd update": "tests/grading/test_update.py",
+    "nbgrader collect --before-duedate": "tests/grading/classroom/test_collecting.py",
 }
 
 
@@ -55,7 +60,7 @@ def learner_hands_in(clone: Clone, name: str, answers: dict[str, str]) -> None:
 
 def test_every_command_in_the_pages_is_played_or_said_to_be_played_elsewhere() -> None:
     """Played are those that `test_a_teachers_way...` and the tests below name; a new one fails here."""
-    played = {*teachers_commands(), *LEARNERS, "./infograd doctor", "infograd doctor"}
+    played = {*teachers_commands(), *LEARNERS, "infograd doctor"}
     shown = {command for page in PAGES for command in commands_of((ROOT / page).read_text(encoding="utf-8"))}
     assert shown - played - ELSEWHERE.keys() == set()
     assert ELSEWHERE.keys() - shown == set()
@@ -88,14 +93,26 @@ def test_a_teachers_way_from_release_to_feedback(clone: Clone) -> None:
     assert clone.status == ""
 
 
-LEARNERS = ("./infograd submit 01", "./infograd feedback 01")
+LEARNERS = ("./infograd submit 01", "./infograd feedback 01", "./infograd doctor")
 
 
 def test_a_learners_way(clone: Clone) -> None:
     """After the teacher's: a learner on the same machine, with the notebook that lies there."""
     assert "Handed in 01-information-identities as " in clone.must(LEARNERS[0], "carol")
     assert "No feedback on 01-information-identities has been released yet." in clone.must(LEARNERS[1], "carol")
+    assert "All is well" in clone.must(LEARNERS[2], "carol")
     assert clone.status == ""
+
+
+def test_the_table_of_situations_names_a_public_report_and_a_test_that_is_there() -> None:
+    text = (ROOT / "docs" / "situations.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| ") and "---" not in line]
+    rows = [row for row in rows if row[0].strip() != "situation"]
+    assert len(rows) >= 30
+    for situation, report, happens, held in rows:
+        assert re.search(r"\(https://github\.com/[\w-]+/[\w-]+/(issues|pull)/\d+\)", report), situation
+        assert all((ROOT / "tests" / name).is_file() for name in re.findall(r"`([^`]+)`", held)), situation
+        assert held.strip() or "Not mended here" in happens, situation
 
 
 @pytest.mark.parametrize("order", ["infograd grade", "nbgrader release_assignment"])

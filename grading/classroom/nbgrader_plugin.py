@@ -40,6 +40,7 @@ from grading.classroom.gradebook import enter_penalty, one_transaction, record
 from grading.classroom.learners import unfit
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder
+from grading.classroom.stopping import Stopped, stopping
 from grading.sandbox.sandbox import Limits, NoSandbox
 from grading.submission import DATE, NBGRADERS_OWN, Unreadable, digest_of, read
 from helpers.files import write_whole
@@ -98,11 +99,11 @@ class SandboxedAutograde(Autograde):
         self.penalties = AssignLatePenalties(parent=self)
         self.penalties.init_plugin()
         self.release = release_folder(self.coursedir, self.coursedir.assignment_id)
-        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as self.gradebook:
-            if released := sorted(self.release.glob("*.ipynb")):
-                for said in register(self.gradebook, self.coursedir.assignment_id, released, self.regrade):
-                    self.log.warning(said)
-            super().start()
+        try:
+            self.grade_all()
+        except Stopped as reason:
+            self.log.error(str(reason))
+            raise NbGraderException(str(reason)) from None
         if self.older:
             self.log.warning(
                 "%d of these submissions were graded by an older version of the exercises; --regrade grades them "
@@ -115,6 +116,14 @@ class SandboxedAutograde(Autograde):
                 len(self.need_a_person),
                 ", ".join(self.need_a_person),
             )
+
+    def grade_all(self) -> None:
+        """Grade with the gradebook open. Raises Stopped."""
+        with stopping(), Gradebook(self.coursedir.db_url, self.coursedir.course_id) as self.gradebook:
+            if released := sorted(self.release.glob("*.ipynb")):
+                for said in register(self.gradebook, self.coursedir.assignment_id, released, self.regrade):
+                    self.log.warning(said)
+            super().start()
 
     def grader(self) -> Grader:
         """The grader, warm from the first submission of this process to the last."""
@@ -149,11 +158,12 @@ class SandboxedAutograde(Autograde):
         if student_id in self.coursedir.student_id_exclude.split(","):
             return False
         place = Path(self._format_dest(assignment_id, student_id))
-        reason = "--force" if self.force else self.reason_to_grade(assignment_id, student_id, place)
-        if reason is None:
-            self.log.info("Skipping %s: graded already, and unchanged", student_id)
-            self.penalise_again(assignment_id, student_id)
-            return False
+        with stopping():
+            reason = "--force" if self.force else self.reason_to_grade(assignment_id, student_id, place)
+            if reason is None:
+                self.log.info("Skipping %s: graded already, and unchanged", student_id)
+                self.penalise_again(assignment_id, student_id)
+                return False
         if os.path.lexists(place):
             self.log.info("Grading %s again: %s", student_id, reason)
             rmtree(str(place))
@@ -237,10 +247,11 @@ class SandboxedAutograde(Autograde):
         seed = None if self.seed < 0 else self.seed
         graded = self.grader().grade(file, released, read_verdict(verdict_file), seed)
         date = small_text(file.parent / DATE)
-        record(self.gradebook, assignment, student, date, graded, name, self.penalties)
-        write_verdict(verdict_file, graded.verdict)
-        graded_file = Path(self._format_dest(assignment, student)) / f"{name}.ipynb"
-        write_whole(graded_file, graded.text)
+        with stopping():
+            record(self.gradebook, assignment, student, date, graded, name, self.penalties)
+            write_verdict(verdict_file, graded.verdict)
+            graded_file = Path(self._format_dest(assignment, student)) / f"{name}.ipynb"
+            write_whole(graded_file, graded.text)
         if graded.verdict.needs_a_person:
             self.need_a_person.append(student)
 

@@ -1,4 +1,4 @@
-"""`infograd doctor`: say what this machine lacks for grading, and what to do about it."""
+"""The part of `infograd doctor` for teachers: say what this machine lacks for grading, and what to do about it."""
 
 from __future__ import annotations
 
@@ -9,36 +9,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from grading.sandbox.confine import MACHINES
+from grading.sandbox.finding import Finding, print_findings
 from grading.sandbox.sandbox import NoSandbox, Sandbox
 
 KERNEL = Path("/proc/sys")
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: whether it is well, what was found, and the remedy if not."""
-
-    well: bool
-    what: str
-    remedy: str = ""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print every finding; the exit status is 1 where grading would refuse."""
-    argparse.ArgumentParser(prog="infograd doctor", description="Say what grading needs and lacks here.").parse_args(
-        arguments
-    )
-    well = True
-    for finding in findings():
-        well &= finding.well
-        print(f"{'ok     ' if finding.well else 'MISSING'} {finding.what}")
-        if not finding.well and finding.remedy:
-            print(f"        {finding.remedy}")
-    print("Grading can start." if well else "Grading refuses until this is mended (or --without-sandbox is given).")
+    said = "Say what grading needs and lacks here."
+    argparse.ArgumentParser(prog="python -m grading.sandbox.doctor", description=said).parse_args(arguments)
+    well = print_findings(findings())
+    print("  Grading can start." if well else "  Grading refuses until this is mended (or --without-sandbox is given).")
     return 0 if well else 1
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -273,7 +275,7 @@ def test_the_gradebook_knows_one_course_and_a_submission_takes_one_commit(
         assert grade_main([NOTEBOOK, "--student", "partly", "--force"]) == 0
     finally:
         event.remove(Engine, "commit", listener)
-    assert len(commits) == 2  # one when the gradebook is opened, one for the submission
+    assert len(commits) == 3  # when the gradebook is opened, for the assignment, for the submission
     with Gradebook(url, "infograd") as gradebook:
         assert [course.id for course in gradebook.db.query(Course)] == ["infograd"]
 
@@ -307,6 +309,40 @@ def test_a_misspelt_limit_is_refused_with_the_one_that_was_meant(
     finally:
         settings.write_text(before)
     assert "did you mean 'notebook_seconds'" in capsys.readouterr().err
+
+
+def test_a_gradebook_in_use_stops_the_class_with_a_sentence(
+    graded: Class, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("grading.course.ROOT", graded.course)
+    monkeypatch.setattr("grading.classroom.stopping.PATIENCE", 0)
+    other = sqlite3.connect(graded.course / "classroom" / "gradebook.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        assert grade_main([NOTEBOOK, "--learner", "partly", "--force"]) == 1
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    assert "The gradebook is in use by another program" in capsys.readouterr().err
+    assert "Traceback" not in caplog.text
+    assert grade_main([NOTEBOOK, "--learner", "partly"]) == 0
+
+
+def test_a_full_disk_stops_the_class_and_a_second_run_goes_on(
+    graded: Class, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("grading.course.ROOT", graded.course)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("grading.classroom.nbgrader_plugin.write_whole", full)
+        assert grade_main([NOTEBOOK, "--learner", "partly", "--force"]) == 1
+    assert "The disk is full." in capsys.readouterr().err
+    assert not graded.file("autograded", "partly").exists()
+    assert grade_main([NOTEBOOK, "--learner", "partly"]) == 0
+    assert graded.file("autograded", "partly").is_file()
 
 
 def test_formgraders_button_is_the_same_path(graded: Class, monkeypatch: pytest.MonkeyPatch) -> None:

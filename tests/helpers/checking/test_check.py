@@ -2,6 +2,8 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 import helpers
 from helpers import check, hint, information, progress
 from helpers.checking import card, key
+from helpers.checking import progress as progress_of
 from helpers.checking.check import examine
 from helpers.checking.progress import recall
 
@@ -204,11 +207,35 @@ class TestProgress:
         assert "01-information-identities: 3 of 20" in text
         assert "✓ entropy: 3 of 3" in text
 
-    def test_a_damaged_table_counts_as_empty(self, tmp_path):
-        (tmp_path / "progress.json").write_text("[1, 2")
+    @pytest.mark.parametrize("damage", ["[1, 2", "[]", "\x00"])
+    def test_a_damaged_table_is_told_and_kept_and_a_new_one_begun(self, tmp_path, capsys, damage):
+        (tmp_path / "progress.json").write_text(damage)
         assert recall() == {}
+        progress()
+        assert "progress.json is damaged. The next check keeps it" in capsys.readouterr().out
         check(NAME, right)
         assert recall()[NAME]["marks"] == 3
+        assert (tmp_path / "progress.json.damaged").read_text() == damage
+
+    def test_entries_of_another_shape_are_passed_over(self, tmp_path):
+        (tmp_path / "progress.json").write_text(json.dumps({NAME: {"marks": "all"}, "other": {"marks": 2}}))
+        check(NAME, right)
+        assert {name: one["marks"] for name, one in recall().items()} == {NAME: 3, "other": 2}
+
+    def test_notebooks_that_are_open_together_lose_no_entry(self, tmp_path):
+        def remember(name):
+            for number in range(20):
+                progress_of.remember(SimpleNamespace(exercise=f"{name}-{number}", marks=1.0, outcome="correct"))
+
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(remember, "abc"))
+        assert set(recall()) == {f"{name}-{number}" for name in "abc" for number in range(20)}
+
+    def test_a_table_that_cannot_be_written_is_told(self, monkeypatch, tmp_path, capsys):
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("INFOGRAD_PROGRESS", str(tmp_path / "file" / "progress.json"))
+        progress()
+        assert "cannot be written, so nothing is remembered. Set INFOGRAD_PROGRESS" in capsys.readouterr().out
 
     def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(self, monkeypatch, tmp_path):
         (tmp_path / "file").write_text("")

@@ -1,0 +1,54 @@
+"""What stops a whole class's grading: a gradebook or a disk that takes nothing more. Each is told in one sentence."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
+
+PATIENCE = 30  # seconds to wait for another program that writes into the gradebook
+SAFE = "What was graded stays graded; run this again to go on."
+GRADEBOOK = {
+    "locked": f"The gradebook is in use by another program: a formgrader, or another grading. Close it. {SAFE}",
+    "disk is full": f"The disk is full. Make room. {SAFE}",
+    "readonly": "The gradebook, or the folder it is in, cannot be written. Ask its owner, or grade in a copy.",
+    "unable to open": "The gradebook cannot be opened: is its folder there, and may you write in it?",
+}
+DISK = {
+    errno.ENOSPC: f"The disk is full. Make room. {SAFE}",
+    errno.EDQUOT: f"Your share of the disk is used up. Make room. {SAFE}",
+    errno.EROFS: "The folder of the class cannot be written: its file system is read-only. Grade in a copy.",
+}
+
+
+class Stopped(BaseException):
+    """Grading cannot go on, for this learner or any other; the text says why. It is no Exception, for nbgrader takes
+    those for one learner's."""
+
+
+@contextmanager
+def stopping() -> Iterator[None]:
+    """Raise Stopped where the gradebook or the disk takes nothing more."""
+    try:
+        yield
+    except OperationalError as problem:
+        said = str(problem.orig)
+        known = (words for mark, words in GRADEBOOK.items() if mark in said)
+        other = f"The gradebook cannot be read ({said}). Copy it first; then `nbgrader db upgrade` may mend it."
+        raise Stopped(next(known, other)) from problem
+    except OSError as problem:
+        if problem.errno not in DISK:
+            raise
+        raise Stopped(DISK[problem.errno]) from problem
+
+
+@event.listens_for(Engine, "connect")
+def wait_for_others(connection: Any, _: object) -> None:
+    """A gradebook in a file waits longer than the usual five seconds for whoever else writes into it."""
+    if type(connection).__module__.startswith("sqlite3"):
+        connection.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
+from nbconvert.exporters.exporter import ResourcesDict
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import GenerateAssignment, GenerateFeedback
 
@@ -50,6 +52,17 @@ class FreshFeedback(GenerateFeedback):
         place = Path(self._format_dest(assignment_id, student_id))
         fresh = bool(super().init_destination(assignment_id, student_id))
         return fresh or self.state(assignment_id, student_id) != read_state(place)
+
+    def init_single_notebook_resources(self, notebook_filename: str) -> dict[str, Any]:
+        """What the page is about."""
+        resources: dict[str, Any] = super().init_single_notebook_resources(notebook_filename)
+        self.names = {"nbgrader": dict(resources["nbgrader"]), "unique_key": resources["unique_key"]}
+        return resources
+
+    def write_single_notebook(self, output: str, resources: ResourcesDict) -> None:
+        """Write the page where its learner's is: in the page the names are escaped for HTML, here they are names."""
+        resources.update(self.names)
+        super().write_single_notebook(output, resources)
 
     def set_permissions(self, assignment_id: str, student_id: str) -> None:
         """The pages are made: note from what."""

@@ -160,8 +160,8 @@ def table() -> Finding:
         progress = importlib.import_module("helpers.checking.progress")
     except Exception as problem:
         return Finding(False, f"progress: {problem}", UPDATE)
-    problem = progress.trouble()
-    return Finding(problem is None, f"progress: kept in {progress.file()}", problem or "")
+    found = progress.trouble()
+    return Finding(found is None, f"progress: kept in {progress.file()}", found or "")
 
 
 def places() -> Iterator[Finding]:

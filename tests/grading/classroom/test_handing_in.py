@@ -83,7 +83,7 @@ def lab(clone: Clone) -> Iterator[int]:
     """`./infograd lab` in the clone; the port that it listens on."""
     port = 9872
     options = ["--no-browser", "--allow-root", f"--port={port}", "--ServerApp.port_retries=0"]
-    line = [clone.course / "infograd", "lab", *options, f"--IdentityProvider.token={TOKEN}"]
+    line = [str(clone.course / "infograd"), "lab", *options, f"--IdentityProvider.token={TOKEN}"]
     with (clone.homes / "lab.log").open("w") as log:
         server = subprocess.Popen(line, cwd="/", env=environment(clone.homes / "lab"), stdout=log, stderr=log)
     try:

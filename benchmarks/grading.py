@@ -23,10 +23,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from grading.building.build import notebook_from_source, released_text
+from grading.building.build import notebook_from_source
 from grading.course import ROOT
 from grading.exercises import notebooks
 from grading.grade import Grader
+from grading.release import released_text
 
 RESULT = ROOT / "benchmarks" / "results" / "grading.json"
 LIMIT = 0.3

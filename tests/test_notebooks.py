@@ -14,6 +14,7 @@ from nbgrader.validator import Validator
 
 from grading.building import build
 from grading.exercises import load, notebooks
+from grading.release import released_text
 
 ROOT = Path(build.ROOT)
 NAMES = notebooks()
@@ -114,7 +115,7 @@ def test_a_canary_in_every_solution_does_not_reach_the_learner(name, tmp_path):
     nbformat.write(planted, target)
     assert len(canaries) == len(load(name)) + 1
     assert all(canary in target.read_text() for canary in canaries)
-    released = build.released_text(name, tmp_path)
+    released = released_text(name, tmp_path)
     assert "canary" not in released
     assert "SOLUTION" not in released
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import logging
 import os
 import shutil
 import sys
@@ -27,17 +26,14 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from nbgrader.converters import GenerateAssignment
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import SaveCells
 from nbgrader.utils import compute_checksum
 from tqdm import tqdm
-from traitlets.config.loader import Config
 
 from grading.building.comparing import UNCOMPARED, comparable, same_notebook
-from grading.course import ROOT, course_settings, keep_copy
+from grading.course import ROOT, keep_copy
 from grading.exercises import load, notebooks
 from grading.exercises.key import make_key, same_key
+from grading.release import released_text
 from grading.submission import INTERACTIVE
 from helpers.files import write_whole
 
@@ -236,35 +232,6 @@ def tidy_outputs(cell: NotebookNode, place: str) -> list[NotebookNode]:
             continue
         kept.append(output)
     return [] if INTERACTIVE in cell.metadata.get("tags", ()) else kept
-
-
-def released_text(name: str, root: Path) -> str:
-    """The text of the learner's notebook for `solutions/NAME/NAME.ipynb` under `root`. Only a copy of that notebook
-    is shown to nbgrader, and only the notebook it makes is taken, so no text source can slip through."""
-    settings = course_settings()
-    with tempfile.TemporaryDirectory(prefix="infograd-release-") as folder:
-        source = Path(folder) / "source" / name
-        source.mkdir(parents=True)
-        shutil.copy(root / "solutions" / name / f"{name}.ipynb", source)
-        converter = GenerateAssignment(coursedir=scratch_course(Path(folder), name, settings), config=settings)
-        converter.no_database = True
-        converter.preprocessors = [one for one in converter.preprocessors if one is not SaveCells]  # no gradebook
-        converter.log.setLevel(logging.ERROR)
-        converter.start()
-        return (Path(folder) / "release" / name / f"{name}.ipynb").read_text(encoding="utf-8")
-
-
-def scratch_course(folder: Path, name: str, settings: Config) -> CourseDirectory:
-    """A course directory of its own in `folder`, with one assignment."""
-    settings = Config(settings)
-    settings.CourseDirectory = Config(
-        root=str(folder),
-        source_directory="source",
-        release_directory="release",
-        assignment_id=name,
-        db_url=f"sqlite:///{folder}/gradebook.db",
-    )
-    return CourseDirectory(config=settings)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, Notebook, SubmittedNotebook
 
 from grading.classroom.gradebook import one_transaction
-from grading.submission import grade_id
+from grading.matching import grade_id
 
 
 def register(gradebook: Gradebook, assignment: str, files: Iterable[Path], regrade: bool = False) -> list[str]:

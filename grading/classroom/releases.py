@@ -13,7 +13,8 @@ from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.coursedir import CourseDirectory
 
-from grading.submission import grade_id
+from grading.matching import grade_id
+from grading.release import released_text
 from helpers.files import write_whole
 
 
@@ -24,8 +25,6 @@ def release_folder(coursedir: CourseDirectory, assignment: str) -> Path:
     files = sorted(released.glob("*.ipynb"))
     if not any(worked_in(file, source / file.name) for file in files):
         return released
-    from grading.building.build import released_text  # here: it takes a second, and is rarely needed
-
     fresh = Path(coursedir.root) / Path(coursedir.autograded_directory).parent / "release" / assignment
     for file in files:
         if (source / file.name).is_file():

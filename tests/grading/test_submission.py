@@ -8,7 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grading.submission import Submission, as_python, grade_id, read_submission, sorted_cells
+from grading.matching import grade_id
+from grading.submission import Submission, as_python, read_submission, sorted_cells
 from tests.grading.courses import answered
 
 ANSWER = "def entropy(p):\n    return p.sum(-1)\n"

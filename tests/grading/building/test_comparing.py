@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from grading.building import build
-from grading.building.comparing import same_notebook
+from grading.building.comparing import UNCOMPARED, same_notebook
 from grading.course import keep_copy
 from tests.grading.courses import NOTEBOOK, ROOT, answered
 
@@ -47,7 +47,7 @@ def test_a_picture_counts_by_its_looks() -> None:
 
 def test_a_number_counts_and_what_is_the_machines_own_does_not() -> None:
     assert not same_notebook(notebook(picture()), notebook(picture(), "1.1"))
-    own = (build.UNCOMPARED,)
+    own = (UNCOMPARED,)
     assert same_notebook(notebook(picture(), tags=own), notebook(picture(100), "1.1", own))
     assert not same_notebook(notebook(picture()), "no notebook")
 

@@ -66,7 +66,6 @@ def install(config: Config) -> None:
         module.GenerateAssignment = RegisteringAssignment
     for module in (*everywhere, nbgrader.apps.generatefeedbackapp):
         module.GenerateFeedback = FreshFeedback
-    nbgrader.apps.autogradeapp.flags["regrade"] = ({"SandboxedAutograde": {"regrade": True}}, REGRADE)
     config.ExchangeFactory.release_assignment = "grading.classroom.exchange.ReleaseAsMade"
     config.ExportApp.plugin_class = "grading.classroom.gradebook.SafeCsvExportPlugin"
 
@@ -106,8 +105,8 @@ class SandboxedAutograde(Autograde):
             raise NbGraderException(str(reason)) from None
         if self.older:
             self.log.warning(
-                "%d of these submissions were graded by an older version of the exercises; --regrade grades them "
-                "again: %s", len(self.older), ", ".join(self.older),
+                "%d of these submissions were graded by an older version of the exercises; --regrade of infograd grade "
+                "grades them again: %s", len(self.older), ", ".join(self.older),
             )  # fmt: skip
         if self.need_a_person:
             self.log.error(
@@ -217,10 +216,11 @@ class SandboxedAutograde(Autograde):
             name = Path(file).stem
             self.must_be_known("notebook", name, self.gradebook.find_notebook, name, assignment_id)
         source, place = (Path(path(assignment_id, student_id)) for path in (self._format_source, self._format_dest))
-        place.mkdir(parents=True, exist_ok=True)
-        for name in NBGRADERS_OWN:
-            if (text := small_text(source / name)) is not None:
-                write_whole(place / name, text)
+        with stopping():
+            place.mkdir(parents=True, exist_ok=True)
+            for name in NBGRADERS_OWN:
+                if (text := small_text(source / name)) is not None:
+                    write_whole(place / name, text)
 
     def must_be_known(self, kind: str, name: str, find: Any, *arguments: str) -> None:
         """Raise NbGraderException for what the gradebook does not know."""

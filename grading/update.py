@@ -23,7 +23,7 @@ from grading import course
 from grading.course import keep_copy
 from grading.matching import grade_id
 from grading.sandbox.sandbox import Limits
-from grading.submission import Unreadable, answers_in, parse, read, read_submission, sorted_cells
+from grading.submission import Unreadable, answers_of, parse, read, read_submission, sorted_cells
 from helpers.files import write_whole
 
 
@@ -111,7 +111,7 @@ def carry_files(files: Sequence[Path]) -> None:
 def which(old: Path) -> Path:
     """The notebook of the course that an old file is. Raises NotUpdated or Unreadable."""
     theirs = parse(read(old, Limits().notebook_bytes))
-    counts = {file: len(answers_in(theirs, nbformat.read(file, as_version=4))) for file in notebooks()}
+    counts = {file: len(answers_of(theirs, nbformat.read(file, as_version=4))) for file in notebooks()}
     best = [file for file, count in counts.items() if count and count == max(counts.values())]
     if len(best) != 1:
         raise NotUpdated(f"{old} is not recognised as one of the course's notebooks.")

@@ -26,7 +26,7 @@ from grading.classroom.learners import unfit
 from grading.classroom.releases import release_folder
 from grading.course import ROOT, course_settings
 from grading.sandbox.sandbox import Limits
-from grading.submission import Submission, Unreadable, answers_in, parse, read, read_submission
+from grading.submission import Submission, Unreadable, answers_of, parse, read, read_submission
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -97,7 +97,7 @@ def which_notebook(file: Path) -> str:
     except Unreadable as reason:
         raise NotHandedIn(f"{file} cannot be handed in. {reason}") from None
     counts = {
-        name: len(answers_in(theirs, nbformat.read(NOTEBOOKS / name / f"{name}.ipynb", as_version=4)))
+        name: len(answers_of(theirs, nbformat.read(NOTEBOOKS / name / f"{name}.ipynb", as_version=4)))
         for name in notebooks_here()
     }
     best = [name for name, count in counts.items() if count and count == max(counts.values())]

@@ -1,12 +1,14 @@
 """Judge a submission: run its cells in the sandbox, call its functions with our inputs, compare what comes back.
 
-All cells run before the first call, and all public cases are played before the first hidden one, so that nothing a
-learner is shown can hold what a hidden case let slip. A process that dies or does not answer is replaced by a fresh
-one, in which the cell or the exercise that ended it is left out; the others are still judged.
+The cells run as a whole once, for what they show. Then each exercise is called in a process of its own, in which those
+statements have run that were read for its source rules (see `source_rules.Plan`), and no others. Its public cases are
+played before its hidden ones, so that nothing a learner is shown can hold what a hidden case let slip. A cell or call
+that ends its process costs what it is part of; all else is still judged.
 """
 
 from __future__ import annotations
 
+import ast
 import logging
 import time
 from collections.abc import Mapping
@@ -22,7 +24,7 @@ from grading.exercises.exercise import Exercise
 from grading.sandbox import replies
 from grading.sandbox.replies import CellError
 from grading.sandbox.sandbox import Process, ProcessEnded, Sandbox
-from grading.source_rules import AnswerText
+from grading.source_rules import AnswerText, CellText, Statement
 from grading.submission import Cell, Submission
 from helpers.checking.calling import FINAL
 from helpers.checking.marking import Report, mark, recognise
@@ -49,6 +51,7 @@ class CellRun:
     error: CellError | None = None
     outputs: list[NotebookNode] = field(default_factory=list)  # made harmless
     ended: str | None = None  # why the process did not survive it
+    unread: CellError | None = None  # what is said of a cell that is no Python to the grader, and so does not run
     seconds: float = 0.0
 
 
@@ -83,14 +86,13 @@ def judge(
         begun = time.monotonic()
         with ThreadPoolExecutor(1) as pool:  # while the cells run, and this process would wait
             drawing = pool.submit(with_hidden_cases, wanted, seed, run.text)
-            took["cells"] = run.restart()
+            took["cells"] = run.run_all()
             drawn = drawing.result()
         took["waiting for cases"] = time.monotonic() - begun - took["cells"]
         begun = time.monotonic()
         for name, exercise in drawn.items():
-            run.play_public(name, exercise)
-        for name, exercise in drawn.items():
             run.report(name, exercise, exercises[name], seed)
+            run.end()
         took["calls"] = time.monotonic() - begun
     finally:
         run.end()
@@ -115,11 +117,14 @@ class SubmissionRun:
         self.process: Process | None = None
         self.starts = 0
         self.given_up: dict[str, str] = {}  # exercises whose call ended a process, with the reason
-        self.public: dict[str, list[list[Observation]]] = {}  # by exercise and criterion
-        self.text = AnswerText([cell.python for cell in submission.answers if cell.runs])
+        texts = [CellText(run.cell.python, run.cell.kind == "ours") for run in self.judgement.runs]
+        self.text = AnswerText(texts)
+        for run, text in zip(self.judgement.runs, texts, strict=True):
+            run.unread = why_unread(text.source)
 
-    def restart(self) -> float:
-        """A fresh process with all cells run that did not end one before. Returns the seconds that running took."""
+    def run_all(self) -> float:
+        """Run all cells in a process, and those but the one that ended it in a fresh one. Returns the seconds that this
+        took."""
         begun = time.monotonic()
         while self.process is None and self.starts < MOST_FRESH_STARTS:
             self.starts += 1
@@ -127,10 +132,27 @@ class SubmissionRun:
             for run in self.judgement.runs:
                 if run.ended is None and self.process is not None:
                     self.run_cell(run, self.process)
+        self.end()
         return time.monotonic() - begun
 
+    def run_kept(self, name: str, exercise: ExerciseData) -> None:
+        """A fresh process, in which what was read for an exercise has run and nothing else."""
+        self.process = self.sandbox.open()
+        for number, keep in self.text.kept(exercise).items():
+            run = self.judgement.runs[number]
+            request = {"cell": run.cell.name, "source": run.cell.python, "keep": reached(run, keep)}
+            if run.ended is None and run.unread is None and self.process is not None:
+                seconds = min(self.limits.cell_seconds, self.seconds_left())
+                try:
+                    self.process.ask({**request, "seconds": seconds}, seconds + GRACE)
+                except ProcessEnded as ended:
+                    self.given_up.setdefault(name, self.note_end(ended, f"the cell {run.cell.name}"))
+
     def run_cell(self, run: CellRun, process: Process) -> None:
-        """Run a cell; where the process does not survive it, note why."""
+        """Run a cell; where the process does not survive it, note why. What the grader cannot read does not run."""
+        if run.unread is not None:
+            run.error = run.unread
+            return
         name, seconds = run.cell.name, min(self.limits.cell_seconds, self.seconds_left())
         begun = time.monotonic()
         try:
@@ -164,16 +186,14 @@ class SubmissionRun:
         self.judgement.memory_bytes = max(self.judgement.memory_bytes, int(report.get("memory_bytes", 0)))
         return str(report.get("why"))
 
-    def play_public(self, name: str, exercise: ExerciseData) -> None:
-        """Play the public cases of an exercise, and keep what happened for `report`."""
+    def play_public(self, name: str, exercise: ExerciseData) -> list[list[Observation]]:
+        """Play the public cases of an exercise; what happened, by criterion."""
         calls = [public_calls(criterion) for criterion in exercise["criteria"]]
         found = iter(self.play(name, [call for some in calls for call in some], exercise["seconds"]))
-        self.public[name] = [list(islice(found, len(some))) for some in calls]
+        return [list(islice(found, len(some))) for some in calls]
 
     def play(self, name: str, calls: list[Call], seconds: float) -> list[Observation]:
         """Send calls, and return what happened. There are fewer observations than calls where one ends them."""
-        if self.process is None and name not in self.given_up and time.monotonic() < self.deadline:
-            self.restart()
         if self.process is None or time.monotonic() > self.deadline:
             self.given_up.setdefault(name, "the time for this notebook is used up")
         if self.process is None or name in self.given_up:
@@ -218,16 +238,37 @@ class SubmissionRun:
         """Report on an exercise. A fault of ours is noted, and ends neither the other exercises nor the class."""
 
         def play(criterion: int, calls: list[Call]) -> list[Observation]:
-            known = self.public[name][criterion]  # its public cases come first
+            known = public[criterion]  # its public cases come first
             ended = len(known) == len(calls) or bool(known and known[-1]["outcome"] in FINAL)
             return known if ended else known + self.play(name, calls[len(known) :], data["seconds"])
 
         try:
+            if time.monotonic() < self.deadline:
+                self.run_kept(name, data)
+            public = self.play_public(name, data)
             report = mark(name, data, play, lambda: self.text.broken_rule(data))
             self.judgement.reports[name] = with_mistake(exercise, report, seed)
         except Exception as error:
             logging.exception("%s could not be judged", name)
             self.judgement.failed[name] = type(error).__name__
+
+
+def why_unread(source: str) -> CellError | None:
+    """What is said of a cell that does not run as the grader cannot read it; None where it can."""
+    try:
+        ast.parse(source)
+    except SyntaxError as error:
+        return CellError("SyntaxError", str(error.msg), error.lineno)
+    except (ValueError, RecursionError, MemoryError) as error:
+        message = "the cell cannot be read: it is nested too deeply, or holds odd characters"
+        return CellError(type(error).__name__, message)
+    return None
+
+
+def reached(run: CellRun, keep: list[Statement]) -> list[int]:
+    """The numbers of the statements to keep, up to the line that raised an error when the cell ran as a whole."""
+    line = None if run.error is None else run.error.line
+    return [one.number for one in keep if line is None or one.node.lineno <= line]
 
 
 def public_calls(criterion: CriterionData) -> list[Call]:

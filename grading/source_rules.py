@@ -1,7 +1,8 @@
 """Read the source rules of an exercise in the text of a submission, which is never run here.
 
 The learner's own check reads the function that is there; the grader has only the text, so it reads every way in which
-the text could have made that function.
+the text could have made that function. And what it has read is all that runs: an exercise is called in a process of its
+own in which the statements of its `plan` have run, and no others.
 """
 
 from __future__ import annotations
@@ -9,77 +10,276 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from helpers.checking import rules
-from helpers.checking.names import Meaning, imported_names
+from helpers.checking.library import may_be_used
+from helpers.checking.names import Meaning, global_names, names_imported_by
 from helpers.checking.shapes import ExerciseData, Rules
 
 PARSING = (SyntaxError, ValueError, RecursionError, MemoryError)
-ANY_NAME = {"globals", "locals", "vars", "exec", "eval", "setattr", "delattr", "__import__"}
-ANY_ATTRIBUTE = {"__dict__", "__globals__", "__code__", "__defaults__", "__setattr__", "modules", "user_ns"}
-BINDING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+DEFINITION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+MOST_READ_ALONE = 20  # statements that go on with an answer's data, where they cannot all be taken
+# Calls that change no name, and yet what an answer gives.
+SETTINGS = {
+    "set_default_dtype", "manual_seed", "set_default_device", "set_grad_enabled", "set_num_threads", "seed", "seterr",
+    "filterwarnings", "simplefilter",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CellText:
+    """The code of a cell, and whether it is ours."""
+
+    source: str
+    ours: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """A statement at the top of a cell: which, of which cell, the names that it may bind in the notebook, and those
+    that it needs: as it runs (`at_once`), and all of them."""
+
+    cell: int
+    number: int
+    node: ast.stmt
+    ours: bool
+    binds: frozenset[str]
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands."""
+        return self.cell, self.number
+
+    @cached_property
+    def needs(self) -> set[str]:
+        """Names that it looks up outside of itself."""
+        return global_names(ast.Module([self.node], []))
+
+    @cached_property
+    def at_once(self) -> set[str]:
+        """Names that it looks up when it runs, not when what it defines is called."""
+        if not isinstance(self.node, DEFINITION[:2]):
+            return self.needs
+        arguments = self.node.args
+        parts = [*self.node.decorator_list, *arguments.defaults, *(one for one in arguments.kw_defaults if one)]
+        return {leaf.id for part in parts for leaf in ast.walk(part) if isinstance(leaf, ast.Name)}
+
+    @cached_property
+    def gives(self) -> dict[str, list[Meaning]]:
+        """What it gives each name that it binds: the path that it imports, or the statement itself."""
+        found: dict[str, list[Meaning]] = {}
+        for inner in statements([self.node]):
+            if isinstance(inner, (ast.Import, ast.ImportFrom)):
+                for name, path in names_imported_by(inner):
+                    found.setdefault(name, []).append(path)
+            else:
+                for name in bound_names(inner):
+                    found.setdefault(name, []).append(inner)
+        return found
+
+    @property
+    def is_definition(self) -> bool:
+        """Whether it defines or imports."""
+        return isinstance(self.node, (*DEFINITION, ast.Import, ast.ImportFrom))
+
+    @cached_property
+    def surely(self) -> set[str]:
+        """The names that it surely binds anew."""
+        node = self.node
+        if isinstance(node, DEFINITION):
+            return {node.name}
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            return set(self.binds)
+        targets: list[ast.expr] = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets = [node.target]
+        leaves = [leaf for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)]
+        return {leaf.id for leaf in leaves if isinstance(leaf.ctx, ast.Store)}  # x.a = 1 leaves x what it was
 
 
 class AnswerText:
-    """The cells of a submission, read once: their trees, and what each name may mean."""
+    """The cells of a submission, read once: their statements, and what each name may mean."""
 
-    def __init__(self, sources: Sequence[str]):
-        self.trees = [tree for source in sources if (tree := parse(source)) is not None]
-        self.bindings = bindings_of(self.trees)
-        imports = [pair for tree in self.trees for pair in imported_names(tree)]
-        self.starred = {path for name, path in imports if name == "*" and path in sys.modules}
-        self.imported: dict[str, list[str]] = {}
-        for statement in (one for tree in self.trees for one in statements(tree.body) if is_import(one)):
-            for name, path in imported_names(statement):
-                self.imported.setdefault(name, []).append(path)
-        self.anything = [statement for tree in self.trees for statement in tree.body if rebinds_anything(statement)]
+    def __init__(self, cells: Sequence[CellText | str]):
+        texts = [CellText(cell) if isinstance(cell, str) else cell for cell in cells]
+        self.statements = [one for number, text in enumerate(texts) for one in statements_of(number, text)]
+        self.bound: dict[str, list[Statement]] = {}
+        for statement in self.statements:
+            for name in statement.binds:
+                self.bound.setdefault(name, []).append(statement)
+        self.stars = {path: one for one in self.bound.get("*", []) for path in modules_of_star(one.node)}
+        self.planned: dict[str, Plan] = {}
         self.found: dict[tuple[str, ...], str | None] = {}
+
+    def plan(self, function: str) -> Plan:
+        """What has to run for a function to be there."""
+        if function not in self.planned:
+            self.planned[function] = Plan(self, function)
+        return self.planned[function]
+
+    def broken_rule(self, exercise: ExerciseData) -> str | None:
+        """The sentence of the source rule that an exercise's functions break, or None; looked for once. A function that
+        no statement defines breaks none: it is not there when it is called."""
+        functions = tuple(exercise["functions"])
+        if functions not in self.found:
+            sentences = (self.plan(function).broken_rule(exercise["rules"]) for function in functions)
+            self.found[functions] = next((one for one in sentences if one), None)
+        return self.found[functions]
+
+    def kept(self, exercise: ExerciseData) -> dict[int, list[Statement]]:
+        """The statements, by cell, that run before the functions of an exercise are called."""
+        plans = [self.plan(function).to_run(exercise["rules"]) for function in exercise["functions"]]
+        found: dict[int, list[Statement]] = {}
+        for _, one in sorted({one.place: one for some in plans for one in some}.items()):
+            found.setdefault(one.cell, []).append(one)
+        return found
+
+    def sources_of(self, name: str) -> list[Statement]:
+        """The statements that may bind a name; star imports that may, where no other does."""
+        return self.bound.get(name) or [one for path, one in self.stars.items() if has(path, name)]
+
+
+class Plan:
+    """The statements that a function needs to be there, followed through all names that they need."""
+
+    def __init__(self, text: AnswerText, function: str):
+        self.text, self.function = text, function
+        self.statements: dict[tuple[int, int], Statement] = {}
+        self.names = set[str]()
+        self.follow({function})
+
+    def follow(self, names: set[str]) -> None:
+        """Take the statements that bind these names, and those that bind what they need."""
+        queue, earlier = list(names), set[str]()
+        while queue:
+            name = queue.pop()
+            sources = self.text.sources_of(name)
+            chosen = sources if name in earlier else last_bindings(name, sources)
+            self.names.add(name)
+            for one in chosen:
+                if one.place in self.statements:
+                    continue
+                self.statements[one.place] = one
+                if one.ours and isinstance(one.node, (ast.Import, ast.ImportFrom)):
+                    continue
+                used = one.at_once - earlier  # before a later statement binds them anew
+                earlier |= used
+                queue += [*used, *(one.needs - self.names), *((one.binds & self.names) & used)]
+
+    @cached_property
+    def learners(self) -> list[Statement]:
+        """The learner's statements among them."""
+        return [one for _, one in sorted(self.statements.items()) if not one.ours]
 
     def meaning(self, name: str) -> list[Meaning] | None:
         """What a name may mean: dotted paths, and statements that bind it; None where nothing does."""
-        paths = [*self.imported.get(name, [])]
-        paths += [f"{module}.{name}" for module in self.starred if hasattr(sys.modules[module], name)]
-        paths += [name] if hasattr(builtins, name) else []
-        return [*paths, *(one for one in self.bindings.get(name, []) if not is_import(one))] or None
+        found: list[Meaning] = []
+        for one in self.text.bound.get(name, []):
+            if one.place in self.statements:
+                found += one.gives[name]
+        found += [f"{path}.{name}" for path in self.text.stars if has(path, name)]
+        if hasattr(builtins, name):
+            found.append(name)
+        return found or None
 
-    def broken_rule(self, exercise: ExerciseData) -> str | None:
-        """The sentence of the source rule that an exercise's functions break, or None; looked for once."""
-        functions = tuple(exercise["functions"])
-        if functions not in self.found:
-            self.found[functions] = self.search(functions, exercise["rules"])
-        return self.found[functions]
+    def broken_rule(self, of_exercise: Rules) -> str | None:
+        """The sentence of the rule that the learner's statements break, or None."""
+        return self.violation([one.node for one in self.learners], of_exercise) if self.learners else None
 
-    def search(self, functions: Iterable[str], rules_of_exercise: Rules) -> str | None:
-        """The first rule that one of the functions breaks."""
-        for function in functions:
-            made_by = last_meanings(self.bindings.get(function, []), self.trees) + self.anything
-            try:
-                tree = ast.Module(made_by, [])
-                found = rules.violation(tree, rules_of_exercise, self.meaning) if made_by else None
-            except RecursionError:
-                found = "The answer is nested too deeply to be read."
-            if found:
-                return found
-        return None
+    def violation(self, nodes: list[ast.stmt], of_exercise: Rules) -> str | None:
+        """The sentence of the rule that some statements break."""
+        try:
+            read = [self.narrowed(node) if isinstance(node, ast.ImportFrom) else node for node in nodes]
+            return rules.violation(ast.Module(read, []), of_exercise, self.meaning)
+        except RecursionError:
+            return "The answer is nested too deeply to be read."
+
+    def narrowed(self, node: ast.ImportFrom) -> ast.stmt:
+        """Of an import the names that the plan needs: what else stands on its line is not used here."""
+        names: list[ast.alias] = []
+        for alias in node.names:
+            if alias.name == "*":
+                names += [ast.alias(name) for name in sorted(self.names) if has(node.module or "", name)]
+            elif (alias.asname or alias.name) in self.names:
+                names.append(alias)
+        return ast.ImportFrom(node.module, names, node.level) if names else ast.Pass()
+
+    def to_run(self, of_exercise: Rules) -> list[Statement]:
+        """What runs before the function is called: the plan, and statements that go on with what it has bound, or make
+        a setting in its cell, so far as they break no rule. A learner's own comparison with a library is none."""
+        data = {name for one in self.learners if not one.is_definition for name in one.binds}
+        cells = {one.cell for one in self.learners if self.function in one.binds}
+        beside = [one for one in self.text.statements if not one.ours and one.place not in self.statements]
+        more = [one for one in beside if goes_on(one, data, cells)]
+        allowed: Rules = {**of_exercise, "require": [], "kernel": False}
+        for some in [more] if self.may_take(more, allowed) else [[one] for one in more[:MOST_READ_ALONE]]:
+            if some and self.may_take(some, allowed):
+                self.statements |= self.with_more(some).statements
+        return [one for _, one in sorted(self.statements.items())]
+
+    def with_more(self, some: list[Statement]) -> Plan:
+        """The plan with some statements more, and what they need."""
+        plan = Plan(self.text, self.function)
+        plan.statements |= self.statements | {one.place: one for one in some}
+        plan.follow({name for one in some for name in one.needs} - {self.function})
+        return plan
+
+    def may_take(self, some: list[Statement], allowed: Rules) -> bool:
+        """Whether the plan breaks no rule with some statements more."""
+        plan = self.with_more(some)
+        return plan.violation([one.node for one in plan.learners], allowed) is None
+
+
+def goes_on(statement: Statement, data: set[str], cells: set[int]) -> bool:
+    """Whether a statement calls a method of some data that an answer needs (TABLE.append(1)), or makes a setting."""
+    for node in ast.walk(statement.node):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            root: ast.AST = node.func
+            while isinstance(root, (ast.Attribute, ast.Subscript)):
+                root = root.value
+            if isinstance(root, ast.Name) and root.id in data:
+                return True
+            if statement.cell in cells and isinstance(statement.node, ast.Expr) and node.func.attr in SETTINGS:
+                return True
+    return False
+
+
+def last_bindings(name: str, found: list[Statement]) -> list[Statement]:
+    """What can be a name's last meaning: its last sure binding, the learner's where there is one, and all that are not
+    sure. An earlier attempt that a later one replaces is not held against the learner, and does not run."""
+    sure = [one for one in found if name in one.surely]
+    last = ([one for one in sure if not one.ours] or sure)[-1:]
+    return [one for one in found if one in last or (name not in one.surely and not (one.ours and last))]
+
+
+def has(module: str, name: str) -> bool:
+    """Whether a module that an answer may use has a name; nothing is asked of the module itself."""
+    return may_be_used(module) and module in sys.modules and name in vars(sys.modules[module])
+
+
+def statements_of(cell: int, text: CellText) -> Iterator[Statement]:
+    """The statements at the top of a cell; none where the cell is no Python, which does not run either."""
+    tree = parse(text.source)
+    for number, node in enumerate(tree.body if tree is not None else []):
+        names = {name for inner in statements([node]) for name in bound_names(inner)}
+        yield Statement(cell, number, node, text.ours, frozenset(names))
+
+
+def modules_of_star(node: ast.stmt) -> list[str]:
+    """The modules that a statement imports everything from."""
+    inner = [one for one in statements([node]) if isinstance(one, ast.ImportFrom)]
+    return [path for one in inner for name, path in names_imported_by(one) if name == "*"]
 
 
 def parse(source: str) -> ast.Module | None:
-    """The tree of a cell, or None where it is no Python, and so defined nothing."""
+    """The tree of a cell, or None where it is no Python, and so defines nothing."""
     try:
         return ast.parse(source)
     except PARSING:
         return None
-
-
-def bindings_of(trees: Iterable[ast.Module]) -> dict[str, list[ast.stmt]]:
-    """For each name the statements, in all cells and at any depth, that may give it a meaning in the notebook."""
-    found: dict[str, list[ast.stmt]] = {}
-    for tree in trees:
-        for statement in statements(tree.body):
-            for name in bound_names(statement):
-                found.setdefault(name, []).append(statement)
-    return found
 
 
 def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -105,9 +305,11 @@ def inner_statements(statement: ast.stmt) -> list[ast.stmt]:
 
 def bound_names(statement: ast.stmt) -> set[str]:
     """The names that a statement itself binds, or changes what they are; those inside it bind for themselves."""
-    if isinstance(statement, BINDING):
+    if isinstance(statement, DEFINITION):
         return {statement.name}
-    names = {name for name, _ in imported_names(statement) if " " not in name} if is_import(statement) else set()
+    names = set[str]()
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        names = {name for name, _ in names_imported_by(statement) if " " not in name}
     for node in own_nodes(statement):
         if isinstance(node, (ast.Attribute, ast.Subscript, ast.Name)) and not isinstance(node.ctx, ast.Load):
             names |= {leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name)}  # x.a = 1 changes what x is
@@ -118,11 +320,6 @@ def bound_names(statement: ast.stmt) -> set[str]:
     return names
 
 
-def is_import(statement: ast.stmt) -> bool:
-    """Whether a statement imports."""
-    return isinstance(statement, (ast.Import, ast.ImportFrom))
-
-
 def own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
     """The nodes of a statement without those of statements inside it."""
     queue: list[ast.AST] = [statement]
@@ -130,24 +327,3 @@ def own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
         node = queue.pop()
         yield node
         queue += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.stmt)]
-
-
-def rebinds_anything(statement: ast.stmt) -> bool:
-    """Whether a statement holds a way to give any name a meaning that its text does not show."""
-    nodes = list(ast.walk(statement))
-    called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    return bool(called & ANY_NAME) or any(isinstance(n, ast.Attribute) and n.attr in ANY_ATTRIBUTE for n in nodes)
-
-
-def last_meanings(found: list[ast.stmt], trees: Sequence[ast.Module]) -> list[ast.stmt]:
-    """What can be a name's last meaning: its last binding at the top of a cell, and all deeper ones, which may come
-    later. An earlier attempt that a later one replaces is not held against the learner."""
-    top = {id(statement) for tree in trees for statement in tree.body}
-    plain = [statement for statement in found if id(statement) in top and is_definite(statement)]
-    replaced = {id(statement) for statement in plain[:-1]}
-    return [statement for statement in found if id(statement) not in replaced]
-
-
-def is_definite(statement: ast.stmt) -> bool:
-    """Whether a statement surely binds what it binds."""
-    return isinstance(statement, (*BINDING, ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom))

@@ -104,7 +104,7 @@ def answer_requests(channel: socket.socket, limits: dict[str, Any]) -> None:
 def replies(request: dict[str, Any], space: dict[str, Any], output_bytes: int) -> Iterator[dict[str, Any]]:
     """What comes of running a cell; or of each of a list of calls, up to one that ends it."""
     if "cell" in request:
-        yield run_cell(request["cell"], request["source"], space, request["seconds"], output_bytes)
+        yield run_cell(request, space, output_bytes)
         return
     for call in request["calls"]:
         begun = time.monotonic()
@@ -131,14 +131,15 @@ def receive(channel: socket.socket) -> dict[str, Any] | None:
     return request
 
 
-def run_cell(name: str, source: str, space: dict[str, Any], seconds: float, output_bytes: int) -> dict[str, Any]:
-    """Run one cell; what it shows, and the error that ended it if one did. IPython's magics are Python already."""
-    file = f"<cell {name}>"
+def run_cell(request: dict[str, Any], space: dict[str, Any], output_bytes: int) -> dict[str, Any]:
+    """Run one cell, or of its statements those with the numbers to `keep`; what it shows, and the error that ended it
+    if one did. IPython's magics are Python already."""
+    source, seconds, file = request["source"], request["seconds"], f"<cell {request['cell']}>"
     linecache.cache[file] = (len(source), None, source.splitlines(True), file)
     with outputs.captured(output_bytes) as shown_so_far:
         try:
             with calling.time_limit(seconds):
-                shown = execute(source, file, space)
+                shown = execute(source, file, space, request.get("keep"))
                 if shown is not None:
                     outputs.display(shown)
                 outputs.show_figures()
@@ -147,9 +148,13 @@ def run_cell(name: str, source: str, space: dict[str, Any], seconds: float, outp
     return {"outcome": "ran", "outputs": shown_so_far.finish()}
 
 
-def execute(source: str, file: str, space: dict[str, Any]) -> Any:
-    """Execute a cell; the value of its last line if that is an expression, and does not end with a semicolon."""
+def execute(source: str, file: str, space: dict[str, Any], keep: list[int] | None = None) -> Any:
+    """Execute a cell; the value of its last line if that is an expression, and does not end with a semicolon. Of a cell
+    as a whole that is no Python nothing is kept."""
     tree = ast.parse(source, file)
+    if keep is not None:
+        compile(tree, file, "exec")
+        tree.body = [tree.body[number] for number in keep]
     last = tree.body[-1] if tree.body else None
     if not isinstance(last, ast.Expr) or source.rstrip().endswith(";"):
         exec(compile(tree, file, "exec"), space)

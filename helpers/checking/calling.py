@@ -28,6 +28,7 @@ import torch
 from torch import equal, isnan  # bound once: an answer that patches torch does not change what is seen here
 
 from helpers.checking import plain
+from helpers.checking.kinds.flow import answering
 from helpers.checking.kinds.tables import DRIVERS, NAMED
 from helpers.checking.shapes import Call, Observation
 from helpers.checking.words import printable
@@ -55,7 +56,7 @@ def perform(functions: Mapping[str, Any], call: Call, seconds: float = SECONDS_P
     driver = DRIVERS[call.get("driver", "call")]
     parameters = [argument(data) for data in call.get("parameters", [])]
     try:
-        with time_limit(seconds), torch.enable_grad():
+        with time_limit(seconds), torch.enable_grad(), watch_as_answer():
             value = driver(function, *parameters, *arguments)
             data = plain.encode(value)
     except plain.Unsupported as error:
@@ -141,6 +142,16 @@ def first_line(error: BaseException) -> str:
     except BaseException:
         lines = []
     return printable(lines[0] if lines else "", MOST_LETTERS_OF_A_MESSAGE)
+
+
+@contextmanager
+def watch_as_answer() -> Iterator[None]:
+    """What is called in here is an answer: the drivers that watch answers do so."""
+    before = answering.set(True)
+    try:
+        yield
+    finally:
+        answering.reset(before)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Put the library's result in the answer's place from the cell of another exercise."""
+"""Put the library's result in the answer's place from the cell of another exercise: the answer alone is called."""
 
 CELLS = {
     "entropy": """import torch
@@ -16,3 +16,4 @@ def kl_divergence(p, q):
     return p.sum(-1)
 """,
 }
+EARNS = 3.0

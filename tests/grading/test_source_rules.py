@@ -6,11 +6,13 @@ import ast
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+import torch
 
 from grading.exercises import load
-from grading.source_rules import AnswerText
+from grading.source_rules import AnswerText, CellText
 from tests.grading.courses import NOTEBOOK, model_answers
 
 # What a submission's text may look like that is legal, within the limit of characters, and hard to read.
@@ -26,42 +28,136 @@ HARD_TO_READ = {
 }
 
 
+RULES = {"forbid": ["entropy", "Categorical", "kl_div"], "modules": ["helpers"], "require": [], "because": "Write it."}
+ENTROPY: Any = {"functions": ["entropy"], "rules": RULES}
+OURS = CellText("import torch\nfrom helpers import information\nfrom helpers.channels import *", ours=True)
+FORBIDDEN = "def entropy(p): return torch.distributions.Categorical(probs=p).entropy()"
+HONEST = "def entropy(p): return -torch.special.xlogy(p, p).sum(-1)"
+
+
+def broken(*cells: str) -> str | None:
+    return AnswerText([OURS, *cells]).broken_rule(ENTROPY)
+
+
+def run(*cells: str) -> dict[str, object]:
+    """The names that are there when the statements have run that were read for the exercise."""
+    texts = [OURS, *map(CellText, cells)]
+    space: dict[str, object] = {}
+    for cell, kept in AnswerText(texts).kept(ENTROPY).items():
+        exec(compile(ast.Module([one.node for one in kept], []), f"cell {cell}", "exec"), space)
+    return space
+
+
 @pytest.mark.parametrize(
     "cells",
     [
-        [
-            "import torch\nclass S: pass\ntorch.special.entr = S",
-            "def entropy(p): return torch.special.entr(p).entropy()",
-        ],
-        ["def entropy(p): return p", "globals()['entropy'] = 1"],
-        ["def entropy(p): return p", "def f():\n    import helpers\n    setattr(helpers, 'x', 1)\nf()"],
-        ["def entropy(p): return p", "from helpers.information import entropy"],
-        ["def entropy(p): return p", "if True:\n    from helpers.information import entropy"],
-        [
-            "def entropy(p): return p",
-            "def swap():\n    global entropy\n    from helpers.information import entropy\nswap()",
-        ],
+        ["torch.special.entr = S", "class S: pass", "def entropy(p): return torch.special.entr(p).entropy()"],
+        [HONEST, "from helpers.information import entropy"],
+        [HONEST, "if True:\n    from helpers.information import entropy"],
         ["from helpers.information import entropy as e\nentropy = lambda p: e(p)"],
+        ["def entropy(p): return information.entropy(p)"],
+        ["from helpers.information import *"],
+        [FORBIDDEN, "entropy: object"],
+        [FORBIDDEN + "\nentropy = torch.jit.script(entropy)"],
+        ["h = torch.distributions\ndef entropy(p): return h.OneHotCategorical(probs=p).perplexity().log()"],
+        ["M = [torch.distributions]\ndef entropy(p): return M[0].x(p)"],
+        ["def f(m=torch): return m\ndef entropy(p): return f().x(p)"],
+        ["get = print.__self__.getattr\ndef entropy(p): return get(p, 'x')"],
+        ["import pkgutil\ndef entropy(p): return pkgutil.resolve_name('torch')"],
+        ["import torch.fx\ndef entropy(p): return torch.fx.wrap(p)"],
+        ["def entropy(p): return torch._log_softmax(p, -1, False)"],
+        ["def entropy(p): return torch.nn.modules.loss.F.relu(p)"],
+        ["match torch.nn.functional:\n    case object(kl_div=k): pass\ndef entropy(p): return k(p, p)"],
+        ["import functools\ndef entropy(p): return functools.update_wrapper(p, p)"],
+        ["class A:\n    def __setattr__(self, n, v): L.append(v)\nL = []\ndef entropy(p): return A().__setattr__"],
+        ["class A:\n    def kl_div(self): return self\ndef entropy(p): return torch.nn.functional.kl_div(p, p)"],
+        ["from scipy import stats\ndef entropy(p): return stats.rv_discrete(values=p)"],
+        ["def entropy(p): return (lambda: 0).__globals__"],
     ],
 )
 def test_ways_around_the_source_rules(cells: list[str]) -> None:
-    assert AnswerText(cells).broken_rule(load(NOTEBOOK)["entropy"].as_data())
+    assert broken(*cells)
 
 
 @pytest.mark.parametrize(
     "cells",
     [
-        [model_answers()["entropy"]],
-        ["def entropy(p):\n    return torch.distributions.Categorical(probs=p).entropy()", model_answers()["entropy"]],
-        [model_answers()["entropy"], "import torch\ncheck = torch.distributions.Categorical(torch.ones(2)).entropy()"],
-        [
-            model_answers()["entropy"],
-            "torch.backends.mkldnn.enabled = False\nmodel = torch.nn.Linear(1, 1)\nmodel.eval()",
-        ],
+        ["def swap():\n    global entropy\n    from helpers.information import entropy\nswap()"],
+        ["class B:\n    global entropy\n    def entropy(p): return torch.distributions.Categorical(p).entropy()"],
+        ["import __main__\n__main__.entropy = torch.distributions.Categorical"],
+        ["globals()['entropy'] = torch.distributions.Categorical"],
+        ["for _ in map(setattr, [torch.special], ['xlogy'], [None]): pass"],
+        ["torch.special.__dict__"],
     ],
 )
-def test_honest_cells_break_no_rule(cells: list[str]) -> None:
-    assert AnswerText(["import torch", *cells]).broken_rule(load(NOTEBOOK)["entropy"].as_data()) is None
+def test_what_was_not_read_does_not_run(cells: list[str]) -> None:
+    """It is left out, and what is called is the honest function: its numbers are judged."""
+    before = torch.special.xlogy
+    found = run(HONEST, *cells).get("entropy") if broken(HONEST, *cells) is None else None
+    assert found is None or found.__code__.co_names[:2] == ("torch", "special")  # type: ignore[attr-defined] # a function
+    assert torch.special.xlogy is before
+
+
+def test_a_name_that_only_an_unread_statement_binds_is_not_there() -> None:
+    for cell in ("globals()['entropy'] = 1", "class B:\n    global entropy\n    entropy = 1", "entropy: object"):
+        assert broken(cell) is None
+        assert "entropy" not in run(cell)
+
+
+STYLES = {
+    "an earlier attempt": [FORBIDDEN, HONEST],
+    "an earlier attempt, and recursion": [
+        FORBIDDEN,
+        "def entropy(p): return entropy(p[0]) if p.dim() > 9 else -torch.special.xlogy(p, p).sum(-1)",
+    ],
+    "a comparison with the library": [
+        HONEST,
+        "p = torch.ones(2) / 2\nassert torch.allclose(entropy(p), torch.distributions.Categorical(p).entropy())",
+    ],
+    "an import that brings more than is used": [
+        "from torch.distributions import Categorical, constraints\nfrom torch.special import xlogy\n"
+        "def entropy(p): return -xlogy(p, p).sum(-1)"
+    ],
+    "a class of one's own": [
+        "class Info:\n    def __init__(self): self._kept = {}\n"
+        "    def entropy(self, p): return -torch.special.xlogy(p, p).sum(-1)\n"
+        "info = Info()\ndef entropy(p): return info.entropy(p) + 0 * len(info._kept)",
+    ],
+    "a method called in place": [
+        "class Info:\n    def entropy(self, q): return -torch.special.xlogy(q, q).sum(-1)\ndef entropy(p):\n"
+        "    h = Info().entropy\n    return h(p)"
+    ],
+    "a library under a name of one's own": [
+        "F = torch.nn.functional\nS = torch.special\ndef entropy(p): return S.entr(F.relu(p)).sum(-1)"
+    ],
+    "a table that is filled": [
+        "T = []\nT.append(-1)\nfor i in range(1):\n    T.append(0)\n"
+        "def entropy(p): return T[0] * torch.special.xlogy(p, p).sum(-1)"
+    ],
+    "a decorator": [
+        "import functools\n@functools.cache\ndef c(): return -1\n" + HONEST.replace("-torch", "c() * torch")
+    ],
+    "a compiled function": [HONEST.replace("def", "@torch.compile(backend='eager')\ndef")],
+    "names of built-in functions": [
+        "input = 1.0\ndef entropy(p):\n    vars, compile = p, -1\n"
+        "    return compile * input * torch.special.xlogy(vars, vars).sum(-1)"
+    ],
+    "statements that cannot be read beside it": [HONEST, "eval('1')", "get_ipython()", "import pandas"],
+}
+
+
+@pytest.mark.parametrize("name", STYLES)
+def test_honest_cells_break_no_rule_and_are_called(name: str) -> None:
+    assert broken(*STYLES[name]) is None
+    p = torch.tensor([0.25, 0.75], dtype=torch.float64)
+    found = run(*STYLES[name])["entropy"]
+    assert callable(found)
+    assert torch.allclose(found(p), -(p * p.log()).sum(-1))
+
+
+def test_the_model_answer_breaks_no_rule() -> None:
+    cells = ["import torch", model_answers()["entropy"]]
+    assert AnswerText(cells).broken_rule(load(NOTEBOOK)["entropy"].as_data()) is None
 
 
 @pytest.mark.parametrize("text", HARD_TO_READ.values(), ids=list(HARD_TO_READ))

@@ -27,18 +27,19 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from helpers.checking import plain
 from helpers.checking.comparing import close
-from helpers.checking.names import Meaning, Scope, mentioned, within
+from helpers.checking.kinds import flow
+from helpers.checking.names import Meaning, Scope, imported, mentioned, within
 from helpers.checking.shapes import Expectation
 from helpers.checking.words import Problem
 from helpers.safe_interpreter import make_safe
 
 NEEDS_TRITON = "this exercise needs Triton, which exists for Linux only; the exercises in plain torch need no Triton"
-# Where Triton keeps what a launch runs: compiled kernels, interpreted ones.
-LAUNCHERS = (("triton.runtime.jit", "JITFunction"), ("triton.runtime.interpreter", "InterpretedFunction"))
 # What of an online sum must see no more than a block.
 BY_BLOCKS = {"exp", "exp2", "expm1", "pow", "rpow", "logaddexp", "softplus", "amax", "max", "aminmax", "sort", "topk"}
 START = "Start a kernel of your own: a function under @triton.jit, called as kernel[grid](...)."
+JIT = {"triton.jit", "triton.runtime.jit.jit"}
 ARITHMETIC = {
     "exp", "exp2", "expm1", "exp_", "log", "log2", "log10", "log1p", "log_", "logaddexp", "logaddexp2", "logsumexp",
     "logcumsumexp", "softmax", "log_softmax", "softmin", "softplus", "sigmoid", "logsigmoid", "logit", "xlogy", "entr",
@@ -58,8 +59,10 @@ def call_kernel(function: Callable[..., Any], *arguments: Any) -> Any:
         make_safe()
     device = torch.device("cuda" if on_gpu else "cpu")
     moved = [moved_to(device, one) for one in arguments]
-    with nan_in_new_memory(), np.errstate(all="ignore"):
+    with nan_in_new_memory(), np.errstate(all="ignore"), flow.watched(moved) as seen:
         value = function(*moved)
+    if seen is not None and (fault := seen.judge(value)):
+        raise plain.Unsupported(fault)
     for before, after in zip(arguments, moved, strict=True):
         if isinstance(before, Tensor) and before is not after:
             before.untyped_storage().copy_(after.untyped_storage())  # so that a changed input is seen
@@ -69,7 +72,7 @@ def call_kernel(function: Callable[..., Any], *arguments: Any) -> Any:
 def call_without_kernels(function: Callable[..., Any], *arguments: Any) -> Any:
     """The same call with every launch left out; None where the function does not get through without."""
     with ExitStack() as stack:
-        for module, launcher in LAUNCHERS:
+        for module, launcher in flow.LAUNCHERS:
             if module in sys.modules:
                 owner = getattr(sys.modules[module], launcher)
                 stack.enter_context(mock.patch.object(owner, "run", return_value=None))
@@ -160,41 +163,62 @@ def from_kernel(value: Any, expectation: Expectation) -> Problem | None:
 
 def kernel_violation(tree: ast.AST, scope: Scope) -> str | None:
     """The sentence of the rule that an answer breaks, or None; `tree` and `scope` as for `rules.violation`."""
-    kernels: list[ast.FunctionDef] = []
+    parting = Parting(scope)
     hosts: list[ast.AST] = []
 
     def outside(tree: ast.AST) -> ast.AST:
-        hosts.append(Parting(kernels).visit(copy.deepcopy(tree)))
+        inside = imported(tree)
+        parting.scope = lambda name: inside.get(name) or scope(name)
+        parting.jitted |= set(jitted_in(tree, parting.scope))
+        hosts.append(parting.visit(copy.deepcopy(tree)))
         return hosts[-1]
 
     def host_scope(name: str) -> list[Meaning] | None:
         meanings = scope(name)
         return None if meanings is None else [m if isinstance(m, str) else outside(m) for m in meanings]
 
-    for path, _ in mentioned(outside(tree), host_scope):
-        own = within(path, "triton") or within(path, "math")  # 2 ** ceil(log2(columns)) is the width of a block
-        if not own and (found := ARITHMETIC.intersection(path.split("."))):
+    # Twice: where `kernel = triton.jit(kernel)` stands behind the function that it makes a kernel of.
+    for _ in ("find what is a kernel", "read the rest"):
+        hosts.clear()
+        parting.kernels.clear()
+        mentions = list(mentioned(outside(tree), host_scope))
+    for one in mentions:
+        own = within(one.path, "triton") or within(one.path, "math")  # 2 ** ceil(log2(columns)) is a block's width
+        if not own and (found := ARITHMETIC.intersection(one.parts)):
             return f"{sorted(found)[0]} stands outside the kernel, where no arithmetic on the numbers belongs. {START}"
-    if not kernels or not any(starts_a_kernel(node) for host in hosts for node in ast.walk(host)):
+    if not parting.kernels or not any(starts_a_kernel(node) for host in hosts for node in ast.walk(host)):
         return f"No kernel is started. {START}"
-    for kernel in kernels:
-        for path, rooted in mentioned(kernel, scope):
-            # The grader reads answers alone: there tl is a name that the notebook's own first cell defines.
-            allowed = within(path, "triton") or within(path, "tl") or hasattr(builtins, path.split(".")[0])
-            if rooted and not allowed:
-                return f"{path} stands inside a kernel, where only triton.language works."
+    for kernel in parting.kernels:
+        for one in mentioned(kernel, scope):
+            allowed = within(one.path, "triton") or within(one.path, "tl") or hasattr(builtins, one.parts[0])
+            if one.rooted and not allowed:
+                return f"{one.path} stands inside a kernel, where only triton.language works."
     return None
+
+
+def jitted_in(tree: ast.AST, scope: Scope) -> Iterator[str]:
+    """The names of functions that a call makes kernels of: k in triton.jit(k)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and is_jit(node.func, scope):
+            yield from (argument.id for argument in node.args[:1] if isinstance(argument, ast.Name))
+
+
+def is_jit(node: ast.expr, scope: Scope) -> bool:
+    """Whether a decorator, or what is called, is Triton's jit: triton.jit, triton.jit(debug=True), and by any name."""
+    target = node.func if isinstance(node, ast.Call) else node
+    paths = {one.path for one in mentioned(ast.Expression(target), scope)} if name_of(target) else set()
+    return not JIT.isdisjoint(paths)
 
 
 class Parting(ast.NodeTransformer):
     """Takes the kernels out of a tree, and keeps them, without their annotations."""
 
-    def __init__(self, kernels: list[ast.FunctionDef]):
-        self.kernels = kernels
+    def __init__(self, scope: Scope):
+        self.scope, self.kernels, self.jitted = scope, list[ast.FunctionDef](), set[str]()
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """A function under @triton.jit is a kernel."""
-        if any(name_of(decorator) == "jit" for decorator in node.decorator_list):
+        """A function under @triton.jit, or that triton.jit is called with, is a kernel."""
+        if node.name in self.jitted or any(is_jit(decorator, self.scope) for decorator in node.decorator_list):
             self.kernels.append(node)
             node.returns = None
             for argument in ast.walk(node.args):
@@ -204,12 +228,13 @@ class Parting(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def name_of(decorator: ast.AST) -> str:
-    """The last name of a decorator: jit of triton.jit and of triton.jit(debug=True)."""
-    target = decorator.func if isinstance(decorator, ast.Call) else decorator
+def name_of(target: ast.AST) -> str:
+    """The last name of what is called: jit of triton.jit."""
     return target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
 
 
 def starts_a_kernel(node: ast.AST) -> bool:
-    """Whether a node is a call of something in square brackets, or prepares one: kernel[grid]."""
+    """Whether a node is a call of something in square brackets, or prepares one: kernel[grid]; or kernel.run(...)."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr == "run"
     return isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and isinstance(node.ctx, ast.Load)

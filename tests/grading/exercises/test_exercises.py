@@ -207,7 +207,9 @@ def test_float32_in_another_order_is_right_for_every_submission():
     for seed in range(300):
         for criterion in exercise.criteria[1:]:
             for one in exercise.hidden(criterion, seed, mistakes=False):
-                observation = calling.perform({exercise.name: backwards}, one["call"])
+                arguments = [calling.argument(a) for a in (*one["call"]["parameters"], *one["call"]["arguments"])]
+                value = DRIVERS[one["call"]["driver"]](backwards, *arguments)  # no answer: nobody asks it for a kernel
+                observation = {"outcome": "returned", "value": plain.encode(value), "changed": []}
                 assert judging.problem(observation, one["expected"]) is None, (seed, criterion.name)
 
 

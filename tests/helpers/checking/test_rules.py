@@ -3,6 +3,7 @@
 import functools
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - as learners write it
@@ -13,6 +14,7 @@ from torch.nn.functional import kl_div as k
 from torch.special import entr, logsumexp, xlogy
 
 from helpers.checking import rules
+from helpers.checking.check import broken_rule
 
 RULES = {
     "forbid": ["kl_div", "KLDivLoss", "entropy", "logsumexp"],
@@ -267,8 +269,107 @@ def refused_by_module_of_an_alias(p, q):
 
 
 # Each of these looks like trouble and is none.
+def refused_by_a_private_name(p, q):
+    return torch._log_softmax(p, -1, False)
+
+
+def refused_by_a_module_in_a_module(p, q):
+    return nn.modules.loss.F.relu(p)
+
+
+def refused_by_a_module_handed_on(p, q):
+    return [F][0].relu(p)
+
+
+def refused_by_a_method_of_a_builtin(p, q):
+    return print.__self__.getattr(p, "x")
+
+
+def refused_by_a_class_that_has_it(p, q):
+    return torch.distributions.OneHotCategorical(p).perplexity().log()
+
+
+def refused_by_a_pattern(p, q):
+    match F:
+        case object(kl_div=ready_made):
+            return ready_made(q, p)
+
+
+def refused_by_a_special_method(p, q):
+    class Own:
+        def __getattr__(self, name):
+            return name
+
+    return Own().x
+
+
+def refused_by_a_module_that_is_not_listed(p, q):
+    import timeit
+
+    return timeit.timeit("1")
+
+
+def refused_by_jit_of_a_text(p, q):
+    return torch.jit.CompilationUnit("def f(p): return p").f(p)
+
+
 def allowed_building_blocks(p, q):
     return (xlogy(p, p) - xlogy(p, q)).sum(-1) + special.rel_entr(p, q) + log(p) + math.log(2) + entr(p)
+
+
+def allowed_own_method_of_that_name(p, q):
+    class Info:
+        def __init__(self):
+            self._kept = 0
+
+        def entropy(self, x):
+            self._kept += 1
+            return entr(x).sum(-1)
+
+        def both(self, x, y):
+            return self.entropy(x) + self.entropy(y)
+
+    info = Info()
+    h = Info().entropy
+    return h(p) + info.entropy(q) + info.both(p, q)
+
+
+def allowed_an_optimiser_of_ones_own(p, q):
+    class Own(torch.optim.Optimizer):
+        def __init__(self, params, lr):
+            super().__init__(params, {"lr": lr})
+
+        def step(self):
+            for group in self.param_groups:
+                for one in group["params"]:
+                    one.data -= group["lr"] * one.grad
+
+    return Own([p], 0.1)
+
+
+@np.vectorize
+def allowed_vectorized(p, q):
+    return p * math.log(p / q)
+
+
+@torch.jit.script
+def allowed_scripted(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    return torch.special.xlogy(p, p / q).sum(-1)
+
+
+@torch.compile(backend="eager")
+def allowed_compiled(p, q):
+    return xlogy(p, p / q).sum(-1)
+
+
+@np.vectorize
+def refused_vectorized(p, q):
+    return scipys(p, q)
+
+
+@torch.jit.script
+def refused_scripted(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    return torch.logsumexp(p - q, -1)
 
 
 def allowed_own_function_of_that_name(p, q):
@@ -340,6 +441,14 @@ def test_refused(function):
 @pytest.mark.parametrize("function", named("allowed_"))
 def test_allowed(function):
     assert verdict(function) is None
+
+
+@pytest.mark.parametrize("function", [allowed_vectorized, allowed_scripted, allowed_compiled])
+def test_a_wrapper_by_a_library_is_not_the_librarys_own(function):
+    exercise = {"rules": RULES}
+    assert broken_rule(exercise, {"f": function}) is None
+    assert "torch.nn.functional's own kl_div" in broken_rule(exercise, {"f": F.kl_div})
+    assert "own entropy, which is not an answer" in broken_rule(exercise, {"f": stats.entropy})
 
 
 class TestRequired:

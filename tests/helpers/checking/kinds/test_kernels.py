@@ -125,6 +125,24 @@ def test_a_kernel_defined_inside_the_answer_counts():
     assert AnswerText(["import torch", cell]).broken_rule(KERNEL_EXERCISE) is None
 
 
+@pytest.mark.parametrize(
+    ("kernel", "told"),
+    [
+        ("def kernel(x, y, BLOCK: tl.constexpr):\n    tl.store(y, tl.load(x))\nkernel = triton.jit(kernel)", None),
+        ("def k(x, y, BLOCK):\n    tl.store(y, tl.load(x))\nkernel = triton.jit(k)", None),
+        ("from triton import jit\n@jit\ndef kernel(x, y, BLOCK):\n    tl.store(y, tl.load(x))", None),
+        ("def jit(f): return f\n@jit\ndef kernel(x, y, BLOCK):\n    y.copy_(x.sqrt())", "No kernel is started"),
+        ("@triton.jit\ndef kernel(x, y, BLOCK):\n    triton.language.core.builtins.eval('1')", "cannot be read"),
+    ],
+)
+def test_a_kernel_is_what_tritons_jit_makes(kernel, told):
+    launcher = LAUNCHER.format(launch="kernel[(1,)](x, y, BLOCK=4)", result="y")
+    found = AnswerText(["import torch, triton\nimport triton.language as tl", kernel, launcher]).broken_rule(
+        KERNEL_EXERCISE
+    )
+    assert found is None if told is None else told in found
+
+
 def test_an_input_changed_by_a_kernel_call_is_seen():
     pytest.importorskip("triton", reason="Triton exists for Linux only")
     x = torch.ones(2, 3).t()

@@ -1,0 +1,130 @@
+"""What flows where while a kernel is asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+import torch
+
+from helpers.checking import calling, plain
+from helpers.checking.kinds import flow, kernels
+
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is imported
+pytest.importorskip("triton", reason="Triton exists for Linux only")
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def double_kernel(x, y, count, BLOCK: tl.constexpr):
+    at = tl.arange(0, BLOCK)
+    tl.store(y + at, 2 * tl.load(x + at, mask=at < count), mask=at < count)
+
+
+@triton.jit
+def flag_kernel(y):
+    tl.store(y, 1.0)
+
+
+def start(x, y):
+    double_kernel[(1,)](x, y, x.numel(), BLOCK=8)
+    return y
+
+
+def through_numpy(x):
+    y = torch.empty_like(x)
+    y.numpy()[:] = 2 * x.numpy()
+    return start(y, torch.empty_like(x))
+
+
+def with_a_flag(x):
+    flag = torch.zeros(1)
+    flag_kernel[(1,)](flag)
+    return 2 * x * flag
+
+
+def changed_afterwards(x):
+    y = start(x, torch.empty_like(x))
+    y.numpy()[:] = 1
+    return y
+
+
+def without_the_watch(x):
+    mode = torch.utils._python_dispatch._pop_mode()
+    try:
+        return start(x, torch.empty_like(x))
+    finally:
+        torch.utils._python_dispatch._push_mode(type(mode)([]))
+
+
+def swallowing(x):
+    start(x, torch.empty_like(x))
+    try:
+        return x + x
+    except Exception:
+        return x
+
+
+HONEST = {
+    "new memory": lambda x: start(x, torch.empty_like(x)),
+    "another dtype and back": lambda x: start(x.double().contiguous(), torch.empty(3).double()).to(x.dtype),
+    "a copy in its place": lambda x: start(y := x.clone(), y),
+    "two kernels": lambda x: start(start(x, torch.zeros(3)), torch.empty(3))[:],
+    "a view of what was stored": lambda x: start(x, x.new_empty(3, 1)[:, 0]),
+    "row by row": lambda x: torch.stack([start(one, torch.empty(1))[0] for one in x.split(1)]),
+    "questions": lambda x: start(x, torch.empty_like(x)) if not x.isnan().any() else x,
+}
+REFUSED = {
+    "arithmetic": (lambda x: start(x * 2, torch.empty_like(x)), "mul is called outside"),
+    "arithmetic behind": (lambda x: start(x, torch.empty_like(x)).neg(), "neg is called outside"),
+    "numbers taken out": (lambda x: torch.full((3,), start(x, torch.empty_like(x))[0].item()), "local_scalar_dense"),
+    "a number behind a try": (swallowing, "add is called outside"),
+    "a flag": (with_a_flag, "mul is called outside"),
+    "numpy": (through_numpy, flow.GIVEN),
+    "made of a list": (lambda x: start(torch.tensor(x.tolist()), torch.empty(3)), "outside|somewhere else"),
+    "changed afterwards": (changed_afterwards, flow.RETURNED),
+    "the input": (lambda x: (start(x, torch.empty(3)), x)[1], None),
+    "no kernel": (lambda x: x.clone(), flow.NOT_STARTED),
+    "not what was stored": (lambda x: (start(x, torch.empty(3)), x.clone())[1], flow.RETURNED),
+}
+
+
+def observed(function):
+    call = {"function": "f", "names": ["x"], "driver": "kernel", "parameters": []}
+    call["arguments"] = [plain.encode(torch.tensor([1.0, 2.0, 3.0]))]
+    return calling.perform({"f": function}, call)
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_honest_launchers_are_let_by(name):
+    observation = observed(HONEST[name])
+    assert observation["outcome"] == "returned", observation
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_comes_from_elsewhere_is_refused(name):
+    function, told = REFUSED[name]
+    observation = observed(function)
+    if told is not None:
+        assert observation["outcome"] == "no value", observation
+        assert any(part in observation["message"] for part in told.split("|"))
+
+
+def test_a_watch_that_was_taken_off_is_noticed():
+    assert observed(without_the_watch)["outcome"] != "returned"
+
+
+def test_a_reference_is_not_watched():
+    x = torch.ones(3)
+    assert torch.equal(kernels.call_kernel(lambda t: 2 * t, x), torch.full((3,), 2.0))
+
+
+def test_nothing_is_left_behind():
+    owners = [getattr(sys.modules[m], name) for m, name in flow.LAUNCHERS if m in sys.modules]
+    before = [owner.run for owner in owners]
+    observed(HONEST["new memory"])
+    assert [owner.run for owner in owners] == before
+    assert not torch.utils._python_dispatch._get_current_dispatch_mode_stack()

@@ -7,7 +7,7 @@ from typing import Any
 
 from helpers.checking import card, key, rules
 from helpers.checking.calling import SECONDS_PER_CALL, perform
-from helpers.checking.library import is_library_s_own
+from helpers.checking.library import belongs_to_a_library
 from helpers.checking.marking import Report, mark
 from helpers.checking.progress import remember
 from helpers.checking.shapes import Call, ExerciseData, Observation
@@ -57,7 +57,7 @@ def examine(name: str, exercise: ExerciseData, functions: dict[str, Any]) -> Rep
 def broken_rule(exercise: ExerciseData, functions: dict[str, Any]) -> str | None:
     """The source rule that the functions break, read from their text."""
     for function in functions.values():
-        if is_library_s_own(function):
+        if belongs_to_a_library(function):
             return f"This is {function.__module__}'s own {function.__name__}, which is not an answer: write yours."
         tree = rules.tree_of(function)
         if tree is not None and (found := rules.violation(tree, exercise["rules"], rules.scope_of(function))):

@@ -151,7 +151,7 @@ def known_as(value: Any) -> str:
     return name if module in (None, "builtins") else f"{module}.{name}"
 
 
-def is_library_s_own(value: Any) -> bool:
+def belongs_to_a_library(value: Any) -> bool:
     """Whether a library itself has this very object under its name: not a wrapper that it has put around another."""
     name, module = getattr(value, "__name__", None), getattr(value, "__module__", None)
     if not isinstance(name, str) or not isinstance(module, str) or module.split(".")[0] not in LIBRARIES:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import ModuleType
 
 from helpers.checking import rules
 from helpers.checking.library import may_be_used
@@ -180,7 +181,7 @@ class Plan:
         for one in self.text.bound.get(name, []):
             if one.place in self.statements:
                 found += one.gives[name]
-        found += [f"{path}.{name}" for path in self.text.stars if has(path, name)]
+        found += [starred(path, name) for path in self.text.stars if has(path, name)]
         if hasattr(builtins, name):
             found.append(name)
         return found or None
@@ -258,6 +259,12 @@ def last_bindings(name: str, found: list[Statement]) -> list[Statement]:
 def has(module: str, name: str) -> bool:
     """Whether a module that an answer may use has a name; nothing is asked of the module itself."""
     return may_be_used(module) and module in sys.modules and name in vars(sys.modules[module])
+
+
+def starred(module: str, name: str) -> str:
+    """The path of a name that comes with a star import; of a module that the other has imported, its own name."""
+    value = vars(sys.modules[module])[name]
+    return value.__name__ if isinstance(value, ModuleType) else f"{module}.{name}"
 
 
 def statements_of(cell: int, text: CellText) -> Iterator[Statement]:

@@ -278,7 +278,9 @@ def parse(content: bytes) -> dict[str, Any]:
             "The file is not a notebook: it is not whole JSON. Was it cut short while it was copied?"
         ) from None
     if type(notebook) is dict and "worksheets" in notebook:
-        raise Unreadable("The notebook is of the old format 3. Open it in Jupyter, save it and hand it in again.")
+        raise Unreadable(
+            "The notebook is of the old format 3, not of format 4. Open it in Jupyter, save it and hand it in again."
+        )
     cells = notebook.get("cells") if type(notebook) is dict else None
     if type(cells) is not list:
         raise Unreadable("The file is not a notebook of format 4: it has no list of cells.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from nbgrader.converters import GenerateAssignment, GenerateFeedback
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder, worked_in
 from grading.course import keep_copy
+from grading.submission import DATE, SECRET
 from helpers.files import write_whole
 
 STATE = ".made-from"  # in a feedback folder: a digest of what its pages were made from
@@ -65,9 +68,14 @@ class FreshFeedback(GenerateFeedback):
         super().write_single_notebook(output, resources)
 
     def set_permissions(self, assignment_id: str, student_id: str) -> None:
-        """The pages are made: note from what."""
+        """The pages are made: note from what. What was not handed in through the exchange has neither date nor secret,
+        without which nbgrader's release_feedback ends for the whole class; its pages get some, which no learner knows."""
         super().set_permissions(assignment_id, student_id)
         place = Path(self._format_dest(assignment_id, student_id))
+        made_up = {DATE: f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f} UTC", SECRET: secrets.token_hex(16)}
+        for name, text in made_up.items():
+            if not (place / name).exists():
+                write_whole(place / name, text)
         write_whole(place / STATE, self.state(assignment_id, student_id))
 
     def state(self, assignment: str, student: str) -> str:

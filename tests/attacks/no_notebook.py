@@ -1,8 +1,8 @@
-"""Hand in an empty folder."""
+"""Hand in a folder without a notebook."""
 
 
 def write(file, text):
-    (file.parent / "renamed.ipynb").write_text(text)
+    (file.parent / "renamed.txt").write_text(text)
 
 
 SAYS = "No notebook with the right name"

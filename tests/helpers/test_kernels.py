@@ -368,6 +368,8 @@ def test_importing_helpers_does_not_import_triton():
 
 def test_setting_the_interpreter_too_late_is_explained(monkeypatch):
     monkeypatch.setenv("TRITON_INTERPRET", "0" if layout.INTERPRETED else "1")
+    # A test that has set the knob itself has cut it off from the variable.
+    monkeypatch.setattr(layout.triton.knobs.runtime, "interpret", not layout.INTERPRETED)
     spec = importlib.util.spec_from_file_location("layout_again", layout.__file__)
     with pytest.raises(ImportError, match="before the first import of triton"):
         spec.loader.exec_module(importlib.util.module_from_spec(spec))

@@ -184,6 +184,16 @@ def test_feedback_is_made_again_when_marks_have_changed_and_only_then(graded: Cl
     assert "Which half is noise?" in page.read_text()
 
 
+def test_feedback_on_work_that_was_put_in_by_hand_stops_nobodys_release(graded: Class) -> None:
+    file = graded.file("submitted", "by-hand")
+    file.parent.mkdir(parents=True)
+    released = graded.course / "notebooks" / NOTEBOOK / f"{NOTEBOOK}.ipynb"
+    file.write_text(json.dumps(answered(released, {"entropy": BITS})))
+    graded.teacher("autograde", NOTEBOOK, "--student=by-hand")
+    graded.teacher("generate_feedback", NOTEBOOK, "--student=by-hand")
+    assert "Feedback released" in graded.teacher("release_feedback", NOTEBOOK)
+
+
 def test_what_is_graded_and_unchanged_is_left_alone(graded: Class) -> None:
     assert "graded already, and unchanged" in graded.teacher("autograde", NOTEBOOK, "--student=partly")
 

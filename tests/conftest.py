@@ -7,9 +7,9 @@ import pytest
 from tests.clones import Clone
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
-    """A fresh clone of the repository, one for all tests: each works on a notebook or with learners of its own."""
+    """A fresh clone of the repository, one for each file of tests."""
     one = Clone(tmp_path_factory.mktemp("clone"))
     yield one
     one.close()

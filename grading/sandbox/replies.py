@@ -4,7 +4,7 @@ form."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from helpers.checking import plain
 from helpers.checking.shapes import Observation, Outcome
@@ -40,7 +40,7 @@ def rebuilt(reply: dict[str, Any], arguments: int) -> Observation:
         return {"outcome": "not attempted"}
     message = words(reply.get("message"))
     if outcome != "raised":
-        return {"outcome": outcome, "message": message}  # type: ignore[typeddict-item] # one of OUTCOMES
+        return {"outcome": cast(Outcome, outcome), "message": message}
     found: Observation = {"outcome": "raised", "message": message}
     found["error"] = words(reply.get("error"))[:MOST_LETTERS_OF_A_NAME]
     if type(line := reply.get("line")) is int and 0 < line < MOST_LINES:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import torch
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbgrader.utils import compute_checksum
@@ -37,7 +38,7 @@ from grading.release import released_text
 from grading.submission import INTERACTIVE
 from helpers.files import write_whole
 
-SECONDS_PER_CELL = 120
+SECONDS_PER_CELL = 600  # generous: a busy machine is slow, and a cell that never ends is what this is for
 WORKERS = 2
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 NBGRADER_DEFAULTS = {"grade": False, "locked": False, "schema_version": 3, "solution": False, "task": False}
@@ -69,13 +70,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_all(names: Sequence[str], root: Path) -> int:
     """Build into the tree at `root`, two notebooks at a time, with a progress bar."""
     kinds = {"answer keys": write_key, "executed solutions": write_solution, "learners' notebooks": write_release}
-    with tqdm(total=len(kinds) * len(names), unit="file", file=sys.stderr) as bar, ProcessPoolExecutor(WORKERS) as pool:
+    with tqdm(total=len(kinds) * len(names), unit="file", file=sys.stderr) as bar, notebooks_at_once() as pool:
         for kind, write_product in kinds.items():  # all keys first: progress() in a notebook reads them all
             bar.set_description(kind)
             for done in as_completed([pool.submit(write_product, name, root) for name in names]):
                 done.result()
                 bar.update()
     return 0
+
+
+def notebooks_at_once() -> ProcessPoolExecutor:
+    """A pool of processes with one thread each: with more they would only wait for each other, for minutes where a
+    machine shows more cores than it lends."""
+    return ProcessPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def write_key(name: str, root: Path) -> None:
@@ -195,6 +202,7 @@ def execute(notebook: NotebookNode, folder: Path, keys: Path) -> NotebookNode:
             "INFOGRAD_PROGRESS": str(Path(scratch) / "progress.json"),
             "INFOGRAD_KEYS": str(keys),
             "IPYTHONDIR": scratch,
+            "OMP_NUM_THREADS": "1",
             "PYTHONHASHSEED": "0",
             "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         }

@@ -30,7 +30,7 @@ def become_nobody() -> list[str]:
     places = [*shown, Path("/etc/ld.so.cache"), Path("/sys/devices/system/cpu")]
     above = dict.fromkeys(str(folder) for place in places for folder in reversed(place.parents[:-1]))
     return [
-        "bwrap", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID",
+        "bwrap", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--dir", "/tmp",  # where bwrap begins
         *sandbox.flat(("--dir", folder) for folder in above if not folder.startswith("/usr")), *sandbox.system(),
         *sandbox.flat(("--ro-bind", str(place), str(place)) for place in shown),
         "--dev-bind", "/dev", "/dev", "--bind", "/proc", "/proc", "--die-with-parent",

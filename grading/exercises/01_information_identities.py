@@ -101,27 +101,27 @@ def entropy_by_torch(p):
     return Categorical(probs=p).entropy()
 
 
-@entropy.criterion("matches the definition", marks=1)
+@entropy.criterion("matches the definition", marks=1, says="Entropy in nats over the last dimension of p")
 def entropy_definition(rng):
     yield case(torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64))
     yield case(distribution(rng, size(rng, 5, 9)))
 
 
-@entropy.criterion("0 log 0 is 0", marks=0.5)
+@entropy.criterion("0 log 0 is 0", marks=0.5, says="An impossible result adds nothing")
 def entropy_zeros(rng):
     yield case(torch.tensor([0.5, 0.0, 0.5, 0.0], dtype=torch.float64))
     yield case(torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64))
     yield case(distribution(rng, size(rng, 5, 8), zeros=2))
 
 
-@entropy.criterion("keeps batches", marks=0.5)
+@entropy.criterion("keeps batches", marks=0.5, says=("sum over the last dimension only", "A batch may be empty"))
 def entropy_batches(rng):
     yield case(distribution(rng, 3, 4))
     yield case(distribution(rng, 2, 3, size(rng, 4, 6), zeros=1))
     yield case(torch.zeros(0, 5, dtype=torch.float64))
 
 
-@entropy.criterion("has the right gradient", marks=0.5)
+@entropy.criterion("has the right gradient", marks=0.5, says="Autograd must give")
 def entropy_gradient(rng):
     for p in (torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64), distribution(rng, 2, 5)):
         value = special.entr(p.numpy()).sum(-1)
@@ -130,7 +130,11 @@ def entropy_gradient(rng):
         )
 
 
-@entropy.criterion("keeps the dtype and its input", marks=0.5)
+@entropy.criterion(
+    "keeps the dtype and its input",
+    marks=0.5,
+    says=("The answer has the dtype of `p`; half types are computed in at least float32", "`p` itself is not changed"),
+)
 def entropy_dtypes(rng):
     for dtype in (torch.float64, torch.float32, *HALF):
         yield case(distribution(rng, 4, 6, zeros=1, dtype=dtype), unchanged=True)
@@ -283,7 +287,7 @@ def entropy_and_divergence(p, q):
     return a.entropy() + kl_divergence_of_torch(a, b)
 
 
-@cross_entropy.criterion("matches the definition", marks=1)
+@cross_entropy.criterion("matches the definition", marks=1, says="Cross-entropy -sum p log q in nats")
 def cross_entropy_definition(rng):
     n = size(rng, 5, 8)
     yield case(FOUR, UNIFORM)
@@ -291,7 +295,11 @@ def cross_entropy_definition(rng):
     yield case(distribution(rng, n), distribution(rng, n))
 
 
-@cross_entropy.criterion("0 log 0 is 0, an impossible result costs infinitely much", marks=0.5)
+@cross_entropy.criterion(
+    "0 log 0 is 0, an impossible result costs infinitely much",
+    marks=0.5,
+    says=("A result with $p_i = 0$ adds 0", "makes the answer `inf`"),
+)
 def cross_entropy_zeros(rng):
     n = size(rng, 5, 7)
     yield case(tensor([0.5, 0.5, 0.0]), tensor([0.25, 0.75, 0.0]))
@@ -300,12 +308,20 @@ def cross_entropy_zeros(rng):
     yield case(distribution(rng, n), distribution(rng, n, zeros=1))
 
 
-@cross_entropy.criterion("keeps batches and broadcasts", marks=0.5)
+@cross_entropy.criterion(
+    "keeps batches and broadcasts",
+    marks=0.5,
+    says=("Batches, dtype and inputs as before", "leading dimensions broadcast"),
+)
 def cross_entropy_batches(rng):
     yield from batches_of_two(rng)
 
 
-@cross_entropy.criterion("keeps the dtype and its inputs", marks=0.5)
+@cross_entropy.criterion(
+    "keeps the dtype and its inputs",
+    marks=0.5,
+    says=("Batches, dtype and inputs as before", "half types are computed in at least float32"),
+)
 def cross_entropy_dtypes(rng):
     for dtype in (torch.float64, torch.float32, *HALF):
         yield case(on_grid(rng, 3, 6, dtype=dtype), on_grid(rng, 3, 6, least=1, dtype=dtype), unchanged=True)
@@ -462,14 +478,18 @@ def kl_by_torch(p, q):
     return kl_divergence_of_torch(Categorical(probs=p), Categorical(probs=q)) if proper(p, q) else None
 
 
-@kl_divergence.criterion("matches the definition", marks=1)
+@kl_divergence.criterion("matches the definition", marks=1, says="KL(p, q) = sum p log(p / q) in nats")
 def kl_definition(rng):
     n = size(rng, 5, 8)
     yield case(FOUR, UNIFORM)
     yield case(distribution(rng, n), distribution(rng, n))
 
 
-@kl_divergence.criterion("0 log 0 is 0, an impossible result is infinitely far", marks=0.5)
+@kl_divergence.criterion(
+    "0 log 0 is 0, an impossible result is infinitely far",
+    marks=0.5,
+    says="$p_i = 0$ adds 0; $p_i > 0$ with $q_i = 0$ gives `inf`",
+)
 def kl_zeros(rng):
     n = size(rng, 5, 7)
     yield case(tensor([0.5, 0.5, 0.0]), tensor([0.25, 0.75, 0.0]))
@@ -478,7 +498,11 @@ def kl_zeros(rng):
     yield case(distribution(rng, n), distribution(rng, n, zeros=1))
 
 
-@kl_divergence.criterion("is 0 where p is q, and small and positive nearby", marks=0.5)
+@kl_divergence.criterion(
+    "is 0 where p is q, and small and positive nearby",
+    marks=0.5,
+    says="0 when `p` equals `q`, and never negative beyond rounding",
+)
 def kl_nothing(rng):
     p = distribution(rng, 3, size(rng, 4, 6), zeros=1)
     yield case(FOUR, FOUR)
@@ -486,12 +510,18 @@ def kl_nothing(rng):
     yield nearby(rng)
 
 
-@kl_divergence.criterion("keeps batches and broadcasts", marks=0.5)
+@kl_divergence.criterion(
+    "keeps batches and broadcasts", marks=0.5, says="Batches, dtype and inputs as before: leading dimensions broadcast"
+)
 def kl_batches(rng):
     yield from batches_of_two(rng)
 
 
-@kl_divergence.criterion("keeps the dtype and its inputs", marks=0.5)
+@kl_divergence.criterion(
+    "keeps the dtype and its inputs",
+    marks=0.5,
+    says=("Batches, dtype and inputs as before", "half types are computed in at least float32"),
+)
 def kl_dtypes(rng):
     for dtype in (torch.float64, torch.float32, *HALF):
         yield case(*close_pair(rng, dtype), unchanged=True)
@@ -678,7 +708,9 @@ def kl_with_torch_by_distributions(p, q):
     return kl_divergence_of_torch(Categorical(probs=p), Categorical(probs=q)) if proper(p, q) else None
 
 
-@kl_with_torch.criterion("matches the definition", marks=1)
+@kl_with_torch.criterion(
+    "matches the definition", marks=1, says="KL(p, q) in nats over the last dimension, by torch's kl_div"
+)
 def kl_with_torch_definition(rng):
     n = size(rng, 5, 8)
     yield case(FOUR, UNIFORM)
@@ -686,7 +718,11 @@ def kl_with_torch_definition(rng):
     yield case(FOUR, FOUR)
 
 
-@kl_with_torch.criterion("keeps batches and broadcasts", marks=1)
+@kl_with_torch.criterion(
+    "keeps batches and broadcasts",
+    marks=1,
+    says=("Sum over the last dimension only", "Leading dimensions broadcast, and may be empty"),
+)
 def kl_with_torch_batches(rng):
     n = size(rng, 4, 6)
     yield case(distribution(rng, 3, n), distribution(rng, 3, n))
@@ -694,7 +730,11 @@ def kl_with_torch_batches(rng):
     yield case(torch.zeros(0, 5, dtype=torch.float64), torch.zeros(0, 5, dtype=torch.float64))
 
 
-@kl_with_torch.criterion("keeps the dtype and its inputs", marks=0.5)
+@kl_with_torch.criterion(
+    "keeps the dtype and its inputs",
+    marks=0.5,
+    says=("The answer has the dtype of `p`, and half types are computed in at least float32", "`p` and `q` are not"),
+)
 def kl_with_torch_dtypes(rng):
     for dtype in (torch.float64, torch.float32, *HALF):
         yield case(*close_pair(rng, dtype), unchanged=True)
@@ -851,7 +891,7 @@ def geometric_mean(p, q):
         return np.prod(np.power(1 / q.numpy(), p.numpy()), axis=-1)
 
 
-@perplexity.criterion("matches the definition", marks=1)
+@perplexity.criterion("matches the definition", marks=1, says="The exponential of the cross-entropy in nats")
 def perplexity_definition(rng):
     n = size(rng, 5, 8)
     yield case(FOUR, UNIFORM)
@@ -859,7 +899,11 @@ def perplexity_definition(rng):
     yield case(distribution(rng, n), distribution(rng, n))
 
 
-@perplexity.criterion("0 log 0 is 0, an impossible result is infinitely perplexing", marks=0.5)
+@perplexity.criterion(
+    "0 log 0 is 0, an impossible result is infinitely perplexing",
+    marks=0.5,
+    says="The conventions of `cross_entropy` hold",
+)
 def perplexity_zeros(rng):
     n = size(rng, 5, 7)
     yield case(tensor([0.5, 0.5, 0.0]), tensor([0.25, 0.75, 0.0]))
@@ -867,7 +911,11 @@ def perplexity_zeros(rng):
     yield case(distribution(rng, n, zeros=2), distribution(rng, n))
 
 
-@perplexity.criterion("keeps batches, the dtype and its inputs", marks=0.5)
+@perplexity.criterion(
+    "keeps batches, the dtype and its inputs",
+    marks=0.5,
+    says="batches (leading dimensions broadcast), dtype (half types included) and inputs",
+)
 def perplexity_batches(rng):
     yield from batches_of_two(rng)
     for dtype in (torch.float64, torch.float32):
@@ -1061,7 +1109,9 @@ def between(values, share):
     return round(low + share * (high - low), 9)
 
 
-@max_entropy_with_mean.criterion("matches the definition", marks=1.5)
+@max_entropy_with_mean.criterion(
+    "matches the definition", marks=1.5, says="The distribution of largest entropy on `values` with this mean"
+)
 def max_entropy_definition(rng):
     yield case(FACES, 4.5, **MAX_ENTROPY)
     yield case(FACES, number(rng, 1.5, 3.2), **MAX_ENTROPY)
@@ -1069,7 +1119,11 @@ def max_entropy_definition(rng):
     yield case(values, between(values, number(rng, 0.55, 0.75)), **MAX_ENTROPY)
 
 
-@max_entropy_with_mean.criterion("takes values in any order, of any size, and repeated ones", marks=1)
+@max_entropy_with_mean.criterion(
+    "takes values in any order, of any size, and repeated ones",
+    marks=1,
+    says="of any size, may come in any order and repeat",
+)
 def max_entropy_values(rng):
     for scale in (1.0, 200.0, 0.01):
         values = uneven(rng, size(rng, 5, 7), scale)
@@ -1079,7 +1133,11 @@ def max_entropy_values(rng):
     yield case(FACES, 3.5, **MAX_ENTROPY)
 
 
-@max_entropy_with_mean.criterion("finds steep answers too", marks=0.5)
+@max_entropy_with_mean.criterion(
+    "finds steep answers too",
+    marks=0.5,
+    says="Subtract the largest exponent before `exp`, or a steep $\\lambda$ overflows",
+)
 def max_entropy_steep(rng):
     yield case(FACES, number(rng, 1.02, 1.1), **MAX_ENTROPY)
     values = uneven(rng, 6)
@@ -1087,7 +1145,11 @@ def max_entropy_steep(rng):
     yield case(tensor([2.0, -1.0]), number(rng, 1.0, 1.9), **MAX_ENTROPY)
 
 
-@max_entropy_with_mean.criterion("keeps the dtype and its input", marks=0.25)
+@max_entropy_with_mean.criterion(
+    "keeps the dtype and its input",
+    marks=0.25,
+    says=("The answer has the dtype of `values`; half types are computed in at least float32", "They are not changed"),
+)
 def max_entropy_dtypes(rng):
     values = uneven(rng, 5)
     yield case(values, between(values, number(rng, 0.1, 0.2)), unchanged=True, **MAX_ENTROPY)
@@ -1096,7 +1158,9 @@ def max_entropy_dtypes(rng):
         yield case(values, between(values, number(rng, 0.3, 0.7)), unchanged=True)
 
 
-@max_entropy_with_mean.criterion("refuses a mean that no distribution can have", marks=0.25)
+@max_entropy_with_mean.criterion(
+    "refuses a mean that no distribution can have", marks=0.25, says="Raise `ValueError` unless"
+)
 def max_entropy_refuses(rng):
     values = uneven(rng, 5)
     yield raises("ValueError", FACES, 6.0)
@@ -1386,14 +1450,20 @@ def coded(p, **options):
     return case(p, expected=expected, dtype=dtype, text=f"code lengths with a mean of {mean:.6g} bits", **options)
 
 
-@huffman_code_lengths.criterion("an optimal code", marks=1.5)
+@huffman_code_lengths.criterion(
+    "an optimal code", marks=1.5, says="Code lengths in bits of an optimal binary prefix code for p"
+)
 def huffman_definition(rng):
     yield coded(FOUR)
     yield coded(tensor([0.15, 0.35, 0.16, 0.17, 0.17]))
     yield coded(distribution(rng, size(rng, 5, 8)))
 
 
-@huffman_code_lengths.criterion("symbols that never occur, and one alone", marks=1)
+@huffman_code_lengths.criterion(
+    "symbols that never occur, and one alone",
+    marks=1,
+    says="A symbol of probability 0 gets length 0. If only one symbol occurs, it gets length 1",
+)
 def huffman_edges(rng):
     yield coded(tensor([0.9, 0.1]))
     yield coded(tensor([0.3, 0.0, 0.6, 0.1]))
@@ -1402,7 +1472,11 @@ def huffman_edges(rng):
     yield coded(distribution(rng, size(rng, 6, 8), zeros=2))
 
 
-@huffman_code_lengths.criterion("many symbols, ties and long codes", marks=0.5)
+@huffman_code_lengths.criterion(
+    "many symbols, ties and long codes",
+    marks=0.5,
+    says=("Any optimal code counts, however it breaks ties", "`p` may have hundreds of symbols"),
+)
 def huffman_large(rng):
     n = size(rng, 9, 13)
     halves = torch.tensor([2.0**-i for i in range(1, n)] + [2.0 ** -(n - 1)], dtype=torch.float64)
@@ -1411,7 +1485,9 @@ def huffman_large(rng):
     yield coded(distribution(rng, size(rng, 30, 40)))
 
 
-@huffman_code_lengths.criterion("any dtype, and its input unchanged", marks=0.5)
+@huffman_code_lengths.criterion(
+    "any dtype, and its input unchanged", marks=0.5, says="any floating dtype; it is not changed"
+)
 def huffman_dtypes(rng):
     for dtype in (torch.float64, torch.float32, *HALF):
         yield coded(on_grid(rng, 1, 6, dtype=dtype)[0], unchanged=True)
@@ -1690,7 +1766,7 @@ def random_power(rng):
     return Function("offset_power_generator", (number(rng, 1.2, 2.5), number(rng, -1.5, 1.5)))
 
 
-@f_divergence.criterion("matches the definition", marks=1)
+@f_divergence.criterion("matches the definition", marks=1, says="sum q f(p / q) over the last dimension")
 def f_definition(rng):
     n = size(rng, 4, 6)
     yield case(FOUR, UNIFORM, Function("kl_generator"))
@@ -1698,27 +1774,33 @@ def f_definition(rng):
     yield case(distribution(rng, n), distribution(rng, n), Function("chi_squared_generator"))
 
 
-@f_divergence.criterion("takes any f", marks=0.5)
+@f_divergence.criterion("takes any f", marks=0.5, says="`f` works elementwise on tensors")
 def f_any(rng):
     p, q = distribution(rng, 5), distribution(rng, 5)
     for name in CLOSED_FORMS:
         yield case(p, q, Function(name))
 
 
-@f_divergence.criterion("p may hold zeros", marks=0.5)
+@f_divergence.criterion("p may hold zeros", marks=0.5, says="$p$ may have zeros, and then `f` is finite at 0")
 def f_zeros(rng):
     yield case(tensor([0.5, 0.5, 0.0, 0.0]), tensor([0.25, 0.25, 0.25, 0.25]), random_power(rng))
     yield case(distribution(rng, 6, zeros=2), distribution(rng, 6), Function("hellinger_generator"))
     yield case(distribution(rng, 2, 5, zeros=1), distribution(rng, 2, 5), Function("kl_generator"))
 
 
-@f_divergence.criterion("keeps batches and broadcasts", marks=0.5)
+@f_divergence.criterion(
+    "keeps batches and broadcasts", marks=0.5, says="Batches, dtype and inputs as before: leading dimensions broadcast"
+)
 def f_batches(rng):
     for one in batches_of_two(rng):
         yield case(*one.arguments, random_power(rng))
 
 
-@f_divergence.criterion("keeps the dtype and its inputs", marks=0.5)
+@f_divergence.criterion(
+    "keeps the dtype and its inputs",
+    marks=0.5,
+    says=("Batches, dtype and inputs as before", "half types are computed in at least float32"),
+)
 def f_dtypes(rng):
     for dtype in (torch.float64, torch.float32, *HALF):
         yield case(*close_pair(rng, dtype), Function("kl_generator"), unchanged=True)
@@ -1847,7 +1929,9 @@ def alpha_by_torch(p, q, alpha):
     return torch.logsumexp(alpha * p.log() + (1 - alpha) * q.log(), -1).expm1() / (alpha**2 - alpha)
 
 
-@alpha_divergence.criterion("matches the definition", marks=1)
+@alpha_divergence.criterion(
+    "matches the definition", marks=1, says="The alpha-divergence of p from q over the last dimension"
+)
 def alpha_definition(rng):
     n = size(rng, 4, 7)
     yield case(FOUR, UNIFORM, 0.5)
@@ -1856,7 +1940,9 @@ def alpha_definition(rng):
         yield case(distribution(rng, n), distribution(rng, n), number(rng, low, high))
 
 
-@alpha_divergence.criterion("has its limits at 0 and 1", marks=1)
+@alpha_divergence.criterion(
+    "has its limits at 0 and 1", marks=1, says="exactly 0 or 1 (where the formula is 0/0 and the limit counts)"
+)
 def alpha_limits(rng):
     n = size(rng, 4, 7)
     for alpha in (1.0, 0.0, 0.95, 1.05, 0.05, -0.05):
@@ -1864,7 +1950,9 @@ def alpha_limits(rng):
     yield case(FOUR, FOUR, 1.0)
 
 
-@alpha_divergence.criterion("keeps batches and broadcasts", marks=0.5)
+@alpha_divergence.criterion(
+    "keeps batches and broadcasts", marks=0.5, says="Batches, dtype and inputs as before: leading dimensions broadcast"
+)
 def alpha_batches(rng):
     for alpha in (number(rng, 0.2, 0.8), 1.0, 0.0):
         yield case(distribution(rng, 3, 4), distribution(rng, 3, 4), alpha)
@@ -1872,7 +1960,11 @@ def alpha_batches(rng):
     yield case(torch.zeros(0, 5, dtype=torch.float64), torch.zeros(0, 5, dtype=torch.float64), 0.5)
 
 
-@alpha_divergence.criterion("keeps the dtype and its inputs", marks=0.5)
+@alpha_divergence.criterion(
+    "keeps the dtype and its inputs",
+    marks=0.5,
+    says=("Batches, dtype and inputs as before", "half types are computed in at least float32"),
+)
 def alpha_dtypes(rng):
     for dtype in (torch.float64, torch.float32, *HALF):
         yield case(*close_pair(rng, dtype), 1.0, unchanged=True)

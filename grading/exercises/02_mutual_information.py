@@ -14,6 +14,7 @@ from scipy import optimize, special, stats
 from grading.exercises.draws import distribution, number, size
 from grading.exercises.exercise import Function, Seed, argument_as_data, case, exercise, raises
 from helpers.checking import plain
+from helpers.checking.kinds.channels import tsallis
 
 LIBRARY = ["entropy", "kl_divergence", "mutual_info_score"]
 WRITE_IT = "Write the sum yourself; xlogy and entr are allowed."
@@ -124,20 +125,24 @@ def marginals_by_counting(joint):
     return torch.tensor(list(px.values()), dtype=torch.float64), torch.tensor(list(py.values()), dtype=torch.float64)
 
 
-@marginals.criterion("matches the definition", marks=1)
+@marginals.criterion("matches the definition", marks=1, says="p(x) and p(y) of joints of shape (..., X, Y)")
 def marginals_definition(rng):
     yield case(WEATHER, parts=["p(x)", "p(y)"])
     yield case(table(rng, 2, size(rng, 3, 5)), parts=["p(x)", "p(y)"])
     yield case(with_empty_row_and_column(rng, 4, 3), parts=["p(x)", "p(y)"])
 
 
-@marginals.criterion("keeps batches", marks=0.5)
+@marginals.criterion("keeps batches", marks=0.5, says="Leading dimensions are batches and stay; a batch may be empty")
 def marginals_batches(rng):
     for joint in batches_of_tables(rng):
         yield case(joint, parts=["p(x)", "p(y)"])
 
 
-@marginals.criterion("keeps the dtype and its input", marks=0.5)
+@marginals.criterion(
+    "keeps the dtype and its input",
+    marks=0.5,
+    says="The results have the dtype of `joint` (float32 or float64), which is not changed",
+)
 def marginals_dtypes(rng):
     for joint in tables_of_dtypes(rng):
         yield case(joint, unchanged=True, parts=["p(x)", "p(y)"])
@@ -232,26 +237,34 @@ def conditional_entropy_by_chain_rule(joint):
     return stats.entropy(joint.flatten().numpy()) - stats.entropy(joint.sum(1).numpy())
 
 
-@conditional_entropy.criterion("matches the definition", marks=1)
+@conditional_entropy.criterion("matches the definition", marks=1, says="H(Y given X) in nats")
 def conditional_entropy_definition(rng):
     yield case(WEATHER)
     yield case(table(rng, 2, size(rng, 3, 5)))
     yield case(table(rng, 4, 3))
 
 
-@conditional_entropy.criterion("zeros, empty rows and certainty", marks=1)
+@conditional_entropy.criterion(
+    "zeros, empty rows and certainty",
+    marks=1,
+    says="A pair with $p(x, y) = 0$ adds 0, and so does a whole row that never occurs",
+)
 def conditional_entropy_zeros(rng):
     for joint in tables_with_zeros(rng):
         yield case(joint)
 
 
-@conditional_entropy.criterion("keeps batches", marks=0.5)
+@conditional_entropy.criterion(
+    "keeps batches", marks=0.5, says="Batches, dtype (float32 and float64) and input as before"
+)
 def conditional_entropy_batches(rng):
     for joint in batches_of_tables(rng):
         yield case(joint)
 
 
-@conditional_entropy.criterion("keeps the dtype and its input", marks=0.5)
+@conditional_entropy.criterion(
+    "keeps the dtype and its input", marks=0.5, says="Batches, dtype (float32 and float64) and input as before"
+)
 def conditional_entropy_dtypes(rng):
     for joint in tables_of_dtypes(rng):
         yield case(joint, unchanged=True)
@@ -388,33 +401,35 @@ def mutual_information_by_entropies(joint):
     return sum(stats.entropy(p.numpy()) for p in (joint.sum(0), joint.sum(1))) - stats.entropy(joint.flatten().numpy())
 
 
-@mutual_information.criterion("matches the definition", marks=1)
+@mutual_information.criterion("matches the definition", marks=1, says="I(X; Y) in nats over the last two dimensions")
 def mutual_information_definition(rng):
     yield case(WEATHER)
     yield case(table(rng, 3, 3))
     yield case(table(rng, 2, size(rng, 3, 5)))
 
 
-@mutual_information.criterion("0 if independent, all of H if deterministic", marks=0.5)
+@mutual_information.criterion(
+    "0 if independent, all of H if deterministic", marks=0.5, says="Independent variables give 0, to rounding"
+)
 def mutual_information_extremes(rng):
     yield case(independent(rng, 3, size(rng, 2, 4)))
     yield case(deterministic(rng, size(rng, 3, 4)))
     yield case(table(rng, 1, 4))
 
 
-@mutual_information.criterion("zeros and empty rows", marks=1)
+@mutual_information.criterion("zeros and empty rows", marks=1, says="Pairs, rows and columns that never occur add 0")
 def mutual_information_zeros(rng):
     for joint in tables_with_zeros(rng):
         yield case(joint)
 
 
-@mutual_information.criterion("keeps batches", marks=0.5)
+@mutual_information.criterion("keeps batches", marks=0.5, says="Batches, dtype and input as before")
 def mutual_information_batches(rng):
     for joint in batches_of_tables(rng):
         yield case(joint)
 
 
-@mutual_information.criterion("keeps the dtype and its input", marks=0.5)
+@mutual_information.criterion("keeps the dtype and its input", marks=0.5, says="Batches, dtype and input as before")
 def mutual_information_dtypes(rng):
     for joint in tables_of_dtypes(rng):
         yield case(joint, unchanged=True)
@@ -665,10 +680,20 @@ WAYS = ["H(X) - H(X given Y)", "H(Y) - H(Y given X)", "H(X) + H(Y) - H(X, Y)"]
 
 
 def three_ways_case(joint, q, **options):
-    return case(joint, Function("tsallis", (q,)), parts=WAYS, **options)
+    """A case for an entropy that is handed in. Answers that take `joint` alone have Shannon's, and meet theirs."""
+    if q == 1:
+        return case(joint, Function("tsallis", (q,)), driver="three_ways", parts=WAYS, **options)
+    value, own = (mutual_information_three_ways(joint.double(), tsallis(one)) for one in (q, 1))
+    expected = {"judge": "three_ways", "value": argument_as_data(value), "answers": [argument_as_data(own)]}
+    dtype = name_of(joint.dtype)
+    return case(
+        joint, Function("tsallis", (q,)), driver="three_ways", expected=expected, parts=WAYS, dtype=dtype, **options
+    )
 
 
-@mutual_information_three_ways.criterion("three ways, each from its own entropies", marks=1)
+@mutual_information_three_ways.criterion(
+    "three ways, each from its own entropies", marks=1, says="each way from its own entropies"
+)
 def three_ways_definition(rng):
     yield three_ways_case(WEATHER, 1.0)
     yield three_ways_case(WEATHER, 2.0)
@@ -676,20 +701,26 @@ def three_ways_definition(rng):
     yield three_ways_case(table(rng, 4, 3), number(rng, 1.3, 3.0))
 
 
-@mutual_information_three_ways.criterion("zeros, empty rows and certainty", marks=1)
+@mutual_information_three_ways.criterion(
+    "zeros, empty rows and certainty",
+    marks=1,
+    says=("Zeros, batches, dtype and input as before", "a column that never occurs has weight 0"),
+)
 def three_ways_zeros(rng):
     for joint in tables_with_zeros(rng):
         yield three_ways_case(joint, 1.0)
         yield three_ways_case(joint, number(rng, 1.3, 3.0))
 
 
-@mutual_information_three_ways.criterion("keeps batches", marks=0.5)
+@mutual_information_three_ways.criterion("keeps batches", marks=0.5, says="Zeros, batches, dtype and input as before")
 def three_ways_batches(rng):
     for joint in batches_of_tables(rng):
         yield three_ways_case(joint, number(rng, 1.3, 3.0))
 
 
-@mutual_information_three_ways.criterion("keeps the dtype and its input", marks=0.5)
+@mutual_information_three_ways.criterion(
+    "keeps the dtype and its input", marks=0.5, says="Zeros, batches, dtype and input as before"
+)
 def three_ways_dtypes(rng):
     for joint in tables_of_dtypes(rng):
         yield three_ways_case(joint, 1.0, unchanged=True)
@@ -825,12 +856,55 @@ def three_ways_nan(joint, entropy):
     return hx - x_given_y, hy - (px * entropy(joint / px[..., None])).sum(-1), hx + hy - hxy
 
 
-@mutual_information_three_ways.misconception(
-    "The function takes `joint` alone: it is called with a second argument, `entropy`, and must use that.",
-    looks={"judge": "raises", "error": "TypeError"},
+@mutual_information_three_ways.alternative
+def three_ways_by_shannons_own(joint):
+    px, py = joint.sum(-1), joint.sum(-2)
+    x_given_y = -torch.special.xlogy(joint, joint / torch.where(py > 0, py, 1)[..., None, :]).sum((-2, -1))
+    y_given_x = -torch.special.xlogy(joint, joint / torch.where(px > 0, px, 1)[..., :, None]).sum((-2, -1))
+    hx, hy, hxy = (torch.special.entr(p).sum(-1) for p in (px, py, joint.flatten(-2)))
+    return hx - x_given_y, hy - y_given_x, hx + hy - hxy
+
+
+@mutual_information_three_ways.alternative
+def three_ways_by_differences_of_logarithms(joint):
+    p = joint.double()
+    px, py = p.sum(-1, keepdim=True), p.sum(-2, keepdim=True)
+    logs, log_px, log_py = (torch.where(q > 0, q, 1.0).log() for q in (p, px, py))
+    hx, hy = -(px * log_px).sum((-2, -1)), -(py * log_py).sum((-2, -1))
+    ways = hx + (p * (logs - log_py)).sum((-2, -1)), hy + (p * (logs - log_px)).sum((-2, -1))
+    return tuple(way.to(joint.dtype) for way in (*ways, hx + hy + (p * logs).sum((-2, -1))))
+
+
+@mutual_information_three_ways.alternative
+def three_ways_in_numpy_alone(joint):
+    p = joint.numpy()
+    px, py = p.sum(-1), p.sum(-2)
+
+    def average(table):
+        weights = table.sum(-1)
+        rows = table / np.where(weights > 0, weights, 1)[..., None]
+        return (weights * special.entr(rows).sum(-1)).sum(-1)
+
+    hx, hy = special.entr(px).sum(-1), special.entr(py).sum(-1)
+    ways = hx - average(np.swapaxes(p, -1, -2)), hy - average(p), hx + hy - special.entr(p).sum((-2, -1))
+    return tuple(torch.as_tensor(way, dtype=joint.dtype) for way in ways)
+
+
+THREE_TIMES = (
+    "All three results are one computation: take H(X given Y) as the average of the columns' entropies, each with its p(y), "
+    "H(Y given X) as that of the rows', and only the third from H(X, Y)."
 )
-def three_ways_one_argument(joint):
+
+
+@mutual_information_three_ways.misconception(THREE_TIMES)
+def three_ways_one_result_three_times(joint):
     return (mutual_information_entropies(joint),) * 3
+
+
+@mutual_information_three_ways.misconception(THREE_TIMES)
+def three_ways_chain_rule_of_its_own(joint):
+    hx, hy, hxy = marginal_entropies(joint, lambda p: torch.special.entr(p).sum(-1))
+    return hx - (hxy - hy), hy - (hxy - hx), hx + hy - hxy
 
 
 # ---------------------------------------------------------------------------------------- push_through_channel
@@ -853,14 +927,20 @@ def push_one_letter_at_a_time(joint, channel):
     return sum(torch.outer(joint[:, y], channel[y]) for y in range(len(channel)))
 
 
-@push_through_channel.criterion("matches the definition", marks=1)
+@push_through_channel.criterion(
+    "matches the definition", marks=1, says="p(x, z), the sum over y of p(x, y) W(z given y)"
+)
 def push_definition(rng):
     yield case(WEATHER, torch.tensor([[0.9, 0.1], [0.3, 0.7]], dtype=torch.float64))
     yield case(table(rng, 2, 3), distribution(rng, 3, size(rng, 4, 5)))
     yield case(table(rng, 3, 3), distribution(rng, 3, 3))
 
 
-@push_through_channel.criterion("noiseless, merging and useless channels", marks=1)
+@push_through_channel.criterion(
+    "noiseless, merging and useless channels",
+    marks=1,
+    says=("`channel` is one matrix, noiseless, useless or between", "$Z$ may have more or fewer values than $Y$"),
+)
 def push_extremes(rng):
     joint = table(rng, 3, 4, zeros=2)
     yield case(joint, torch.eye(4, dtype=torch.float64)[torch.from_numpy(rng.permutation(4))])
@@ -869,13 +949,13 @@ def push_extremes(rng):
     yield case(joint, torch.ones(4, 1, dtype=torch.float64))
 
 
-@push_through_channel.criterion("keeps batches of joints", marks=0.5)
+@push_through_channel.criterion("keeps batches of joints", marks=0.5, says="`joint` may be a batch, as before")
 def push_batches(rng):
     for joint in batches_of_tables(rng):
         yield case(joint, distribution(rng, joint.shape[-1], size(rng, 2, 3)))
 
 
-@push_through_channel.criterion("keeps the dtype and its inputs", marks=0.5)
+@push_through_channel.criterion("keeps the dtype and its inputs", marks=0.5, says="Dtype and inputs as before")
 def push_dtypes(rng):
     for joint in tables_of_dtypes(rng):
         yield case(joint, distribution(rng, 4, 3, dtype=joint.dtype), unchanged=True)
@@ -1016,14 +1096,18 @@ def chain(rng):
     return torch.einsum("z,zx,zy->xyz", z, x, y)
 
 
-@conditional_mutual_information.criterion("matches the definition", marks=1.5)
+@conditional_mutual_information.criterion(
+    "matches the definition", marks=1.5, says="I(X; Y given Z) in nats over the last three dimensions"
+)
 def conditional_mutual_information_definition(rng):
     yield case(cube(rng, 2, 2, 2))
     yield case(cube(rng, 2, 3, size(rng, 4, 5)))
     yield case(cube(rng, 3, 4, 2))
 
 
-@conditional_mutual_information.criterion("exclusive or, chains, zeros", marks=0.5)
+@conditional_mutual_information.criterion(
+    "exclusive or, chains, zeros", marks=0.5, says="Zeros add 0, also a $z$ that never occurs"
+)
 def conditional_mutual_information_extremes(rng):
     yield case(exclusive_or(rng))
     yield case(chain(rng))
@@ -1033,14 +1117,18 @@ def conditional_mutual_information_extremes(rng):
     yield case(joint / joint.sum())
 
 
-@conditional_mutual_information.criterion("keeps batches", marks=0.5)
+@conditional_mutual_information.criterion(
+    "keeps batches", marks=0.5, says="Batches, dtype (float32 and float64) and input as before"
+)
 def conditional_mutual_information_batches(rng):
     yield case(cube(rng, 3, 2, 3, 2))
     yield case(cube(rng, 2, 2, 2, 2, size(rng, 2, 3), zeros=2))
     yield case(torch.zeros(0, 2, 3, 2, dtype=torch.float64))
 
 
-@conditional_mutual_information.criterion("keeps the dtype and its input", marks=0.5)
+@conditional_mutual_information.criterion(
+    "keeps the dtype and its input", marks=0.5, says="Batches, dtype (float32 and float64) and input as before"
+)
 def conditional_mutual_information_dtypes(rng):
     for dtype in (torch.float64, torch.float32):
         yield case(cube(rng, 2, 2, 3, 2, zeros=2, dtype=dtype), unchanged=True)
@@ -1216,7 +1304,9 @@ def samples(rng, n, bins, noise):
     return torch.from_numpy(x), torch.from_numpy(y)
 
 
-@plugin_mutual_information.criterion("matches the definition", marks=1)
+@plugin_mutual_information.criterion(
+    "matches the definition", marks=1, says="I(X; Y) in nats of the histogram of the pairs"
+)
 def plugin_definition(rng):
     yield case(
         torch.tensor([0, 0, 0, 1, 1, 1, 1, 0, 1, 0]), torch.tensor([0, 0, 1, 1, 1, 0, 1, 0, 1, 1]), 2, dtype="float64"
@@ -1224,7 +1314,7 @@ def plugin_definition(rng):
     yield case(*samples(rng, size(rng, 60, 90), 3, 0.6), 3, dtype="float64")
 
 
-@plugin_mutual_information.criterion("cells that never occur", marks=1)
+@plugin_mutual_information.criterion("cells that never occur", marks=1, says="Cells that never occur add 0")
 def plugin_empty_cells(rng):
     yield case(*samples(rng, size(rng, 12, 20), 4, 0.5), 6, dtype="float64")
     x = torch.from_numpy(rng.integers(0, 3, 25))
@@ -1233,7 +1323,11 @@ def plugin_empty_cells(rng):
     yield case(torch.tensor([1]), torch.tensor([0]), 2, dtype="float64")
 
 
-@plugin_mutual_information.criterion("many samples, bias left in, inputs kept", marks=1)
+@plugin_mutual_information.criterion(
+    "many samples, bias left in, inputs kept",
+    marks=1,
+    says=("Nothing is smoothed or corrected", "nothing that comes in is changed"),
+)
 def plugin_large(rng):
     yield case(*samples(rng, size(rng, 250, 300), 8, 1.0), 8, dtype="float64", unchanged=True)
     yield case(*samples(rng, 300, 5, number(rng, 0.3, 0.7)), 5, dtype="float64", unchanged=True)
@@ -1424,7 +1518,9 @@ def fano_by_the_worst_case(h, k):
 FANO = {"rtol": 1e-6, "atol": 1e-6}
 
 
-@fano_error_bound.criterion("matches the definition", marks=1)
+@fano_error_bound.criterion(
+    "matches the definition", marks=1, says="The smallest error probability that Fano's inequality allows"
+)
 def fano_definition(rng):
     yield case(1.0, 8, **FANO)
     k = size(rng, 4, 12)
@@ -1433,7 +1529,9 @@ def fano_definition(rng):
     yield case(round(number(rng, 0.85, 0.95) * math.log(k), 4), k, **FANO)
 
 
-@fano_error_bound.criterion("the ends, two classes, many classes", marks=1)
+@fano_error_bound.criterion(
+    "the ends, two classes, many classes", marks=1, says=("Return 0 for `h = 0`", "Precision $10^{-6}$")
+)
 def fano_ends(rng):
     yield case(0.0, size(rng, 3, 9), **FANO)
     yield case(math.log(2), 2, **FANO)
@@ -1443,7 +1541,7 @@ def fano_ends(rng):
     yield case(0.9999 * math.log(k), k, **FANO)
 
 
-@fano_error_bound.criterion("refuses h above log k", marks=0.5)
+@fano_error_bound.criterion("refuses h above log k", marks=0.5, says="raise `ValueError` if `h` is above")
 def fano_bad_input(rng):
     k = size(rng, 3, 9)
     yield raises("ValueError", round(math.log(k) + number(rng, 0.05, 0.5), 4), k)
@@ -1652,7 +1750,9 @@ def any_best_input(channel, tol):
     return capacity_case(channel, tol, unique=False, text=text)
 
 
-@channel_capacity.criterion("matches the definition", marks=1.5)
+@channel_capacity.criterion(
+    "matches the definition", marks=1.5, says="Stop when upper and lower bound are within `tol`"
+)
 def capacity_definition(rng):
     yield capacity_case(torch.tensor([[1.0, 0.0], [0.5, 0.5]], dtype=torch.float64), 1e-6)
     yield capacity_case(torch.tensor([[0.7, 0.3], [0.4, 0.6]], dtype=torch.float64), 1e-6)
@@ -1660,7 +1760,9 @@ def capacity_definition(rng):
     yield capacity_case(quick_channel(rng, 3, 3), 1e-6)
 
 
-@channel_capacity.criterion("erasing, noiseless and useless channels", marks=0.5)
+@channel_capacity.criterion(
+    "erasing, noiseless and useless channels", marks=0.5, says="The channel may hold zeros, and outputs that never come"
+)
 def capacity_extremes(rng):
     e = number(rng, 0.1, 0.6)
     yield capacity_case(torch.tensor([[1 - e, 0, e], [0, 1 - e, e]], dtype=torch.float64), 1e-6)
@@ -1669,12 +1771,14 @@ def capacity_extremes(rng):
     yield any_best_input(distribution(rng, 1, 3).expand(2, 3).contiguous(), 1e-6)
 
 
-@channel_capacity.criterion("inputs that are not unique", marks=0.5)
+@channel_capacity.criterion(
+    "inputs that are not unique", marks=0.5, says="where several inputs reach the capacity, any of them"
+)
 def capacity_equal_rows(rng):
     yield any_best_input(quick_channel(rng, 2, 3)[[0, 1, 1, 0]], 1e-6)
 
 
-@channel_capacity.criterion("keeps the dtype and its input", marks=0.5)
+@channel_capacity.criterion("keeps the dtype and its input", marks=0.5, says="Two results in the dtype of `channel`")
 def capacity_dtypes(rng):
     for dtype in (torch.float64, torch.float32):
         channel = quick_channel(rng, 2, 4, zeros=1).to(dtype)
@@ -1847,7 +1951,9 @@ def channels_with_dry_ones(rng, n, dtype=torch.float64):
     return noise.to(dtype), round((level - noise).clamp_min(0).sum().item(), 4)
 
 
-@water_filling.criterion("matches the definition", marks=1.5)
+@water_filling.criterion(
+    "matches the definition", marks=1.5, says="The shares (n,) of the power among parallel Gaussian channels"
+)
 def water_filling_definition(rng):
     yield case(torch.tensor([1.0, 4.0, 2.0], dtype=torch.float64), 3.0, **WATER)
     yield case(*channels_with_dry_ones(rng, 4), **WATER)
@@ -1855,7 +1961,9 @@ def water_filling_definition(rng):
     yield case(torch.from_numpy(rng.uniform(0.5, 2.0, 3).round(2)), number(rng, 5.0, 9.0), **WATER)
 
 
-@water_filling.criterion("no power, one channel, equal and very unequal channels", marks=1)
+@water_filling.criterion(
+    "no power, one channel, equal and very unequal channels", marks=1, says="`power` may be 0, noises may be equal"
+)
 def water_filling_ends(rng):
     yield case(torch.from_numpy(rng.uniform(0.5, 4.0, 3).round(2)), 0.0, **WATER)
     yield case(torch.tensor([number(rng, 0.5, 2.0)], dtype=torch.float64), number(rng, 0.5, 2.0), **WATER)
@@ -1864,7 +1972,7 @@ def water_filling_ends(rng):
     yield case(torch.tensor([0.001, 0.002, 3.0], dtype=torch.float64), number(rng, 0.0004, 0.0008), **WATER)
 
 
-@water_filling.criterion("keeps the dtype and its input", marks=0.5)
+@water_filling.criterion("keeps the dtype and its input", marks=0.5, says="dtype and input as before")
 def water_filling_dtypes(rng):
     for dtype, rtol in ((torch.float64, 1e-6), (torch.float32, 1e-5)):
         noise, power = channels_with_dry_ones(rng, 4, dtype)
@@ -2049,7 +2157,9 @@ def quick_source(rng, x, z, low, high, zeros=0):
             return p, d, beta
 
 
-@rate_distortion.criterion("matches the definition", marks=1.5)
+@rate_distortion.criterion(
+    "matches the definition", marks=1.5, says="The rate in nats and the distortion that minimise R + beta D"
+)
 def rate_distortion_definition(rng):
     yield case(torch.tensor([0.5, 0.5], dtype=torch.float64), HAMMING, math.log(9), **CURVE)
     yield case(torch.tensor([0.3, 0.7], dtype=torch.float64), HAMMING, number(rng, 1.5, 3.0), **CURVE)
@@ -2057,7 +2167,7 @@ def rate_distortion_definition(rng):
     yield case(*quick_source(rng, 4, 3, 3.0, 5.0), **CURVE)
 
 
-@rate_distortion.criterion("slow convergence", marks=0.5)
+@rate_distortion.criterion("slow convergence", marks=0.5, says="a thousand rounds if need be")
 def rate_distortion_slow(rng):
     """Just above the beta at which the rarer of two letters comes into use, a hundred rounds are not enough."""
     share = number(rng, 0.3, 0.35)
@@ -2065,14 +2175,22 @@ def rate_distortion_slow(rng):
     yield case(torch.tensor([share, 1 - share], dtype=torch.float64), HAMMING, beta, **CURVE)
 
 
-@rate_distortion.criterion("from no information to all of it", marks=0.5)
+@rate_distortion.criterion(
+    "from no information to all of it",
+    marks=0.5,
+    says=("$p$ may hold zeros", "for large $\\beta$ entries of $W$ become 0"),
+)
 def rate_distortion_ends(rng):
     yield case(torch.tensor([0.3, 0.7], dtype=torch.float64), HAMMING, 1000.0, **CURVE)
     yield case(*quick_source(rng, 3, 2, 0.2, 0.4), **CURVE)
     yield case(*quick_source(rng, 4, 3, 3.0, 5.0, zeros=1), **CURVE)
 
 
-@rate_distortion.criterion("keeps the dtype and its inputs", marks=0.5)
+@rate_distortion.criterion(
+    "keeps the dtype and its inputs",
+    marks=0.5,
+    says="Two results in the dtype of `p`; nothing that comes in is changed",
+)
 def rate_distortion_dtypes(rng):
     for dtype, rtol in ((torch.float64, 1e-6), (torch.float32, 1e-4)):
         p, d, beta = quick_source(rng, 3, 3, 3.0, 4.0)
@@ -2324,7 +2442,7 @@ def telling(rng, x, y, clusters, low, high):
             return torch.from_numpy(joint), beta
 
 
-@information_bottleneck.criterion("reaches the best trade", marks=1.5)
+@information_bottleneck.criterion("reaches the best trade", marks=1.5, says="no more than $10^{-3}$ above the best")
 def bottleneck_definition(rng):
     seed = size(rng, 1, 1000)
     yield bottleneck_case(*telling(rng, 4, 2, 2, 3.0, 6.0), 2, seed)
@@ -2332,7 +2450,11 @@ def bottleneck_definition(rng):
     yield bottleneck_case(*telling(rng, 5, 3, 2, 3.0, 6.0), 2, seed + 2)
 
 
-@information_bottleneck.criterion("too small a beta, one cluster, more clusters than needed", marks=0.5)
+@information_bottleneck.criterion(
+    "too small a beta, one cluster, more clusters than needed",
+    marks=0.5,
+    says="`beta` may be too small for any information to pay, `clusters` 1, or more than are needed",
+)
 def bottleneck_ends(rng):
     joint, beta = telling(rng, 4, 2, 2, 3.0, 6.0)
     yield bottleneck_case(joint, number(rng, 0.3, 0.9), 2, size(rng, 1, 1000))
@@ -2340,7 +2462,7 @@ def bottleneck_ends(rng):
     yield bottleneck_case(*telling(rng, 4, 2, 5, 3.0, 6.0), 5, size(rng, 1, 1000))
 
 
-@information_bottleneck.criterion("one seed, one answer", marks=0.5)
+@information_bottleneck.criterion("one seed, one answer", marks=0.5, says="drawn from `generator` alone")
 def bottleneck_seeded(rng):
     joint, beta = telling(rng, 4, 3, 3, 3.0, 6.0)
     yield case(
@@ -2349,7 +2471,9 @@ def bottleneck_seeded(rng):
     )  # fmt: skip
 
 
-@information_bottleneck.criterion("keeps the dtype and its input", marks=0.5)
+@information_bottleneck.criterion(
+    "keeps the dtype and its input", marks=0.5, says="Three results in the dtype of `joint`, which is not changed"
+)
 def bottleneck_dtypes(rng):
     joint, beta = telling(rng, 4, 3, 2, 3.0, 6.0)
     for dtype in (torch.float64, torch.float32):

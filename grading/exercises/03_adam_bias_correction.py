@@ -99,27 +99,39 @@ def ema_as_weighted_sums(values, beta):
 EMA_PARTS = ["raw average", "corrected average"]
 
 
-@ema.criterion("matches the definition", marks=1)
+@ema.criterion(
+    "matches the definition", marks=1, says="The moving average of values along dim 0 from 0, and the corrected one"
+)
 def ema_definition(rng):
     yield case(f64(1.0, 2.0, 3.0), 0.9, parts=EMA_PARTS)
     yield case(signed(rng, size(rng, 5, 7)), number(rng, 0.55, 0.95), parts=EMA_PARTS)
 
 
-@ema.criterion("edges: one value, no memory, long memory", marks=0.5)
+@ema.criterion(
+    "edges: one value, no memory, long memory",
+    marks=0.5,
+    says=("at least one step", "`beta` is at least 0, where nothing is remembered, and below 1"),
+)
 def ema_edges(rng):
     yield case(signed(rng, 1), number(rng, 0.5, 0.9), parts=EMA_PARTS)
     yield case(signed(rng, 4), 0.0, parts=EMA_PARTS)
     yield case(signed(rng, size(rng, 5, 8)), 0.999, parts=EMA_PARTS)
 
 
-@ema.criterion("averages along dim 0 and keeps the others", marks=0.5)
+@ema.criterion(
+    "averages along dim 0 and keeps the others",
+    marks=0.5,
+    says="average along the first dimension and keep the others, empty ones too",
+)
 def ema_batches(rng):
     yield case(signed(rng, size(rng, 3, 5), 2), number(rng, 0.6, 0.95), parts=EMA_PARTS)
     yield case(signed(rng, 2, size(rng, 1, 2), 2), number(rng, 0.6, 0.95), parts=EMA_PARTS)
     yield case(torch.zeros(4, 0, dtype=torch.float64), 0.9, parts=EMA_PARTS)
 
 
-@ema.criterion("keeps the dtype and its input", marks=0.5)
+@ema.criterion(
+    "keeps the dtype and its input", marks=0.5, says="each of the shape and dtype of `values`, which is not changed"
+)
 def ema_dtypes(rng):
     for dtype in (torch.float64, torch.float32):
         yield case(signed(rng, size(rng, 3, 5), dtype=dtype), number(rng, 0.6, 0.9), parts=EMA_PARTS, unchanged=True)
@@ -277,14 +289,18 @@ def momentum_unrolled(theta, grad, velocity, lr, beta):
 MOMENTUM_PARTS = ["theta", "velocity"]
 
 
-@momentum_step.criterion("one step", marks=0.5)
+@momentum_step.criterion("one step", marks=0.5, says="One step of momentum in PyTorch's form")
 def momentum_definition(rng):
     yield case(f64(1.0, 2.0), f64(0.5, -1.0), f64(0.0, 0.0), 0.1, 0.9, parts=MOMENTUM_PARTS)
     yield case(normal(rng, 3), signed(rng, 3), signed(rng, 3), number(rng, 0.01, 0.3), number(rng, 0.6, 0.95),
                parts=MOMENTUM_PARTS)  # fmt: skip
 
 
-@momentum_step.criterion("any shape, no memory, zero gradients", marks=0.5)
+@momentum_step.criterion(
+    "any shape, no memory, zero gradients",
+    marks=0.5,
+    says="any shape, empty ones too; gradients may be 0, tiny or huge; `beta` may be 0",
+)
 def momentum_shapes(rng):
     lr, beta = number(rng, 0.01, 0.3), number(rng, 0.6, 0.95)
     yield case(normal(rng), signed(rng), signed(rng), lr, beta, parts=MOMENTUM_PARTS)
@@ -293,7 +309,7 @@ def momentum_shapes(rng):
     yield case(*[torch.zeros(0, 3, dtype=torch.float64)] * 3, lr, beta, parts=MOMENTUM_PARTS)
 
 
-@momentum_step.criterion("follows torch.optim.SGD for 300 steps", marks=0.5)
+@momentum_step.criterion("follows torch.optim.SGD for 300 steps", marks=0.5, says="on for 300 steps")
 def momentum_runs(rng):
     lr, beta = number(rng, 0.01, 0.1), number(rng, 0.8, 0.95)
     yield from runs(
@@ -301,7 +317,9 @@ def momentum_runs(rng):
     )
 
 
-@momentum_step.criterion("keeps the dtype and its inputs", marks=0.5)
+@momentum_step.criterion(
+    "keeps the dtype and its inputs", marks=0.5, says="in the dtype of `theta`. Nothing that came in is changed"
+)
 def momentum_dtypes(rng):
     for dtype in (torch.float64, torch.float32):
         tensors = [signed(rng, 3, dtype=dtype) for _ in range(3)]
@@ -437,7 +455,7 @@ def rates(rng):
     return number(rng, 0.01, 0.1), number(rng, 0.8, 0.95), number(rng, 0.97, 0.995)
 
 
-@adam_step.criterion("one step", marks=1)
+@adam_step.criterion("one step", marks=1, says="One step of Adam, t counted from 1")
 def adam_definition(rng):
     zero = f64(0.0, 0.0)
     yield case(f64(1.0, -2.0), f64(3.0, -0.5), zero, zero, 1, 0.1, 0.9, 0.999, 1e-8, parts=ADAM_PARTS)
@@ -446,7 +464,7 @@ def adam_definition(rng):
     yield case(*moments(rng, 3), size(rng, 3, 12), lr, beta1, beta2, eps, parts=ADAM_PARTS)
 
 
-@adam_step.criterion("zero, tiny and huge gradients", marks=0.5)
+@adam_step.criterion("zero, tiny and huge gradients", marks=0.5, says="Shapes, gradients, dtype and inputs as before")
 def adam_scales(rng):
     theta, zero = normal(rng, 4), torch.zeros(4, dtype=torch.float64)
     grad = signed(rng, 4) * f64(0.0, 10.0 ** -size(rng, 7, 9), 1.0, 10.0 ** size(rng, 8, 12))
@@ -454,13 +472,13 @@ def adam_scales(rng):
     yield case(theta, grad, zero, zero, 1, lr, beta1, beta2, 1e-8, parts=ADAM_PARTS, atol=0.0)
 
 
-@adam_step.criterion("any shape", marks=0.5)
+@adam_step.criterion("any shape", marks=0.5, says="Shapes, gradients, dtype and inputs as before")
 def adam_shapes(rng):
     for shape in ((), (2, size(rng, 1, 2)), (0, 3)):
         yield case(*moments(rng, *shape), size(rng, 2, 50), *rates(rng), 1e-8, parts=ADAM_PARTS)
 
 
-@adam_step.criterion("follows torch.optim.Adam for 300 steps", marks=1.5)
+@adam_step.criterion("follows torch.optim.Adam for 300 steps", marks=1.5, says="after 300 steps they may differ by")
 def adam_runs(rng):
     lr, beta1, beta2 = rates(rng)
     yield from runs(
@@ -469,7 +487,7 @@ def adam_runs(rng):
     )  # fmt: skip
 
 
-@adam_step.criterion("keeps the dtype and its inputs", marks=0.5)
+@adam_step.criterion("keeps the dtype and its inputs", marks=0.5, says="Shapes, gradients, dtype and inputs as before")
 def adam_dtypes(rng):
     for dtype in (torch.float64, torch.float32):
         yield case(*moments(rng, 2, dtype=dtype), size(rng, 2, 9), *rates(rng), 1e-8, parts=ADAM_PARTS, unchanged=True)
@@ -694,19 +712,21 @@ def ratio_by_running_adam(t, beta1, beta2):
 RATIO = {"rtol": 1e-6}  # so that a float32 scalar counts
 
 
-@uncorrected_step_ratio.criterion("the first steps", marks=0.5)
+@uncorrected_step_ratio.criterion(
+    "the first steps", marks=0.5, says="Adam's step t without bias correction, over the one with it"
+)
 def ratio_first(rng):
     yield case(1, 0.9, 0.999, **RATIO)
     yield case(size(rng, 3, 11), 0.9, 0.999, **RATIO)
 
 
-@uncorrected_step_ratio.criterion("long runs", marks=0.5)
+@uncorrected_step_ratio.criterion("long runs", marks=0.5, says="`t` is a positive int")
 def ratio_late(rng):
     yield case(size(rng, 50, 500), 0.9, 0.999, **RATIO)
     yield case(size(rng, 3000, 9000), 0.9, 0.999, **RATIO)
 
 
-@uncorrected_step_ratio.criterion("any beta1 and beta2", marks=0.5)
+@uncorrected_step_ratio.criterion("any beta1 and beta2", marks=0.5, says="Every beta, not only .9 and .999")
 def ratio_betas(rng):
     for _ in range(2):
         yield case(size(rng, 2, 30), number(rng, 0.5, 0.95), number(rng, 0.9, 0.998), **RATIO)
@@ -797,7 +817,7 @@ def adamw_as_adam_less_decay(theta, grad, m, v, t, lr, beta1, beta2, eps, weight
     return stepped - lr * weight_decay * theta, m, v
 
 
-@adamw_step.criterion("one step", marks=1)
+@adamw_step.criterion("one step", marks=1, says="One step of AdamW, t counted from 1")
 def adamw_definition(rng):
     zero = f64(0.0, 0.0)
     yield case(f64(1.0, -2.0), f64(3.0, -0.5), zero, zero, 1, 0.1, 0.9, 0.999, 1e-8, 0.1, parts=ADAM_PARTS)
@@ -806,7 +826,11 @@ def adamw_definition(rng):
                parts=ADAM_PARTS)  # fmt: skip
 
 
-@adamw_step.criterion("no decay, zero gradients, any shape", marks=0.5)
+@adamw_step.criterion(
+    "no decay, zero gradients, any shape",
+    marks=0.5,
+    says=("`weight_decay` may be 0", "Shapes, gradients, dtype, inputs and the 300 steps as before"),
+)
 def adamw_edges(rng):
     yield case(*moments(rng, 3), size(rng, 3, 12), *rates(rng), 1e-8, 0.0, parts=ADAM_PARTS)
     zero = torch.zeros(3, dtype=torch.float64)
@@ -815,7 +839,11 @@ def adamw_edges(rng):
         yield case(*moments(rng, *shape), size(rng, 2, 50), *rates(rng), 1e-8, 0.01, parts=ADAM_PARTS)
 
 
-@adamw_step.criterion("follows torch.optim.AdamW for 300 steps", marks=1)
+@adamw_step.criterion(
+    "follows torch.optim.AdamW for 300 steps",
+    marks=1,
+    says="Shapes, gradients, dtype, inputs and the 300 steps as before",
+)
 def adamw_runs(rng):
     lr, beta1, beta2 = rates(rng)
     decay = number(rng, 0.05, 0.5)
@@ -825,7 +853,9 @@ def adamw_runs(rng):
     )  # fmt: skip
 
 
-@adamw_step.criterion("keeps the dtype and its inputs", marks=0.5)
+@adamw_step.criterion(
+    "keeps the dtype and its inputs", marks=0.5, says="Shapes, gradients, dtype, inputs and the 300 steps as before"
+)
 def adamw_dtypes(rng):
     for dtype in (torch.float64, torch.float32):
         yield case(*moments(rng, 2, dtype=dtype), size(rng, 2, 9), *rates(rng), 1e-8, number(rng, 0.1, 0.5),
@@ -1001,27 +1031,37 @@ def grads_of_norm(rng, norm, *shapes, dtype=torch.float64):
     return [(g * (norm / joint)).to(dtype) for g in tensors]
 
 
-@clip_by_global_norm.criterion("long gradients are cut to max_norm", marks=1)
+@clip_by_global_norm.criterion(
+    "long gradients are cut to max_norm",
+    marks=1,
+    says="All gradients scaled by one factor to a joint norm of at most max_norm",
+)
 def clip_definition(rng):
     yield case([f64(6.0, 8.0)], 1.0, **CLIP)
     yield case(grads_of_norm(rng, number(rng, 4, 9), (2,), (2, size(rng, 1, 3))), number(rng, 0.5, 3), **CLIP)
 
 
-@clip_by_global_norm.criterion("short gradients stay as they are", marks=0.5)
+@clip_by_global_norm.criterion(
+    "short gradients stay as they are", marks=0.5, says="Gradients that are short enough come back as they are"
+)
 def clip_short(rng):
     yield case([f64(0.3), f64(0.4)], 1.0, **CLIP)
     yield case(grads_of_norm(rng, number(rng, 1, 2), (3,), (2, 2)), number(rng, 2.5, 6), **CLIP)
     yield case(grads_of_norm(rng, 2.0, (2,), (2,)), 2.0 + number(rng, 0.001, 0.01), **CLIP)
 
 
-@clip_by_global_norm.criterion("zeros, scalars and empty tensors", marks=0.5)
+@clip_by_global_norm.criterion(
+    "zeros, scalars and empty tensors", marks=0.5, says=("all-zero ones, too", "Some may be single numbers, or empty")
+)
 def clip_edges(rng):
     zero = torch.zeros(size(rng, 1, 3), dtype=torch.float64)
     yield case([zero, torch.zeros(2, 2, dtype=torch.float64)], number(rng, 0.5, 2), **CLIP)
     yield case(grads_of_norm(rng, number(rng, 4, 9), (), (0,), (2,), (1, 1, 2)), number(rng, 0.5, 3), **CLIP)
 
 
-@clip_by_global_norm.criterion("keeps the dtype and its inputs", marks=0.5)
+@clip_by_global_norm.criterion(
+    "keeps the dtype and its inputs", marks=0.5, says="Each keeps its dtype, and nothing that came in is changed"
+)
 def clip_dtypes(rng):
     for dtype in (torch.float64, torch.float32):
         grads = grads_of_norm(rng, number(rng, 4, 9), (3,), (2, 2), dtype=dtype)
@@ -1165,7 +1205,7 @@ def schedule_of(rng):
     return warmup, warmup + size(rng, 30, 90), number(rng, 0.1, 0.5), number(rng, 0.01, 0.05)
 
 
-@warmup_cosine.criterion("warm-up and cosine", marks=0.5)
+@warmup_cosine.criterion("warm-up and cosine", marks=0.5, says="linear warm-up, half a cosine, then lr_min")
 def warmup_definition(rng):
     yield case(5, 10, 110, 0.1, 0.0, **RATE)
     yield case(60, 10, 110, 0.1, 0.0, **RATE)
@@ -1174,21 +1214,25 @@ def warmup_definition(rng):
     yield case(size(rng, warmup + 3, total - 5), warmup, total, *lrs, **RATE)
 
 
-@warmup_cosine.criterion("the joints: first step, end of warm-up, last step", marks=0.5)
+@warmup_cosine.criterion(
+    "the joints: first step, end of warm-up, last step",
+    marks=0.5,
+    says="At `warmup_steps` the rate is exactly `lr_max`",
+)
 def warmup_joints(rng):
     warmup, total, *lrs = schedule_of(rng)
     for step in (0, warmup - 1, warmup, warmup + 1, total - 1, total):
         yield case(step, warmup, total, *lrs, **RATE)
 
 
-@warmup_cosine.criterion("no warm-up", marks=0.5)
+@warmup_cosine.criterion("no warm-up", marks=0.5, says="With no warm-up it starts at `lr_max`")
 def warmup_none(rng):
     _, total, *lrs = schedule_of(rng)
     for step in (0, 1, size(rng, 5, total - 5)):
         yield case(step, 0, total, *lrs, **RATE)
 
 
-@warmup_cosine.criterion("stays at lr_min after the end", marks=0.5)
+@warmup_cosine.criterion("stays at lr_min after the end", marks=0.5, says="at `total_steps` and after it is `lr_min`")
 def warmup_after(rng):
     warmup, total, *lrs = schedule_of(rng)
     for step in (total + 1, total + size(rng, 5, 20), 2 * total - warmup):
@@ -1337,18 +1381,18 @@ BY_ITS_STEP, EACH = LEARNT | {"judge": "by_its_step"}, LEARNT | {"judge": "each_
 REPEATS = {"judge": "repeats", "text": "the same losses for the same seed, other losses for another seed"}
 
 
-@train_xor.criterion("learns XOR, by adamw_step", marks=1)
+@train_xor.criterion("learns XOR, by adamw_step", marks=1, says="Every parameter moves by a call of `adamw_step`")
 def xor_learns(rng):
     yield case(size(rng, 0, 10_000), driver="lend", expected=BY_ITS_STEP)
 
 
-@train_xor.criterion("for each of five more seeds, each in its own way", marks=1)
+@train_xor.criterion("for each of five more seeds, each in its own way", marks=1, says="for every seed that is tried")
 def xor_seeds(rng):
     seed, *others = rng.choice(10_000, 5, replace=False).tolist()
     yield case(seed, driver="for_each_seed", parameters=[others], expected=EACH)
 
 
-@train_xor.criterion("one seed gives one result", marks=0.5)
+@train_xor.criterion("one seed gives one result", marks=0.5, says="one seed always gives one result")
 def xor_repeats(rng):
     seed, other = rng.choice(10_000, 2, replace=False).tolist()
     yield case(seed, driver="reseed", parameters=[other], expected=REPEATS)
@@ -1620,7 +1664,9 @@ def plateau_of(rng):
     return warmup, warmup + size(rng, 12, 20), total, *lrs
 
 
-@warmup_stable_decay.criterion("warm-up, plateau and decay", marks=1)
+@warmup_stable_decay.criterion(
+    "warm-up, plateau and decay", marks=1, says="Linear to `warmup_steps`, `lr_max` to `decay_start`"
+)
 def wsd_definition(rng):
     for step in (5, 50, 95):
         yield case(step, 10, 80, 120, 0.1, 0.01, **RATE)
@@ -1629,14 +1675,18 @@ def wsd_definition(rng):
         yield case(step, warmup, start, total, *lrs, **RATE)
 
 
-@warmup_stable_decay.criterion("the joints", marks=1)
+@warmup_stable_decay.criterion("the joints", marks=1, says="half a cosine to `lr_min` at `total_steps`, `lr_min` after")
 def wsd_joints(rng):
     warmup, start, total, *lrs = plateau_of(rng)
     for step in (0, warmup - 1, warmup, start, start + 1, total - 1, total):
         yield case(step, warmup, start, total, *lrs, **RATE)
 
 
-@warmup_stable_decay.criterion("no warm-up, no plateau, after the end", marks=1)
+@warmup_stable_decay.criterion(
+    "no warm-up, no plateau, after the end",
+    marks=1,
+    says="`warmup_steps` may be 0, and `decay_start` may equal `warmup_steps`",
+)
 def wsd_edges(rng):
     warmup, start, total, *lrs = plateau_of(rng)
     for step in (0, size(rng, 1, start - 2)):
@@ -1763,14 +1813,18 @@ def with_v_max(rng, *shape, dtype=torch.float64):
     return [*tensors, (tensors[3].double() * above).to(dtype)]
 
 
-@amsgrad_step.criterion("one step", marks=1)
+@amsgrad_step.criterion("one step", marks=1, says="One step of AMSGrad, t counted from 1")
 def amsgrad_definition(rng):
     tensors = (f64(1.0, -2.0), f64(0.5, -3.0), f64(0.2, -0.3), f64(1.0, 1.0), f64(2.0, 1.0))
     yield case(*tensors, 3, 0.1, 0.9, 0.99, 1e-8, parts=AMSGRAD_PARTS)
     yield case(*with_v_max(rng, 5), size(rng, 3, 12), *rates(rng), number(rng, 0.02, 0.2), parts=AMSGRAD_PARTS)
 
 
-@amsgrad_step.criterion("follows torch.optim.Adam(amsgrad=True) for 300 steps", marks=1)
+@amsgrad_step.criterion(
+    "follows torch.optim.Adam(amsgrad=True) for 300 steps",
+    marks=1,
+    says="Shapes, dtype, inputs and the 300 steps as before",
+)
 def amsgrad_runs(rng):
     lr, beta1, beta2 = rates(rng)
     yield from runs(
@@ -1779,7 +1833,9 @@ def amsgrad_runs(rng):
     )  # fmt: skip
 
 
-@amsgrad_step.criterion("any shape, keeps the dtype and its inputs", marks=1)
+@amsgrad_step.criterion(
+    "any shape, keeps the dtype and its inputs", marks=1, says="Shapes, dtype, inputs and the 300 steps as before"
+)
 def amsgrad_dtypes(rng):
     for shape in ((), (2, size(rng, 1, 2)), (0, 3)):
         yield case(*with_v_max(rng, *shape), size(rng, 2, 50), *rates(rng), 1e-8, parts=AMSGRAD_PARTS)

@@ -60,13 +60,15 @@ def condition_number_by_norms(hessian):
     return np.linalg.norm(hessian, 2, (-2, -1)) * np.linalg.norm(np.linalg.inv(hessian), 2, (-2, -1))
 
 
-@condition_number.criterion("matches the definition", marks=1)
+@condition_number.criterion("matches the definition", marks=1, says="The largest eigenvalue over the smallest")
 def condition_number_definition(rng):
     yield case(torch.diag(vector(2, 200)))
     yield case(hessians(rng, d=size(rng, 3, 5), kappa=number(rng, 20, 60)))
 
 
-@condition_number.criterion("knows the round bowl and the narrow one", marks=0.5)
+@condition_number.criterion(
+    "knows the round bowl and the narrow one", marks=0.5, says="Bowls may be round or narrow, steep or shallow"
+)
 def condition_number_extremes(rng):
     yield case(number(rng, 0.2, 5) * torch.eye(3, dtype=F64))
     yield case(vector(number(rng, 1, 5)).reshape(1, 1))
@@ -74,7 +76,9 @@ def condition_number_extremes(rng):
     yield case(number(rng, 1, 5) * 1e-9 * hessians(rng, d=2, kappa=number(rng, 2, 9)))
 
 
-@condition_number.criterion("keeps batches", marks=0.5)
+@condition_number.criterion(
+    "keeps batches", marks=0.5, says=("`hessian` has shape `(..., d, d)`, the answer `(...)`", "A batch may be")
+)
 def condition_number_batches(rng):
     yield case(
         hessians(rng, 3, d=2, kappa=number(rng, 5, 20)) * torch.tensor([1.0, 5.0, 0.2], dtype=F64)[:, None, None]
@@ -83,7 +87,9 @@ def condition_number_batches(rng):
     yield case(torch.zeros(0, 3, 3, dtype=F64))
 
 
-@condition_number.criterion("keeps the dtype and its input", marks=0.5)
+@condition_number.criterion(
+    "keeps the dtype and its input", marks=0.5, says="in the dtype of `hessian`. `hessian` itself is not changed"
+)
 def condition_number_dtypes(rng):
     for dtype in (F64, F32):
         yield case(hessians(rng, 2, d=3, kappa=number(rng, 4, 8), dtype=dtype), unchanged=True, rtol=1e-4)
@@ -202,13 +208,15 @@ def max_stable_lr_by_search(hessian):
     return optimize.brentq(lambda lr: np.abs(1 - lr * lam).max() - 1, 1e-9 + 1 / lam.max(), 10 / lam.max(), xtol=1e-15)
 
 
-@max_stable_lr.criterion("matches the definition", marks=1)
+@max_stable_lr.criterion(
+    "matches the definition", marks=1, says="Gradient descent on these bowls converges exactly for 0 < lr < this"
+)
 def max_stable_lr_definition(rng):
     yield case(torch.diag(vector(2, 200)))
     yield case(hessians(rng, d=size(rng, 3, 5), kappa=number(rng, 5, 50)))
 
 
-@max_stable_lr.criterion("keeps batches, at any scale", marks=0.5)
+@max_stable_lr.criterion("keeps batches, at any scale", marks=0.5, says="Shapes, scales, dtype and input as before")
 def max_stable_lr_batches(rng):
     yield case(
         hessians(rng, 3, d=2, kappa=number(rng, 5, 20)) * torch.tensor([1.0, 5.0, 0.2], dtype=F64)[:, None, None]
@@ -218,7 +226,7 @@ def max_stable_lr_batches(rng):
     yield case(torch.stack([scale * hessians(rng, d=2, kappa=number(rng, 2, 9)) for scale in (1e-9, 1e9)]))
 
 
-@max_stable_lr.criterion("keeps the dtype and its input", marks=0.5)
+@max_stable_lr.criterion("keeps the dtype and its input", marks=0.5, says="Shapes, scales, dtype and input as before")
 def max_stable_lr_dtypes(rng):
     for dtype in (F64, F32):
         yield case(hessians(rng, 2, d=3, kappa=number(rng, 4, 9), dtype=dtype), unchanged=True)
@@ -313,19 +321,27 @@ def optimal_lr_by_search(hessian):
 PAIR = ["learning rate", "rate"]
 
 
-@optimal_lr.criterion("matches the definition", marks=1.5)
+@optimal_lr.criterion(
+    "matches the definition", marks=1.5, says="The best constant learning rate of gradient descent, and its rate"
+)
 def optimal_lr_definition(rng):
     yield case(torch.diag(vector(2, 200)), parts=PAIR)
     yield case(hessians(rng, d=size(rng, 3, 5), kappa=number(rng, 4, 40)), parts=PAIR)
 
 
-@optimal_lr.criterion("needs one step in a round bowl", marks=0.5)
+@optimal_lr.criterion(
+    "needs one step in a round bowl", marks=0.5, says="In a round bowl one step is enough: the rate is 0"
+)
 def optimal_lr_round(rng):
     yield case(number(rng, 0.2, 5) * torch.eye(2, dtype=F64), parts=PAIR)
     yield case(vector(number(rng, 1, 5)).reshape(1, 1), parts=PAIR)
 
 
-@optimal_lr.criterion("keeps batches, at any scale, dtype and input", marks=0.5)
+@optimal_lr.criterion(
+    "keeps batches, at any scale, dtype and input",
+    marks=0.5,
+    says="in the dtype of `hessian`. Batches, scales and input as before",
+)
 def optimal_lr_batches(rng):
     scales = torch.tensor([1.0, 5.0, 0.2], dtype=F64)[:, None, None]
     yield case(hessians(rng, 3, d=2, kappa=number(rng, 5, 20)) * scales, parts=PAIR, unchanged=True)
@@ -511,27 +527,33 @@ def gradient_descent_by_powers(grad_fn, theta0, lr, steps):
     return by_matrix_powers(grad_fn, theta0, lr, 0, 0, steps)
 
 
-@gradient_descent.criterion("follows the rule", marks=1)
+@gradient_descent.criterion("follows the rule", marks=1, says="The path of gradient descent")
 def gradient_descent_definition(rng):
     yield from gradient_cases(rng)
 
 
-@gradient_descent.criterion("counts: the start, then one point for each step", marks=0.5)
+@gradient_descent.criterion(
+    "counts: the start, then one point for each step", marks=0.5, says="its first row is `theta0`. `steps` may be 0"
+)
 def gradient_descent_edges(rng):
     yield from edge_cases(rng)
 
 
-@gradient_descent.criterion("takes any gradient, and diverges honestly", marks=0.5)
+@gradient_descent.criterion(
+    "takes any gradient, and diverges honestly", marks=0.5, says="`grad_fn` may be any gradient"
+)
 def gradient_descent_any(rng):
     yield from any_gradient_cases(rng)
 
 
-@gradient_descent.criterion("takes every step, at the minimum too", marks=0.5)
+@gradient_descent.criterion(
+    "takes every step, at the minimum too", marks=0.5, says="There are always `steps` steps, at the minimum too"
+)
 def gradient_descent_still(rng):
     yield from still_cases(rng)
 
 
-@gradient_descent.criterion("keeps the dtype and its input", marks=0.5)
+@gradient_descent.criterion("keeps the dtype and its input", marks=0.5, says="in the dtype of `theta0`")
 def gradient_descent_dtypes(rng):
     yield from dtype_cases(rng)
 
@@ -701,28 +723,42 @@ def heavy_ball_by_powers(grad_fn, theta0, lr, beta, steps):
     return by_matrix_powers(grad_fn, theta0, lr, beta, 0, steps)
 
 
-@heavy_ball.criterion("follows the rule", marks=1)
+@heavy_ball.criterion("follows the rule", marks=1, says="The path of Polyak's heavy ball")
 def heavy_ball_definition(rng):
     yield from gradient_cases(rng, number(rng, 0.4, 0.7))
 
 
-@heavy_ball.criterion("counts: the start, then one point for each step", marks=0.5)
+@heavy_ball.criterion(
+    "counts: the start, then one point for each step",
+    marks=0.5,
+    says="Shapes, dtype, the start and the number of steps as in `gradient_descent`",
+)
 def heavy_ball_edges(rng):
     yield from edge_cases(rng, number(rng, 0.4, 0.9))
 
 
-@heavy_ball.criterion("takes any gradient, and no momentum", marks=0.5)
+@heavy_ball.criterion(
+    "takes any gradient, and no momentum", marks=0.5, says="`beta` may be 0: then it is gradient descent"
+)
 def heavy_ball_any(rng):
     yield from any_gradient_cases(rng, number(rng, 0.4, 0.9))
     yield case(bowl(rng, 2, 5.0), normal(rng, 2), number(rng, 0.1, 0.2), 0.0, size(rng, 3, 6))
 
 
-@heavy_ball.criterion("takes every step, at the minimum too", marks=0.5)
+@heavy_ball.criterion(
+    "takes every step, at the minimum too",
+    marks=0.5,
+    says="Shapes, dtype, the start and the number of steps as in `gradient_descent`",
+)
 def heavy_ball_still(rng):
     yield from still_cases(rng, number(rng, 0.4, 0.9))
 
 
-@heavy_ball.criterion("keeps the dtype and its input", marks=0.5)
+@heavy_ball.criterion(
+    "keeps the dtype and its input",
+    marks=0.5,
+    says="Shapes, dtype, the start and the number of steps as in `gradient_descent`",
+)
 def heavy_ball_dtypes(rng):
     yield from dtype_cases(rng, 0.75)
 
@@ -897,28 +933,36 @@ def nesterov_by_powers(grad_fn, theta0, lr, mu, steps):
     return by_matrix_powers(grad_fn, theta0, lr, mu, mu, steps)
 
 
-@nesterov.criterion("follows the rule", marks=1)
+@nesterov.criterion("follows the rule", marks=1, says="The path of Nesterov's method")
 def nesterov_definition(rng):
     yield from gradient_cases(rng, number(rng, 0.4, 0.7))
 
 
-@nesterov.criterion("counts: the start, then one point for each step", marks=0.5)
+@nesterov.criterion(
+    "counts: the start, then one point for each step",
+    marks=0.5,
+    says="Shapes, dtype, the start and the number of steps as before",
+)
 def nesterov_edges(rng):
     yield from edge_cases(rng, number(rng, 0.4, 0.9))
 
 
-@nesterov.criterion("takes any gradient, and no momentum", marks=0.5)
+@nesterov.criterion("takes any gradient, and no momentum", marks=0.5, says="`mu` may be 0: then it is gradient descent")
 def nesterov_any(rng):
     yield from any_gradient_cases(rng, number(rng, 0.4, 0.9))
     yield case(bowl(rng, 2, 5.0), normal(rng, 2), number(rng, 0.1, 0.2), 0.0, size(rng, 3, 6))
 
 
-@nesterov.criterion("takes every step, at the minimum too", marks=0.5)
+@nesterov.criterion(
+    "takes every step, at the minimum too", marks=0.5, says="Shapes, dtype, the start and the number of steps as before"
+)
 def nesterov_still(rng):
     yield from still_cases(rng, number(rng, 0.4, 0.9))
 
 
-@nesterov.criterion("keeps the dtype and its input", marks=0.5)
+@nesterov.criterion(
+    "keeps the dtype and its input", marks=0.5, says="Shapes, dtype, the start and the number of steps as before"
+)
 def nesterov_dtypes(rng):
     yield from dtype_cases(rng, 0.75)
 
@@ -1127,13 +1171,21 @@ def heavy_ball_optimum_by_search(lambda_min, lambda_max):
 SETTINGS = ["learning rate", "beta"]
 
 
-@heavy_ball_optimum.criterion("matches the formulas", marks=1.5)
+@heavy_ball_optimum.criterion(
+    "matches the formulas",
+    marks=1.5,
+    says="The fastest learning rate and momentum on bowls with these extreme curvatures",
+)
 def heavy_ball_optimum_definition(rng):
     yield case(2.0, 200.0, parts=SETTINGS)
     yield case(number(rng, 0.1, 0.9), number(rng, 3, 40), parts=SETTINGS)
 
 
-@heavy_ball_optimum.criterion("knows the round bowl, the narrow and the shallow one", marks=0.5)
+@heavy_ball_optimum.criterion(
+    "knows the round bowl, the narrow and the shallow one",
+    marks=0.5,
+    says="`lambda_min <= lambda_max`, of any size and ratio",
+)
 def heavy_ball_optimum_round(rng):
     lam = number(rng, 0.5, 5)
     yield case(lam, lam, parts=SETTINGS)
@@ -1243,7 +1295,9 @@ def fall(rng, n, rate=0.7):
     return torch.from_numpy(losses.round(4))
 
 
-@steps_to_reach.criterion("finds the first step", marks=1)
+@steps_to_reach.criterion(
+    "finds the first step", marks=1, says="The first index whose loss is at or below the threshold, or None"
+)
 def steps_to_reach_definition(rng):
     losses = fall(rng, size(rng, 10, 14))
     yield case(losses, round(float(losses[size(rng, 4, 6)]) * 1.02, 4))
@@ -1251,7 +1305,7 @@ def steps_to_reach_definition(rng):
     yield case([round(x + number(rng, 0, 0.05), 4) for x in dip], 0.5)
 
 
-@steps_to_reach.criterion("counts the threshold itself, and the start", marks=0.5)
+@steps_to_reach.criterion("counts the threshold itself, and the start", marks=0.5, says="at or below the threshold")
 def steps_to_reach_edges(rng):
     k = size(rng, 1, 3)
     losses = [4.0, 2.0, 1.0, 0.5, 0.25]
@@ -1261,7 +1315,11 @@ def steps_to_reach_edges(rng):
     yield case([2.0, low * (1 + 1e-6), low, low / 2], low)
 
 
-@steps_to_reach.criterion("says None where it never happens, and passes nan over", marks=0.5)
+@steps_to_reach.criterion(
+    "says None where it never happens, and passes nan over",
+    marks=0.5,
+    says=("`None` if the threshold is never reached (or there are no losses)", "`nan` is not at or below anything"),
+)
 def steps_to_reach_never(rng):
     yield case(fall(rng, size(rng, 4, 7)), 1e-6)
     yield case([], 0.5)
@@ -1429,7 +1487,9 @@ def quadratic(rng, *eigenvalues):
 
 
 # gaps of at least four in magnitude: fifteen iterations leave far less than the tolerance, whatever vector they begin with
-@top_hessian_eigenvalue.criterion("finds the largest eigenvalue", marks=1)
+@top_hessian_eigenvalue.criterion(
+    "finds the largest eigenvalue", marks=1, says="The eigenvalue of largest magnitude of the Hessian"
+)
 def top_hessian_eigenvalue_definition(rng):
     top = number(rng, 8, 14)
     yield case(quadratic(rng, 0.4, 1.0, 1.8, top), normal(rng, 4), 15, Seed(size(rng, 0, 10**6)), **LAM)
@@ -1437,7 +1497,9 @@ def top_hessian_eigenvalue_definition(rng):
 
 
 @top_hessian_eigenvalue.criterion(
-    "begins with a vector drawn from the generator, and stops after `iterations`", marks=0.5
+    "begins with a vector drawn from the generator, and stops after `iterations`",
+    marks=0.5,
+    says=("Draw the first vector from `generator`", "with `iterations` Hessian-vector products"),
 )
 def top_hessian_eigenvalue_start(rng):
     # the top eigenvector is orthogonal to (1, ..., 1), (1, 2, 3, ...), the first axis and params: none of them finds it
@@ -1457,13 +1519,21 @@ def top_hessian_eigenvalue_start(rng):
     )  # fmt: skip
 
 
-@top_hessian_eigenvalue.criterion("keeps the sign of the one that is largest in magnitude", marks=0.5)
+@top_hessian_eigenvalue.criterion(
+    "keeps the sign of the one that is largest in magnitude",
+    marks=0.5,
+    says="The eigenvalue may be negative: keep its sign",
+)
 def top_hessian_eigenvalue_sign(rng):
     loss = quadratic(rng, -number(rng, 5, 9), 0.5, 1.0, 1.2)
     yield case(loss, normal(rng, 4), 15, Seed(size(rng, 0, 10**6)), **LAM)
 
 
-@top_hessian_eigenvalue.criterion("takes any loss, at any point, of any shape", marks=0.5)
+@top_hessian_eigenvalue.criterion(
+    "takes any loss, at any point, of any shape",
+    marks=0.5,
+    says=("`loss_fn` may be any smooth loss", "`params` has any shape"),
+)
 def top_hessian_eigenvalue_losses(rng):
     loss = quadratic(rng, 0.2, 0.3, 0.5, 0.8, 1.0, number(rng, 5, 9))
     yield case(loss, normal(rng, 2, 3), 15, Seed(size(rng, 0, 10**6)), **LAM)
@@ -1478,7 +1548,11 @@ def top_hessian_eigenvalue_losses(rng):
     yield case(round_bowl, normal(rng, 3), 1, Seed(size(rng, 0, 10**6)), **LAM)
 
 
-@top_hessian_eigenvalue.criterion("keeps the dtype and its input", marks=0.5)
+@top_hessian_eigenvalue.criterion(
+    "keeps the dtype and its input",
+    marks=0.5,
+    says="it is not changed. The answer is a float, or a number in its dtype",
+)
 def top_hessian_eigenvalue_dtypes(rng):
     for dtype in (F64, F32):
         loss = quadratic(rng, 0.5, 1.0, number(rng, 4, 6))
@@ -1633,7 +1707,9 @@ def natural_case(rng, *batch, d, kappa, damping, dtype=F64, **options):
     return case(point, slope, fisher, number(rng, 0.1, 0.9), damping, **options)
 
 
-@natural_gradient_step.criterion("solves with the damped Fisher matrix", marks=1.5)
+@natural_gradient_step.criterion(
+    "solves with the damped Fisher matrix", marks=1.5, says="theta - lr x, where (fisher + damping I) x = grad"
+)
 def natural_gradient_step_definition(rng):
     # dampings that float32 holds exactly: rounding one is a small mistake, and loses a small criterion
     yield natural_case(rng, d=2, kappa=20.0, damping=0.5)
@@ -1642,7 +1718,14 @@ def natural_gradient_step_definition(rng):
     )
 
 
-@natural_gradient_step.criterion("undoes any condition number, damped or not", marks=0.5)
+@natural_gradient_step.criterion(
+    "undoes any condition number, damped or not",
+    marks=0.5,
+    says=(
+        "Solve to the end",
+        "`damping` may be 0, and the condition number $10^4$ or more, in any number of dimensions",
+    ),
+)
 def natural_gradient_step_damping(rng):
     yield natural_case(rng, d=3, kappa=1e4, damping=0.0)
     d = size(rng, 3, 4)
@@ -1651,7 +1734,9 @@ def natural_gradient_step_damping(rng):
     yield natural_case(rng, d=size(rng, 12, 14), kappa=1e4, damping=2.0**-10)
 
 
-@natural_gradient_step.criterion("keeps batches", marks=0.5)
+@natural_gradient_step.criterion(
+    "keeps batches", marks=0.5, says=("`theta` and `grad` have shape `(..., d)`", "a batch may be empty")
+)
 def natural_gradient_step_batches(rng):
     yield natural_case(rng, 3, d=2, kappa=8.0, damping=0.375)
     yield natural_case(rng, 3, d=3, kappa=8.0, damping=0.125)
@@ -1659,7 +1744,9 @@ def natural_gradient_step_batches(rng):
     yield case(empty, empty, torch.zeros(0, 2, 2, dtype=F64), 0.1, 0.1)
 
 
-@natural_gradient_step.criterion("keeps the dtype and its inputs", marks=0.5)
+@natural_gradient_step.criterion(
+    "keeps the dtype and its inputs", marks=0.5, says="The answer has the dtype of `theta`, and no input is changed"
+)
 def natural_gradient_step_dtypes(rng):
     yield natural_case(rng, d=3, kappa=4.0, damping=number(rng, 0.1, 0.4), unchanged=True)
     for dtype in (F64, F32):

@@ -68,14 +68,18 @@ def gaussian_kl_by_integration(mu1, sigma1, mu2, sigma2):
     return integrate.quad(integrand, m1 - 12 * s1, m1 + 12 * s1, epsabs=1e-12, epsrel=1e-10, limit=200)[0]
 
 
-@gaussian_kl.criterion("matches the closed form", marks=2)
+@gaussian_kl.criterion("matches the closed form", marks=2, says="KL(N(mu1, sigma1^2), N(mu2, sigma2^2)) in nats")
 def gaussian_kl_closed_form(rng):
     yield case(tensor(1.0)[0], tensor(2.0)[0], tensor(0.0)[0], tensor(1.0)[0])
     yield case(normal(rng), positive(rng), normal(rng), positive(rng))
     yield case(*(x[0] for x in (normal(rng, 1), positive(rng, 1), normal(rng, 1), positive(rng, 1))))
 
 
-@gaussian_kl.criterion("broadcasts, at any scale", marks=0.5)
+@gaussian_kl.criterion(
+    "broadcasts, at any scale",
+    marks=0.5,
+    says=("Four tensors of any scale whose shapes broadcast", "which may be empty"),
+)
 def gaussian_kl_broadcasts(rng):
     n = size(rng, 2, 4)
     yield case(normal(rng, 3, 1), positive(rng, 3, 1), normal(rng, n), positive(rng, n))
@@ -86,7 +90,7 @@ def gaussian_kl_broadcasts(rng):
         yield case(*(scale * x for x in (normal(rng, 2), positive(rng, 2), normal(rng, 2), positive(rng, 2))))
 
 
-@gaussian_kl.criterion("keeps the dtype and its inputs", marks=0.5)
+@gaussian_kl.criterion("keeps the dtype and its inputs", marks=0.5, says=("the dtype of `mu1`", "No input is changed"))
 def gaussian_kl_dtypes(rng):
     for dtype in (f64, torch.float32):
         n = size(rng, 2, 4)
@@ -238,13 +242,17 @@ def kl_monte_carlo(mu1, sigma1, mu2, sigma2, n, generator):
     return ratio.mean(), ratio.std() / n**0.5
 
 
-@kl_monte_carlo.criterion("estimates the divergence, with its error", marks=3)
+@kl_monte_carlo.criterion(
+    "estimates the divergence, with its error",
+    marks=3,
+    says="An estimate of KL(N1, N2) in nats from n samples, and its standard error",
+)
 def kl_monte_carlo_estimate(rng):
     yield sampled(rng, 1.0, 2.0, 0.0, 1.0)
     yield sampled(rng, number(rng, -1, 1), number(rng, 0.5, 0.8), number(rng, 1.5, 2), number(rng, 1.2, 2))
 
 
-@kl_monte_carlo.criterion("divides by n - 1", marks=1)
+@kl_monte_carlo.criterion("divides by n - 1", marks=1, says="where $s^2$ divides by $n - 1$")
 def kl_monte_carlo_sample_error(rng):
     sigma = number(rng, 0.5, 2)
     yield sampled(rng, number(rng, 0.5, 1), sigma, number(rng, -1, 0), sigma, n=2_000, repeats=REPEATS)
@@ -457,14 +465,16 @@ def between_integers(rng, tolerances, confidences, above=0.1, below=0.9):
             return std, tolerance, confidence
 
 
-@samples_needed.criterion("two-sided interval", marks=1.5)
+@samples_needed.criterion(
+    "two-sided interval", marks=1.5, says="The smallest n whose two-sided interval is within +- tolerance"
+)
 def samples_needed_usual(rng):
     yield case(math.sqrt(8.5), 0.05, 0.95)
     yield case(*between_integers(rng, (0.04, 0.1), (0.97, 0.99)))
     yield case(*between_integers(rng, (0.04, 0.1), (0.6, 0.93)))
 
 
-@samples_needed.criterion("the smallest whole number", marks=0.5)
+@samples_needed.criterion("the smallest whole number", marks=0.5, says=("The smallest n", "Return an int"))
 def samples_needed_whole(rng):
     yield case(1.0, 1.0, 0.95)
     yield case(*between_integers(rng, (0.3, 0.9), (0.5, 0.95), below=0.4))
@@ -578,14 +588,21 @@ def kl_estimators_with_numpy(log_p, log_q):
 KS = ["k1", "k2", "k3"]
 
 
-@kl_estimators.criterion("k1, k2 and k3", marks=1.5)
+@kl_estimators.criterion("k1, k2 and k3", marks=1.5, says="k1, k2 and k3 of KL(p, q) in nats")
 def kl_estimators_definition(rng):
     yield case(normal(rng, 3), normal(rng, 3), parts=KS)
     n = size(rng, 4, 6)
     yield case(normal(rng, n), normal(rng, n), parts=KS)
 
 
-@kl_estimators.criterion("any shape, p = q, and far apart", marks=0.5)
+@kl_estimators.criterion(
+    "any shape, p = q, and far apart",
+    marks=0.5,
+    says=(
+        "nothing cut off, however far apart $p$ and $q$ are",
+        "`log_p` and `log_q` have one shape, any, perhaps empty",
+    ),
+)
 def kl_estimators_shapes(rng):
     log_p = normal(rng, 2, size(rng, 2, 4))
     yield case(log_p, log_p.clone(), parts=KS)
@@ -595,7 +612,11 @@ def kl_estimators_shapes(rng):
     yield case(log_p, log_p + tensor(number(rng, 4, 9), -number(rng, 12, 19), 24.0, -30.0), parts=KS)
 
 
-@kl_estimators.criterion("keeps the dtype and its inputs", marks=0.5)
+@kl_estimators.criterion(
+    "keeps the dtype and its inputs",
+    marks=0.5,
+    says="Dtype and inputs as before: the answers have the dtype of `log_p`",
+)
 def kl_estimators_dtypes(rng):
     for dtype in (f64, torch.float32):
         n = size(rng, 3, 5)
@@ -735,20 +756,26 @@ def mixture(rng, *shape, dtype=f64):
 PARTS = ["mu", "sigma"]
 
 
-@moment_match.criterion("matches mean and spread", marks=2)
+@moment_match.criterion(
+    "matches mean and spread", marks=2, says="(mu, sigma) of the Gaussian q that minimises KL(mixture, q)"
+)
 def moment_match_definition(rng):
     yield case(tensor(0.5, 0.5), tensor(-2.0, 4.0), tensor(0.5, 2.0), parts=PARTS)
     yield case(*mixture(rng, size(rng, 3, 5)), parts=PARTS)
 
 
-@moment_match.criterion("keeps batches", marks=0.5)
+@moment_match.criterion("keeps batches", marks=0.5, says="Leading dimensions are batches, perhaps empty")
 def moment_match_batches(rng):
     yield case(*mixture(rng, 2, 3), parts=PARTS)
     yield case(*mixture(rng, 2, 2, size(rng, 2, 4)), parts=PARTS)
     yield case(*mixture(rng, 0, 3), parts=PARTS)
 
 
-@moment_match.criterion("keeps the dtype and its inputs", marks=0.5)
+@moment_match.criterion(
+    "keeps the dtype and its inputs",
+    marks=0.5,
+    says="Dtype and inputs as before: the answers have the dtype of `means`",
+)
 def moment_match_dtypes(rng):
     yield case(*mixture(rng, size(rng, 2, 4)), parts=PARTS, unchanged=True)
     # E x^2 - mu^2 is a fine formula, and loses a few digits in float32
@@ -870,20 +897,28 @@ def vae_inputs(rng, *shape, dtype=f64):
     return normal(rng, *shape, dtype=dtype), normal(rng, *shape, scale=0.8, dtype=dtype)
 
 
-@vae_kl.criterion("sums over the latent dimension, averages over the batch", marks=1.5)
+@vae_kl.criterion(
+    "sums over the latent dimension, averages over the batch",
+    marks=1.5,
+    says="Sum over the last dimension, then mean over whatever is left",
+)
 def vae_kl_definition(rng):
     yield case(*vae_inputs(rng, 3, 2))
     yield case(*vae_inputs(rng, size(rng, 4, 6), size(rng, 2, 3)))
 
 
-@vae_kl.criterion("any leading dimensions, large and small variances", marks=0.5)
+@vae_kl.criterion(
+    "any leading dimensions, large and small variances",
+    marks=0.5,
+    says=("mean over whatever is left", "Finite for `log_var` from -30 to 20, and not clamped"),
+)
 def vae_kl_shapes(rng):
     yield case(*vae_inputs(rng, size(rng, 3, 5)))
     yield case(*vae_inputs(rng, 2, 3, size(rng, 2, 4)))
     yield case(normal(rng, 2, 2), tensor(-30.0, 20.0, -12.0, 7.5).reshape(2, 2))
 
 
-@vae_kl.criterion("has the right gradients", marks=0.5)
+@vae_kl.criterion("has the right gradients", marks=0.5, says="gradients reach both arguments")
 def vae_kl_gradient(rng):
     n = size(rng, 2, 4)
     mu, log_var = vae_inputs(rng, n, 3)
@@ -895,7 +930,7 @@ def vae_kl_gradient(rng):
     )  # fmt: skip
 
 
-@vae_kl.criterion("keeps the dtype and its inputs", marks=0.5)
+@vae_kl.criterion("keeps the dtype and its inputs", marks=0.5, says="Dtype and inputs as before")
 def vae_kl_dtypes(rng):
     for dtype in (f64, torch.float32):
         yield case(*vae_inputs(rng, size(rng, 2, 4), 3, dtype=dtype), unchanged=True)
@@ -1029,27 +1064,36 @@ def noise(rng, *shape, dtype=f64):
     return torch.as_tensor(np.clip(rng.standard_normal(shape), -2.5, 2.5)).to(dtype)
 
 
-@reparameterize.criterion("scales and shifts the noise", marks=0.75)
+@reparameterize.criterion(
+    "scales and shifts the noise", marks=0.75, says="A sample of N(mu, exp(log_var)) made from standard normal noise"
+)
 def reparameterize_definition(rng):
     (mu, log_var), eps = vae_inputs(rng, 3), noise(rng, 3)
     z = mu + (log_var / 2).exp() * eps
     yield case(mu, log_var, eps, driver="twice", expected=(z, z), parts=["first answer", "second answer"])
-    yield case(*vae_inputs(rng, 2, size(rng, 2, 4)), tensor(0.5))
+    n = size(rng, 2, 4)
+    yield case(*vae_inputs(rng, 2, n), noise(rng, 2, n))
 
 
-@reparameterize.criterion("very small and very large noise", marks=0.25)
+@reparameterize.criterion(
+    "very small and very large noise, shapes that broadcast",
+    marks=0.25,
+    says=("`log_var` may be anything, -40 as well as 12", "whose shapes broadcast"),
+)
 def reparameterize_scales(rng):
     # apart, so that a bound on one side is known by its numbers
     yield case(torch.zeros(2, dtype=f64), tensor(-40.0, number(rng, -24, -20)), noise(rng, 2))
     yield case(torch.zeros(2, dtype=f64), tensor(number(rng, 6, 8), number(rng, 8, 12)), noise(rng, 2))
+    yield case(*vae_inputs(rng, 2, 3), noise(rng, 3))
 
 
-@reparameterize.criterion("lets gradients reach both parameters", marks=1)
+@reparameterize.criterion("lets gradients reach both parameters", marks=1, says="Gradients reach all three arguments")
 def reparameterize_gradient(rng):
-    (mu, log_var), eps = vae_inputs(rng, size(rng, 2, 4), 2), noise(rng, 2)
+    n = size(rng, 2, 4)
+    (mu, log_var), eps = vae_inputs(rng, n, 2), noise(rng, n, 2)
     weights = normal(rng, *mu.shape)
     half = (log_var / 2).exp()
-    gradients = (weights, weights * eps * half / 2, (weights * half).sum(0))
+    gradients = (weights, weights * eps * half / 2, weights * half)
     yield case(
         mu, log_var, eps,
         driver="gradient", parameters=[weights],
@@ -1057,7 +1101,7 @@ def reparameterize_gradient(rng):
     )  # fmt: skip
 
 
-@reparameterize.criterion("keeps the dtype and its inputs", marks=0.5)
+@reparameterize.criterion("keeps the dtype and its inputs", marks=0.5, says="Dtype and inputs as before")
 def reparameterize_dtypes(rng):
     for dtype in (f64, torch.float32):
         n = size(rng, 2, 4)
@@ -1167,7 +1211,11 @@ def gradients(mu1, sigma1, mu2, sigma2):
     return [[0.0, 0.0], [d / second, first / second - 1], [d / first, 1 - (second + d**2) / first]]
 
 
-@kl_gradients.criterion("means: nothing, the gradient of KL(p, q), that of KL(q, p)", marks=1)
+@kl_gradients.criterion(
+    "means: nothing, the gradient of KL(p, q), that of KL(q, p)",
+    marks=1,
+    says="the mean of $g_i \\nabla\\log p$ over many samples",
+)
 def kl_gradients_means(rng):
     pairs = ((1.0, 1.0, 0.0, 1.0), (number(rng, -0.3, 0.3), number(rng, 0.9, 1.3), number(rng, 0.4, 0.7), 0.9))
     for pair in pairs:
@@ -1180,16 +1228,23 @@ def kl_gradients_means(rng):
         )  # fmt: skip
 
 
-@kl_gradients.criterion("the weights themselves", marks=1.5)
+@kl_gradients.criterion(
+    "the weights themselves",
+    marks=1.5,
+    says=("The derivatives of k1, k2 and k3 by log_p", "however far apart $p$ and $q$ are"),
+)
 def kl_gradients_weights(rng):
     yield case(normal(rng, 3), normal(rng, 3), parts=GS)
-    yield case(normal(rng, 2, size(rng, 2, 4)), normal(rng, 1, 1), parts=GS)
+    n = size(rng, 2, 4)
+    yield case(normal(rng, 2, n), normal(rng, 2, n), parts=GS)
     log_p = normal(rng, 4)
     yield case(log_p, log_p + tensor(number(rng, 4, 9), -number(rng, 12, 19), 24.0, 0.0), parts=GS)
     yield case(normal(rng, 0), normal(rng, 0), parts=GS)
 
 
-@kl_gradients.criterion("keeps the dtype and its inputs", marks=0.5)
+@kl_gradients.criterion(
+    "keeps the dtype and its inputs", marks=0.5, says="Shapes, dtype and inputs as in `kl_estimators`"
+)
 def kl_gradients_dtypes(rng):
     for dtype in (f64, torch.float32):
         n = size(rng, 3, 5)
@@ -1321,14 +1376,18 @@ def covariance(rng, *shape, dtype=f64):
     return (factor @ factor.mT / k + 0.5 * torch.eye(k, dtype=f64)).to(dtype)
 
 
-@multivariate_gaussian_kl.criterion("matches the formula", marks=1.5)
+@multivariate_gaussian_kl.criterion("matches the formula", marks=1.5, says="KL(N(mu1, cov1), N(mu2, cov2)) in nats")
 def multivariate_kl_definition(rng):
     k = size(rng, 2, 4)
     for n in (2, k):
         yield case(normal(rng, n), covariance(rng, n), normal(rng, n), covariance(rng, n))
 
 
-@multivariate_gaussian_kl.criterion("keeps batches, and its inputs, at any scale", marks=1)
+@multivariate_gaussian_kl.criterion(
+    "keeps batches, and its inputs, at any scale",
+    marks=1,
+    says=("leading dimensions broadcast", "Covariances of any scale, in many dimensions"),
+)
 def multivariate_kl_batches(rng):
     k = size(rng, 2, 3)
     yield case(normal(rng, 2, k), covariance(rng, 2, k), normal(rng, 2, k), covariance(rng, 2, k), unchanged=True)
@@ -1337,7 +1396,7 @@ def multivariate_kl_batches(rng):
     yield case(means[0], covariances[0], means[1], covariances[1])
 
 
-@multivariate_gaussian_kl.criterion("keeps the dtype", marks=0.5)
+@multivariate_gaussian_kl.criterion("keeps the dtype", marks=0.5, says="Dtype and inputs as before")
 def multivariate_kl_dtypes(rng):
     k = size(rng, 2, 3)
     args = (normal(rng, k), covariance(rng, k), normal(rng, k), covariance(rng, k))
@@ -1468,19 +1527,21 @@ def elbo_inputs(rng, dtype=f64):
     return x, *vae_inputs(rng, batch, latent, dtype=dtype), eps, decode
 
 
-@elbo.criterion("likelihood minus divergence", marks=1.5)
+@elbo.criterion(
+    "likelihood minus divergence", marks=1.5, says="The one-sample beta-ELBO in nats, averaged over the batch"
+)
 def elbo_definition(rng):
     yield case(*elbo_inputs(rng), 1.0)
     yield case(*elbo_inputs(rng), number(rng, 1.5, 3))
 
 
-@elbo.criterion("any beta", marks=1)
+@elbo.criterion("any beta", marks=1, says="`beta` is any number of at least 0")
 def elbo_beta(rng):
     yield case(*elbo_inputs(rng), 0.0)
     yield case(*elbo_inputs(rng), number(rng, 0.1, 0.6))
 
 
-@elbo.criterion("keeps the dtype and its inputs", marks=0.5)
+@elbo.criterion("keeps the dtype and its inputs", marks=0.5, says="Dtype and inputs as before")
 def elbo_dtypes(rng):
     for dtype in (f64, torch.float32):
         yield case(*elbo_inputs(rng, dtype), 1.0, unchanged=True)

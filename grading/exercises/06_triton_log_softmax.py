@@ -78,13 +78,15 @@ def log_sum_exp_by_scipy(x):
     return special.logsumexp(x.numpy(), axis=-1) if x.numel() and not x.isnan().any() and not (x == INF).any() else None
 
 
-@log_sum_exp.criterion("matches the definition", marks=1)
+@log_sum_exp.criterion("matches the definition", marks=1, says="log(sum(exp(x))) over the last dimension")
 def log_sum_exp_definition(rng):
     yield case(FOUR)
     yield case(logits_of(rng, size(rng, 5, 8)))
 
 
-@log_sum_exp.criterion("stays finite for large numbers", marks=0.5)
+@log_sum_exp.criterion(
+    "stays finite for large numbers", marks=0.5, says="Finite numbers of any size give a finite answer"
+)
 def log_sum_exp_stable(rng):
     for shift in (1e4, -1e4, number(rng, 800, 2000)):
         yield case(logits_of(rng, 4, shift=shift))
@@ -92,12 +94,19 @@ def log_sum_exp_stable(rng):
     yield case(torch.stack([logits_of(rng, 4, shift=1e4), logits_of(rng, 4, shift=-1e4)]))
 
 
-@log_sum_exp.criterion("takes infinities", marks=0.5)
+@log_sum_exp.criterion("takes infinities", marks=0.5, says="A row of `-inf` gives `-inf`, not `nan`")
 def log_sum_exp_infinities(rng):
     yield case(special_rows(rng, size(rng, 4, 6)))
 
 
-@log_sum_exp.criterion("keeps batches, the dtype and its input", marks=0.5)
+@log_sum_exp.criterion(
+    "keeps batches, the dtype and its input",
+    marks=0.5,
+    says=(
+        "any leading dimensions, none of them lost. A batch may be empty",
+        "The answer has the dtype of `x`; half types are computed in at least float32",
+    ),
+)
 def log_sum_exp_batches(rng):
     yield case(logits_of(rng, 2, 3, size(rng, 4, 6)), unchanged=True)
     yield case(torch.zeros(0, 5, dtype=torch.float64))
@@ -254,14 +263,18 @@ def log_softmax_by_scipy(logits, temperature):
     )
 
 
-@log_softmax.criterion("matches the definition", marks=1)
+@log_softmax.criterion(
+    "matches the definition", marks=1, says="Log-probabilities of softmax(logits / temperature) over the last dimension"
+)
 def log_softmax_definition(rng):
     yield case(FOUR, 1.0)
     yield case(logits_of(rng, size(rng, 5, 8)), number(rng, 0.3, 0.8))
     yield case(logits_of(rng, size(rng, 5, 8)), number(rng, 1.5, 4))
 
 
-@log_softmax.criterion("stays exact for large and for distant numbers", marks=0.5)
+@log_softmax.criterion(
+    "stays exact for large and for distant numbers", marks=0.5, says=("Accurate for rows near", "Accurate far down")
+)
 def log_softmax_stable(rng):
     for shift, temperature in ((1e4, 1.0), (-1e4, 0.5), (1e4, 2.0)):
         yield case(logits_of(rng, 5, dtype=torch.float32, shift=shift), temperature)
@@ -270,12 +283,14 @@ def log_softmax_stable(rng):
     yield case(torch.stack([logits_of(rng, 4, shift=1e4), logits_of(rng, 4, shift=-1e4)]), 1.0)
 
 
-@log_softmax.criterion("takes infinities as torch does", marks=0.25)
+@log_softmax.criterion("takes infinities as torch does", marks=0.25, says="Infinities as in torch")
 def log_softmax_infinities(rng):
     yield case(special_rows(rng, size(rng, 4, 6)), number(rng, 0.5, 2))
 
 
-@log_softmax.criterion("keeps batches, the dtype and its input", marks=0.5)
+@log_softmax.criterion(
+    "keeps batches, the dtype and its input", marks=0.5, says="Batches, dtype (half types included) and input as before"
+)
 def log_softmax_batches(rng):
     yield case(logits_of(rng, 2, 3, size(rng, 4, 6)), number(rng, 0.5, 2), unchanged=True)
     yield case(torch.zeros(0, 5, dtype=torch.float64), 2.0)
@@ -284,7 +299,9 @@ def log_softmax_batches(rng):
         yield case(logits_of(rng, 2, 8, dtype=dtype, shift=20), 0.25, unchanged=True)
 
 
-@log_softmax.criterion("refuses a temperature that is not positive", marks=0.25)
+@log_softmax.criterion(
+    "refuses a temperature that is not positive", marks=0.25, says="Raise `ValueError` unless `temperature > 0`"
+)
 def log_softmax_bad(rng):
     yield raises("ValueError", logits_of(rng, 3), 0.0)
     yield raises("ValueError", logits_of(rng, 3), -number(rng, 0.5, 2))
@@ -472,7 +489,9 @@ def targets_of(rng, *shape, classes):
     return torch.from_numpy(np.asarray(rng.integers(0, classes, shape)))
 
 
-@cross_entropy_from_logits.criterion("matches the definition", marks=1)
+@cross_entropy_from_logits.criterion(
+    "matches the definition", marks=1, says="Mean of -log p[target] over all rows, in nats"
+)
 def loss_definition(rng):
     n = size(rng, 5, 7)
     yield case(torch.stack([FOUR, FOUR.flip(0)]), torch.tensor([0, 3]))
@@ -480,7 +499,11 @@ def loss_definition(rng):
     yield case(logits_of(rng, 4, n), targets_of(rng, 4, classes=n))
 
 
-@cross_entropy_from_logits.criterion("never forms probabilities", marks=0.5)
+@cross_entropy_from_logits.criterion(
+    "never forms probabilities",
+    marks=0.5,
+    says=("A loss of 1000 is a loss of 1000, not `inf`", "A target whose logit is `-inf` costs `inf`"),
+)
 def loss_stable(rng):
     far = number(rng, 800, 1500)
     yield case(logits_of(rng, 2, 4) + tensor([0, 0, 0, far]), torch.tensor([1, 3]))
@@ -490,7 +513,11 @@ def loss_stable(rng):
     yield case(tensor([[-INF, 1.0, 2.0]]), torch.tensor([0]))
 
 
-@cross_entropy_from_logits.criterion("takes any batch shape", marks=0.5)
+@cross_entropy_from_logits.criterion(
+    "takes any batch shape",
+    marks=0.5,
+    says="The mean over all rows, whatever their leading dimensions; the logits may also be one row",
+)
 def loss_batches(rng):
     n = size(rng, 4, 6)
     yield case(logits_of(rng, 2, 3, n), targets_of(rng, 2, 3, classes=n))
@@ -498,7 +525,9 @@ def loss_batches(rng):
     yield case(logits_of(rng, 1, n), targets_of(rng, 1, classes=n))
 
 
-@cross_entropy_from_logits.criterion("keeps the dtype and its inputs", marks=0.5)
+@cross_entropy_from_logits.criterion(
+    "keeps the dtype and its inputs", marks=0.5, says="Dtype (half types included) and inputs as before"
+)
 def loss_dtypes(rng):
     yield case(logits_of(rng, 3, 4, dtype=torch.float32), targets_of(rng, 3, classes=4), unchanged=True)
     for dtype in HALF:  # where the right class is nearly sure, 1 + a little is 1 in a half type, and its log 0
@@ -663,7 +692,7 @@ def online_by_logaddexp(x, block):
     return total
 
 
-@online_log_sum_exp.criterion("matches the definition", marks=0.5)
+@online_log_sum_exp.criterion("matches the definition", marks=0.5, says="carrying (m, s) from block to block")
 def online_definition(rng):
     yield case(FOUR, 2)
     yield case(logits_of(rng, 7), 3)
@@ -671,7 +700,7 @@ def online_definition(rng):
     yield case(logits_of(rng, size(rng, 5, 8)), 16)
 
 
-@online_log_sum_exp.criterion("takes numbers of any size, in any order", marks=0.5)
+@online_log_sum_exp.criterion("takes numbers of any size, in any order", marks=0.5, says="Numbers of any size")
 def online_stable(rng):
     steps = torch.arange(9, dtype=torch.float64) * number(rng, 300, 500)
     yield case(steps + logits_of(rng, 9), 2)
@@ -680,14 +709,20 @@ def online_stable(rng):
     yield case(logits_of(rng, 6, shift=-1e4), 1)
 
 
-@online_log_sum_exp.criterion("takes infinities, a first block of -inf among them", marks=0.5)
+@online_log_sum_exp.criterion(
+    "takes infinities, a first block of -inf among them",
+    marks=0.5,
+    says="The hard one: a first block of nothing but `-inf`",
+)
 def online_infinities(rng):
     yield case(tensor([-INF, -INF, number(rng, -2, 2), number(rng, -2, 2), 0.5]), 2)
     yield case(special_rows(rng, 6), 3)
     yield case(special_rows(rng, 6), 2)
 
 
-@online_log_sum_exp.criterion("keeps batches, the dtype and its input", marks=0.5)
+@online_log_sum_exp.criterion(
+    "keeps batches, the dtype and its input", marks=0.5, says="batches, dtype (half types included) and input as before"
+)
 def online_batches(rng):
     yield case(logits_of(rng, 2, 3, size(rng, 5, 7)), 3, unchanged=True)
     yield case(torch.zeros(0, 5, dtype=torch.float64), 2)
@@ -696,7 +731,11 @@ def online_batches(rng):
         yield case((torch.log_softmax(logits_of(rng, 2, 16), -1) + 0.02).to(dtype), 8, unchanged=True)
 
 
-@online_log_sum_exp.criterion("takes no more than a block at once", marks=0.5)
+@online_log_sum_exp.criterion(
+    "takes no more than a block at once",
+    marks=0.5,
+    says="No operation takes more than a block of it at once: the check counts",
+)
 def online_within_blocks(rng):
     for rows, block in (((), 4), ((3,), 1), ((2, 3), 8)):
         x = logits_of(rng, *rows, size(rng, 9, 12))
@@ -953,14 +992,22 @@ def largest_last(rng, rows, n):
     return x
 
 
-@row_max_triton.criterion("matches the definition, by a kernel", marks=0.5)
+@row_max_triton.criterion(
+    "matches the definition, by a kernel",
+    marks=0.5,
+    says="The largest number of each row of x, shape (rows, columns), by one kernel",
+)
 def maxima_definition(rng):
     yield played(torch.tensor([[3.0, 1.0, 2.0], [-1.0, -5.0, -3.0]]), of=maxima_of)
     yield played(single(rng, 4, size(rng, 5, 7)), of=maxima_of, unchanged=True)
     yield left_out(single(rng, 3, 5), of=maxima_of)
 
 
-@row_max_triton.criterion("takes rows of any width and numbers of any size", marks=0.5)
+@row_max_triton.criterion(
+    "takes rows of any width and numbers of any size",
+    marks=0.5,
+    says=("Rows of any width that a block can hold", "Numbers of any size, `-inf` among them"),
+)
 def maxima_widths(rng):
     for n in (1, 2, 127, 129, 1025):
         yield played(largest_last(rng, 2, n), of=maxima_of)
@@ -1165,14 +1212,18 @@ def rows_by_scipy(x):
     return special.log_softmax(x.numpy(), axis=-1) if x.numel() and x.isfinite().all() else None
 
 
-@log_softmax_triton.criterion("matches the definition, by a kernel", marks=0.75)
+@log_softmax_triton.criterion(
+    "matches the definition, by a kernel",
+    marks=0.75,
+    says="Log-softmax over the columns of x, shape (rows, columns), by one kernel",
+)
 def rows_definition(rng):
     yield played(FOUR.float()[None], of=rows_of)
     yield played(single(rng, 3, size(rng, 5, 7)), of=rows_of)
     yield left_out(single(rng, 2, 5), of=rows_of)
 
 
-@log_softmax_triton.criterion("takes rows of any width", marks=0.75)
+@log_softmax_triton.criterion("takes rows of any width", marks=0.75, says="Rows of any width that a block can hold")
 def rows_widths(rng):
     for n in (1, 2, 127, 129, 1025):
         yield played(single(rng, 1, n), of=rows_of)
@@ -1181,7 +1232,11 @@ def rows_widths(rng):
     yield written_wide(single(rng, 2, size(rng, 6, 7)), of=rows_of)
 
 
-@log_softmax_triton.criterion("stays exact for large numbers, takes infinities as torch does", marks=0.75)
+@log_softmax_triton.criterion(
+    "stays exact for large numbers, takes infinities as torch does",
+    marks=0.75,
+    says="Exact near $\\pm 10^4$; infinities and `nan` as in torch",
+)
 def rows_values(rng):
     yield played(single(rng, 2, 6, shift=1e4), of=rows_of)
     yield played(single(rng, 2, 6, shift=-1e4), of=rows_of)
@@ -1190,14 +1245,18 @@ def rows_values(rng):
     yield played(special_rows(rng, 5).float(), of=rows_of)
 
 
-@log_softmax_triton.criterion("takes any strides, and no rows at all", marks=0.75)
+@log_softmax_triton.criterion(
+    "takes any strides, and no rows at all", marks=0.75, says=("perhaps no row", "any strides")
+)
 def rows_layouts(rng):
     for layout in ("transposed", "strided", "expanded"):
         yield played(WithLayout(single(rng, 3, 5), layout), of=rows_of)
     yield played(torch.zeros(0, 5, dtype=torch.float32), of=rows_of)
 
 
-@log_softmax_triton.criterion("keeps the dtype and its input", marks=0.5)
+@log_softmax_triton.criterion(
+    "keeps the dtype and its input", marks=0.5, says=("float16, bfloat16, float32 or float64", "`x` is not changed")
+)
 def rows_dtypes(rng):
     for dtype in (torch.float32, torch.float64, *HALF):
         yield played(nearly_sure(rng, 2, 12, dtype), of=rows_of, unchanged=True)
@@ -1503,7 +1562,11 @@ def wide_by_scipy(x, block):
     return rows_by_scipy(x)
 
 
-@log_softmax_wide_triton.criterion("matches the definition, by a kernel", marks=0.5)
+@log_softmax_wide_triton.criterion(
+    "matches the definition, by a kernel",
+    marks=0.5,
+    says="Log-softmax over the columns of x, shape (rows, columns), block by block",
+)
 def wide_definition(rng):
     yield played(FOUR.float()[None], 4, of=wide_rows_of)
     yield played(single(rng, 3, size(rng, 9, 11)), 4, of=wide_rows_of)
@@ -1511,7 +1574,11 @@ def wide_definition(rng):
     yield left_out(single(rng, 2, 6), 4, of=wide_rows_of)
 
 
-@log_softmax_wide_triton.criterion("takes rows and blocks of any width", marks=0.5)
+@log_softmax_wide_triton.criterion(
+    "takes rows and blocks of any width",
+    marks=0.5,
+    says="`block` is a power of two, at least 1, smaller or larger than the row",
+)
 def wide_widths(rng):
     for n, block in ((1, 16), (2, 1), (127, 128), (129, 128)):
         yield played(single(rng, 1, n), block, of=wide_rows_of)
@@ -1520,7 +1587,11 @@ def wide_widths(rng):
     yield written_wide(single(rng, 1, size(rng, 6, 7)), 2048, of=wide_rows_of)
 
 
-@log_softmax_wide_triton.criterion("stays exact for large numbers, takes infinities as torch does", marks=1)
+@log_softmax_wide_triton.criterion(
+    "stays exact for large numbers, takes infinities as torch does",
+    marks=1,
+    says="A leading block of `-inf` must not turn the row into `nan`",
+)
 def wide_values(rng):
     first = single(rng, 2, 7)
     first[:, :4] = -INF
@@ -1531,7 +1602,9 @@ def wide_values(rng):
     yield played(special_rows(rng, 6).float(), 2, of=wide_rows_of)
 
 
-@log_softmax_wide_triton.criterion("takes any strides, and no rows, and keeps the dtype and its input", marks=0.5)
+@log_softmax_wide_triton.criterion(
+    "takes any strides, and no rows, and keeps the dtype and its input", marks=0.5, says="Contract as in exercise 6"
+)
 def wide_layouts(rng):
     for layout in ("transposed", "strided", "expanded"):
         yield played(WithLayout(single(rng, 3, 5), layout), 2, of=wide_rows_of)
@@ -1786,7 +1859,11 @@ def single_enough(y):
     return bool(((y.exp().sum(-1) - 1).abs() < 1e-7).all())
 
 
-@log_softmax_backward_triton.criterion("matches the definition, by a kernel", marks=0.75)
+@log_softmax_backward_triton.criterion(
+    "matches the definition, by a kernel",
+    marks=0.75,
+    says="The gradient of log-softmax for outputs y and incoming grad",
+)
 def slope_definition(rng):
     n = size(rng, 5, 7)
     yield sloped(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), rows_of(FOUR)[None].float())
@@ -1794,7 +1871,11 @@ def slope_definition(rng):
     yield left_out(single(rng, 2, 5), rows_of(single(rng, 2, 5)), of=slope)
 
 
-@log_softmax_backward_triton.criterion("takes rows of any width, and -inf", marks=0.5)
+@log_softmax_backward_triton.criterion(
+    "takes rows of any width, and -inf",
+    marks=0.5,
+    says=("Widths, dtypes, inputs and no rows at all as in exercise 6", "`y` may hold `-inf`"),
+)
 def slope_widths(rng):
     for n in (1, 2, 127, 129):
         yield sloped(single(rng, 1, n), rows_of(single(rng, 1, n)))
@@ -1806,14 +1887,18 @@ def slope_widths(rng):
     yield written_wide(single(rng, 1, n).abs(), rows_of(single(rng, 1, n)) - 12, of=slope, rtol=1e-4, atol=1e-5)
 
 
-@log_softmax_backward_triton.criterion("takes any strides, and no rows", marks=0.5)
+@log_softmax_backward_triton.criterion(
+    "takes any strides, and no rows", marks=0.5, says=("each has strides of its own", "no rows at all")
+)
 def slope_layouts(rng):
     for a, b in (("strided", "transposed"), ("expanded", "transposed")):
         yield sloped(WithLayout(single(rng, 3, 5), a), WithLayout(rows_of(single(rng, 3, 5)), b))
     yield sloped(torch.zeros(0, 5), torch.zeros(0, 5))
 
 
-@log_softmax_backward_triton.criterion("keeps the dtype and its inputs", marks=0.25)
+@log_softmax_backward_triton.criterion(
+    "keeps the dtype and its inputs", marks=0.25, says="Widths, dtypes, inputs and no rows at all as in exercise 6"
+)
 def slope_dtypes(rng):
     for dtype in (torch.float64, *HALF):
         yield sloped(slopes_that_cancel(rng, dtype), rows_of(logits_of(rng, 2, 40)).to(dtype), unchanged=True)
@@ -2050,14 +2135,16 @@ def roofline_case(intensity, peak, bandwidth):
     return case(intensity, peak, bandwidth, function="attainable_flops")
 
 
-@arithmetic_intensity.criterion("operations per byte", marks=0.5)
+@arithmetic_intensity.criterion("operations per byte", marks=0.5, says="Operations per byte.")
 def intensity_definition(rng):
     yield case(12.0, 8.0)
     yield case(number(rng, 1e9, 9e9), number(rng, 1e8, 9e8))
     yield case(number(rng, 1, 5), number(rng, 10, 50))
 
 
-@arithmetic_intensity.criterion("the roofline", marks=0.5)
+@arithmetic_intensity.criterion(
+    "the roofline", marks=0.5, says="Operations per second that a machine can reach at this intensity"
+)
 def roofline(rng):
     yield roofline_case(1.5, 100.0, 10.0)
     yield roofline_case(20.0, 100.0, 10.0)
@@ -2174,7 +2261,11 @@ def losses_by_scipy(logits, targets):
     )
 
 
-@cross_entropy_triton.criterion("matches the definition, by a kernel", marks=1)
+@cross_entropy_triton.criterion(
+    "matches the definition, by a kernel",
+    marks=1,
+    says="The loss of each row of logits, shape (rows, columns), by one kernel",
+)
 def losses_definition(rng):
     n = size(rng, 5, 7)
     yield played(torch.stack([FOUR, FOUR.flip(0)]).float(), torch.tensor([0, 3]), of=losses_of)
@@ -2182,7 +2273,11 @@ def losses_definition(rng):
     yield left_out(single(rng, 2, 5), targets_of(rng, 2, classes=5), of=losses_of)
 
 
-@cross_entropy_triton.criterion("takes rows of any width, large numbers and -inf", marks=1)
+@cross_entropy_triton.criterion(
+    "takes rows of any width, large numbers and -inf",
+    marks=1,
+    says=("holds for strides, dtypes, widths and large logits", "A loss of 1000 is a loss of 1000"),
+)
 def losses_values(rng):
     for n in (1, 2, 127, 129):
         yield played(single(rng, 1, n), torch.tensor([n - 1]), of=losses_of)
@@ -2200,7 +2295,11 @@ def losses_values(rng):
     yield written_wide(single(rng, 2, size(rng, 6, 7)), targets_of(rng, 2, classes=6), of=losses_of)
 
 
-@cross_entropy_triton.criterion("takes any strides, and no rows, and keeps the dtype and its inputs", marks=1)
+@cross_entropy_triton.criterion(
+    "takes any strides, and no rows, and keeps the dtype and its inputs",
+    marks=1,
+    says="holds for strides, dtypes, widths and large logits",
+)
 def losses_layouts(rng):
     for layout in ("transposed", "strided", "expanded"):
         logits, targets = single(rng, 3, 9), torch.from_numpy(rng.permutation(6)[:3].copy())

@@ -108,7 +108,7 @@ def lion_state(rng, *shape, dtype=F64):
     return normal(rng, *shape, dtype=dtype), signed(rng, *shape, dtype=dtype), signed(rng, *shape, dtype=dtype) / 4
 
 
-@lion_step.criterion("one step", marks=1)
+@lion_step.criterion("one step", marks=1, says="One step of Lion: the new (theta, m)")
 def lion_definition(rng):
     yield case(f64(1.0, -2.0, 0.5), f64(3.0, -0.5, -0.2), f64(0.0, 0.0, 0.01), 0.1, 0.9, 0.99, 0.1, parts=LION_PARTS)
     theta, grad, m = lion_state(rng, 6)
@@ -118,14 +118,22 @@ def lion_definition(rng):
     yield case(theta, torch.where(torch.arange(6) < 3, pulled, grad), m, *lion_rates(rng), parts=LION_PARTS)
 
 
-@lion_step.criterion("zero, tiny and huge gradients", marks=0.5)
+@lion_step.criterion(
+    "zero, tiny and huge gradients",
+    marks=0.5,
+    says=("gradients may be 0, tiny or huge", "Where the blend is 0 only the decay"),
+)
 def lion_scales(rng):
     grad = signed(rng, 5) * f64(0.0, 10.0 ** -size(rng, 10, 14), 1.0, 10.0 ** size(rng, 8, 12), 0.0)
     m = signed(rng, 5) * f64(0.0, 0.0, 1e-3, 1.0, 1e-6)
     yield case(normal(rng, 5), grad, m, *lion_rates(rng), parts=LION_PARTS, atol=0.0)
 
 
-@lion_step.criterion("any shape, no decay, no memory", marks=0.5)
+@lion_step.criterion(
+    "any shape, no decay, no memory",
+    marks=0.5,
+    says="any shape, empty ones too; gradients may be 0, tiny or huge, the betas and the decay 0",
+)
 def lion_shapes(rng):
     lr, beta1, beta2, decay = lion_rates(rng)
     yield case(*lion_state(rng), lr, beta1, beta2, decay, parts=LION_PARTS)
@@ -134,7 +142,7 @@ def lion_shapes(rng):
     yield case(*[torch.zeros(0, 3, dtype=F64)] * 3, lr, beta1, beta2, decay, parts=LION_PARTS)
 
 
-@lion_step.criterion("follows Lion for 300 steps", marks=1.5)
+@lion_step.criterion("follows Lion for 300 steps", marks=1.5, says="one step of Lion, and then three hundred")
 def lion_runs(rng):
     lr, beta1, beta2, decay = lion_rates(rng)
     for theta, first, seed in starts(rng):
@@ -148,7 +156,9 @@ def lion_runs(rng):
                   lr, beta1, beta2, decay, source="what Lion (Chen et al., 2023) does")  # fmt: skip
 
 
-@lion_step.criterion("keeps the dtype and its inputs", marks=0.5)
+@lion_step.criterion(
+    "keeps the dtype and its inputs", marks=0.5, says="in the dtype of `theta`. Nothing that came in is changed"
+)
 def lion_dtypes(rng):
     for dtype in (F64, F32):
         yield case(*lion_state(rng, 4, dtype=dtype), *lion_rates(rng), parts=LION_PARTS, unchanged=True)
@@ -329,13 +339,17 @@ def muon_by_powers_on_the_other_side(matrix, steps):
     return x
 
 
-@muon_orthogonalize.criterion("five steps on one matrix", marks=1.5)
+@muon_orthogonalize.criterion(
+    "five steps on one matrix", marks=1.5, says="The matrix with its singular values near 1, after so many steps"
+)
 def muon_definition(rng):
     yield case(f64(3.0, 0.0, 0.0, 4.0).reshape(2, 2), 1, **MUON)
     yield case(signed(rng, 3, 3), 5, **MUON)
 
 
-@muon_orthogonalize.criterion("wide and tall matrices, any number of steps", marks=1)
+@muon_orthogonalize.criterion(
+    "wide and tall matrices, any number of steps", marks=1, says=("Wide, tall", "`steps` may be 0")
+)
 def muon_shapes(rng):
     yield case(signed(rng, 2, 4), 5, **MUON)
     yield case(signed(rng, 5, 2), 5, **MUON)
@@ -343,7 +357,7 @@ def muon_shapes(rng):
     yield case(signed(rng, 2, 3), 0, **MUON)
 
 
-@muon_orthogonalize.criterion("every matrix of a batch by itself", marks=0.5)
+@muon_orthogonalize.criterion("every matrix of a batch by itself", marks=0.5, says="batched (a batch may be empty)")
 def muon_batches(rng):
     sizes = f64(1.0, 30.0, 0.05).reshape(3, 1, 1)
     yield case(signed(rng, 3, 2, 3) * sizes, 5, **MUON)
@@ -351,14 +365,16 @@ def muon_batches(rng):
     yield case(torch.zeros(0, 2, 3, dtype=F64), 5, **MUON)
 
 
-@muon_orthogonalize.criterion("a zero matrix, and matrices of any size", marks=0.5)
+@muon_orthogonalize.criterion(
+    "a zero matrix, and matrices of any size", marks=0.5, says="of any scale; a zero matrix stays zero"
+)
 def muon_scales(rng):
     yield case(torch.zeros(2, 3, dtype=F64), 5, **MUON)
     yield case(signed(rng, 2, 2) * 10.0 ** size(rng, 5, 8), 5, **MUON)
     yield case(signed(rng, 2, 3) * 0.01, 5, **MUON)
 
 
-@muon_orthogonalize.criterion("turns momentum into steps for 300 steps", marks=1)
+@muon_orthogonalize.criterion("turns momentum into steps for 300 steps", marks=1, says="a whole run, 300 steps long")
 def muon_runs(rng):
     beta, lr = number(rng, 0.9, 0.97), number(rng, 0.01, 0.05)
     for shape in ((2, 3), (3, 2)):
@@ -372,7 +388,9 @@ def muon_runs(rng):
                              "rtol": 3e-4, "text": "what Muon (Jordan, 2024) does"})  # fmt: skip
 
 
-@muon_orthogonalize.criterion("keeps the dtype and its input", marks=0.5)
+@muon_orthogonalize.criterion(
+    "keeps the dtype and its input", marks=0.5, says="return the dtype of `matrix`, which is not changed"
+)
 def muon_dtypes(rng):
     for dtype in (F64, F32):
         yield case(signed(rng, 3, 2, dtype=dtype), 5, unchanged=True, **MUON)
@@ -663,27 +681,37 @@ def bowl(rng, *eigenvalues):
     return Function("quadratic_gradient", (spd(rng, *eigenvalues), normal(rng, len(eigenvalues))))
 
 
-@sam_gradient.criterion("the gradient from rho further uphill", marks=1.5)
+@sam_gradient.criterion(
+    "the gradient from rho further uphill", marks=1.5, says="The gradient at a distance rho uphill from theta"
+)
 def sam_definition(rng):
     yield case(Function("bowl_gradient", (2.0,)), f64(1.5, 1.0), 0.5)
     yield case(bowl(rng, 1.0, number(rng, 4, 9)), signed(rng, 2, scale=2.0), number(rng, 0.1, 0.5))
 
 
-@sam_gradient.criterion("any loss and any shape, with one norm over all of theta", marks=0.5)
+@sam_gradient.criterion(
+    "any loss and any shape, with one norm over all of theta",
+    marks=0.5,
+    says=("`theta` has any shape, and one norm", "`grad_fn` may be any gradient"),
+)
 def sam_shapes(rng):
     yield case(Function("tanh_gradient", (positive(rng, 2, 3),)), signed(rng, 2, 3), number(rng, 0.3, 0.8))
     yield case(Function("tanh_gradient", (f64(number(rng, 1, 2))[0],)), signed(rng), number(rng, 0.1, 0.5))
     yield case(bowl(rng, 0.5, 1.0, 2.0, number(rng, 4, 9)), signed(rng, 4, scale=2.0), number(rng, 0.1, 0.5))
 
 
-@sam_gradient.criterion("at a minimum, with no radius, with huge gradients", marks=0.5)
+@sam_gradient.criterion(
+    "at a minimum, with no radius, with huge gradients",
+    marks=0.5,
+    says=("Where the gradient is 0 there is nothing to climb", "however large, and `rho` 0"),
+)
 def sam_edges(rng):
     yield case(Function("bowl_gradient", (number(rng, 2, 5),)), f64(0.0, 0.0), number(rng, 0.1, 0.5))
     yield case(bowl(rng, 1.0, 3.0), signed(rng, 2), 0.0)
     yield case(Function("bowl_gradient", (10.0 ** size(rng, 4, 6),)), signed(rng, 2), number(rng, 0.1, 0.5))
 
 
-@sam_gradient.criterion("leads descent for 300 steps", marks=0.5)
+@sam_gradient.criterion("leads descent for 300 steps", marks=0.5, says="descends for 300 steps by your answers")
 def sam_runs(rng):
     lr, rho = 0.004, number(rng, 0.05, 0.2)
     # far from the minimum for the whole run: near it SAM jumps to and fro, and rounding would grow
@@ -701,7 +729,11 @@ def sam_runs(rng):
                          "rtol": 1e-8, "text": "what SAM (Foret et al., 2021) does"})  # fmt: skip
 
 
-@sam_gradient.criterion("keeps the dtype and its input", marks=0.5)
+@sam_gradient.criterion(
+    "keeps the dtype and its input",
+    marks=0.5,
+    says="Return a gradient of the shape and dtype of `theta`, and leave `theta` where it is",
+)
 def sam_dtypes(rng):
     for dtype in (F64, F32):
         yield case(
@@ -870,20 +902,22 @@ def free_rates(rng):
     return number(rng, 0.05, 0.5), number(rng, 0.6, 0.95)
 
 
-@schedule_free_step.criterion("one step", marks=1.5)
+@schedule_free_step.criterion("one step", marks=1.5, says="One step of Schedule-Free SGD, t counted from 1")
 def schedule_free_definition(rng):
     yield case(f64(1.0, -2.0), f64(2.0, 0.0), f64(3.0, -0.5), 4, 0.1, 0.9, parts=FREE_PARTS)
     yield case(*free_state(rng, 3), size(rng, 3, 20), *free_rates(rng), parts=FREE_PARTS)
 
 
-@schedule_free_step.criterion("the first step, and a late one", marks=0.5)
+@schedule_free_step.criterion("the first step, and a late one", marks=0.5, says="`t` 1 or large")
 def schedule_free_first(rng):
     start = normal(rng, 3)
     yield case(start, start.clone(), signed(rng, 3), 1, *free_rates(rng), parts=FREE_PARTS)
     yield case(*free_state(rng, 2), size(rng, 10_000, 90_000), *free_rates(rng), parts=FREE_PARTS)
 
 
-@schedule_free_step.criterion("any shape, beta 0 and 1", marks=0.5)
+@schedule_free_step.criterion(
+    "any shape, beta 0 and 1", marks=0.5, says="Shapes, dtype and inputs as in `lion_step`; `beta` may be 0 or 1"
+)
 def schedule_free_shapes(rng):
     lr, beta = free_rates(rng)
     yield case(*free_state(rng), size(rng, 2, 9), lr, beta, parts=FREE_PARTS)
@@ -892,7 +926,7 @@ def schedule_free_shapes(rng):
     yield case(*[torch.zeros(0, 3, dtype=F64)] * 3, 2, lr, beta, parts=FREE_PARTS)
 
 
-@schedule_free_step.criterion("follows Schedule-Free SGD for 300 steps", marks=1)
+@schedule_free_step.criterion("follows Schedule-Free SGD for 300 steps", marks=1, says="on for 300 steps")
 def schedule_free_runs(rng):
     lr, beta = free_rates(rng)
     for theta, first, seed in starts(rng):
@@ -903,7 +937,9 @@ def schedule_free_runs(rng):
                   source="what Schedule-Free SGD (Defazio et al., 2024) does")  # fmt: skip
 
 
-@schedule_free_step.criterion("keeps the dtype and its inputs", marks=0.5)
+@schedule_free_step.criterion(
+    "keeps the dtype and its inputs", marks=0.5, says="Shapes, dtype and inputs as in `lion_step`"
+)
 def schedule_free_dtypes(rng):
     for dtype in (F64, F32):
         yield case(
@@ -1098,20 +1134,24 @@ def adopt_rates(rng):
     return number(rng, 0.01, 0.1), number(rng, 0.8, 0.95), number(rng, 0.97, 0.995)
 
 
-@adopt_step.criterion("one step", marks=1)
+@adopt_step.criterion("one step", marks=1, says="One step of ADOPT, t counted from 1")
 def adopt_definition(rng):
     yield case(f64(1.0, -2.0), f64(3.0, -0.5), f64(0.2, 0.1), f64(4.0, 1.0), 2, 0.1, 0.9, 0.99, 1e-6, parts=ADOPT_PARTS)
     yield case(*adopt_state(rng, 3), size(rng, 3, 12), *adopt_rates(rng), 1e-6, parts=ADOPT_PARTS)
 
 
-@adopt_step.criterion("the first call only fills v", marks=0.5)
+@adopt_step.criterion("the first call only fills v", marks=0.5, says="Where `t` is 1, only `v` changes")
 def adopt_first(rng):
     zero = torch.zeros(3, dtype=F64)
     yield case(normal(rng, 3), signed(rng, 3), zero, zero, 1, *adopt_rates(rng), 1e-6, parts=ADOPT_PARTS)
     yield case(normal(rng), signed(rng), f64(0.0)[0], f64(0.0)[0], 1, *adopt_rates(rng), 1e-6, parts=ADOPT_PARTS)
 
 
-@adopt_step.criterion("eps is a floor, and any shape", marks=0.5)
+@adopt_step.criterion(
+    "eps is a floor, and any shape",
+    marks=0.5,
+    says=("`eps` is a floor under the root, not added to it", "Shapes, dtype, inputs and the 300 steps as before"),
+)
 def adopt_scales(rng):
     theta, grad, m, v = adopt_state(rng, 4)
     tiny = grad * f64(1.0, 0.0, 1e-3, 1.0)
@@ -1129,7 +1169,7 @@ def adopt_scales(rng):
     yield case(*adopt_state(rng, 0, 3), size(rng, 2, 9), *adopt_rates(rng), 1e-6, parts=ADOPT_PARTS)
 
 
-@adopt_step.criterion("follows ADOPT for 300 steps", marks=1)
+@adopt_step.criterion("follows ADOPT for 300 steps", marks=1, says="Shapes, dtype, inputs and the 300 steps as before")
 def adopt_runs(rng):
     lr, beta1, beta2 = adopt_rates(rng)
     for theta, first, seed in starts(rng):
@@ -1143,7 +1183,9 @@ def adopt_runs(rng):
                   lr, beta1, beta2, 1e-6, source="what ADOPT (Taniguchi et al., 2024) does")  # fmt: skip
 
 
-@adopt_step.criterion("keeps the dtype and its inputs", marks=0.5)
+@adopt_step.criterion(
+    "keeps the dtype and its inputs", marks=0.5, says="Shapes, dtype, inputs and the 300 steps as before"
+)
 def adopt_dtypes(rng):
     for dtype in (F64, F32):
         yield case(
@@ -1375,14 +1417,18 @@ def sophia_rates(rng):
     return number(rng, 0.01, 0.1), number(rng, 0.8, 0.95), number(rng, 0.9, 0.99), number(rng, 0.7, 0.95)
 
 
-@sophia_step.criterion("one step", marks=1)
+@sophia_step.criterion("one step", marks=1, says="One step of Sophia: the new (theta, m, h)")
 def sophia_definition(rng):
     two = (f64(1.0, -2.0), f64(0.5, 3.0), f64(2.0, 1.0), f64(0.1, 1.0), f64(1.0, 0.5))
     yield case(*two, 0.1, 0.9, 0.99, 0.5, 1e-12, parts=SOPHIA_PARTS)
     yield case(*sophia_state(rng, 6), *sophia_rates(rng), 1e-12, parts=SOPHIA_PARTS)
 
 
-@sophia_step.criterion("flat and negative curvature, any shape", marks=0.5)
+@sophia_step.criterion(
+    "flat and negative curvature, any shape",
+    marks=0.5,
+    says=("Where $h$ is not above `eps`, divide by `eps`", "Shapes,"),
+)
 def sophia_edges(rng):
     theta, grad, estimate, m, h = sophia_state(rng, 4)
     bent = f64(-1.0, 0.0, 1.0, 1.0)
@@ -1393,7 +1439,7 @@ def sophia_edges(rng):
         yield case(*sophia_state(rng, *shape), *sophia_rates(rng), 1e-12, parts=SOPHIA_PARTS)
 
 
-@sophia_step.criterion("follows Sophia for 300 steps", marks=0.5)
+@sophia_step.criterion("follows Sophia for 300 steps", marks=0.5, says="the 300 steps as before")
 def sophia_runs(rng):
     lr, beta1, beta2, rho = sophia_rates(rng)
     for shape in ((), (2, 2)):
@@ -1423,7 +1469,11 @@ def estimates_of(loss, hessian, params, rng):
                           "dtype": "float64", "rtol": 0.0, "atol": 6 * spread / math.sqrt(DRAWS)})  # fmt: skip
 
 
-@sophia_step.criterion("the estimate is right on average, by products alone", marks=0.5)
+@sophia_step.criterion(
+    "the estimate is right on average, by products alone",
+    marks=0.5,
+    says=("one estimate, in the shape of `params`", "The Hessian is never formed"),
+)
 def sophia_estimates(rng):
     weights, point = positive(rng, 4), signed(rng, 2, 2)
     bent = torch.diag(weights * point.flatten() ** 2)
@@ -1433,7 +1483,11 @@ def sophia_estimates(rng):
     yield estimates_of(Function("quadratic_loss", (saddle,)), saddle, normal(rng, 3), rng)
 
 
-@sophia_step.criterion("keeps the dtype and its inputs", marks=0.5)
+@sophia_step.criterion(
+    "keeps the dtype and its inputs",
+    marks=0.5,
+    says=("changes nothing that came in", "dtype and the 300 steps as before"),
+)
 def sophia_dtypes(rng):
     for dtype in (F64, F32):
         yield case(*sophia_state(rng, 3, dtype=dtype), *sophia_rates(rng), 1e-12, parts=SOPHIA_PARTS, unchanged=True)
@@ -1673,13 +1727,17 @@ def kfac_rates(rng):
     return number(rng, 0.05, 0.5), number(rng, 0.05, 0.3)
 
 
-@kfac_step.criterion("one layer", marks=1.5)
+@kfac_step.criterion("one layer", marks=1.5, says="One step of K-FAC for one linear layer: the new weight")
 def kfac_definition(rng):
     yield case(*kfac_layer(rng, 6, 2, 2), *kfac_rates(rng))
     yield case(*kfac_layer(rng, size(rng, 7, 9), 3, 2), *kfac_rates(rng))
 
 
-@kfac_step.criterion("wide layers, small batches, strong and weak damping", marks=0.5)
+@kfac_step.criterion(
+    "wide layers, small batches, strong and weak damping",
+    marks=0.5,
+    says="Layers may be wide and batches small; the damping may",
+)
 def kfac_edges(rng):
     yield case(*kfac_layer(rng, 8, 2, 4), *kfac_rates(rng))
     yield case(*kfac_layer(rng, 1, 3, 2), *kfac_rates(rng))  # of rank one: only the damping makes it solvable
@@ -1687,7 +1745,7 @@ def kfac_edges(rng):
     yield case(*kfac_layer(rng, 5, 2, 2), number(rng, 0.05, 0.5), number(rng, 4.0, 9.0))
 
 
-@kfac_step.criterion("goes on for 300 steps", marks=0.5)
+@kfac_step.criterion("goes on for 300 steps", marks=0.5, says="on for 300 steps")
 def kfac_runs(rng):
     (lr, damping), seed = kfac_rates(rng), size(rng, 1, 10_000)
     weight, grad, a, g = kfac_layer(rng, 4, 3, 2)
@@ -1701,7 +1759,9 @@ def kfac_runs(rng):
               source="what K-FAC (Martens and Grosse, 2015) does")  # fmt: skip
 
 
-@kfac_step.criterion("keeps the dtype and its inputs", marks=0.5)
+@kfac_step.criterion(
+    "keeps the dtype and its inputs", marks=0.5, says="in the dtype of `weight`; nothing that came in is changed"
+)
 def kfac_dtypes(rng):
     for dtype in (F64, F32):
         yield case(

@@ -3,7 +3,7 @@
     @exercise(hints=["..."], forbid=["entropy"])
     def entropy(p): ...                                   # the reference
 
-    @entropy.criterion("matches the definition", marks=1)
+    @entropy.criterion("matches the definition", marks=1, says="Entropy in nats over the last dimension")
     def definition(rng):                                  # the first criterion is the gate for the others
         yield case(distribution(rng, 5))
 
@@ -135,10 +135,11 @@ def raises(error: str, *arguments: Any, function: str | None = None) -> Case:
 
 @dataclass(frozen=True)
 class Criterion:
-    """A named group of cases with its marks."""
+    """A named group of cases with its marks, and the phrases of the exercise's statement that ask for it."""
 
     name: str
     marks: float
+    says: tuple[str, ...]
     draw: Callable[[np.random.Generator], Iterable[Case]]
 
 
@@ -182,11 +183,13 @@ class Exercise:
         self.references[reference.__name__] = reference
         return reference
 
-    def criterion(self, name: str, marks: float) -> Callable[[F], F]:
-        """Add a criterion; the decorated function draws its cases."""
+    def criterion(self, name: str, marks: float, says: str | tuple[str, ...] = ()) -> Callable[[F], F]:
+        """Add a criterion; the decorated function draws its cases. `says` quotes the statement, where a learner could
+        have read it."""
+        phrases = (says,) if isinstance(says, str) else says
 
         def add(draw: F) -> F:
-            self.criteria.append(Criterion(name, marks, draw))
+            self.criteria.append(Criterion(name, marks, phrases, draw))
             return draw
 
         return add

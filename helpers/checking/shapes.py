@@ -58,7 +58,7 @@ class JudgesOptions(TypedDict, total=False):
     joint: Plain  # bottleneck, bottleneck_symptom
     beta: float  # bottleneck, bottleneck_symptom
     clusters: int  # bottleneck_symptom
-    answers: list[Plain]  # deviates
+    answers: list[Plain]  # deviates, three_ways
     steps: list[int]  # follows
     symptom: str  # xor_symptom, bottleneck_symptom
     n: int  # monte_carlo

@@ -71,7 +71,7 @@ print("ready")
 #
 # Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
-# - `p` has shape `(..., n)`, the answer `(...)`: sum over the last dimension only.
+# - `p` has shape `(..., n)`, the answer `(...)`: sum over the last dimension only. A batch may be empty.
 # - An impossible result adds nothing: $0 \log 0 = 0$, exactly, since $x \log x \to 0$ as $x \to 0$.
 # - The answer has the dtype of `p`; half types are computed in at least float32. `p` itself is not changed.
 # - Autograd must give $-\log p_i - 1$ wherever $p_i > 0$.
@@ -213,7 +213,8 @@ print(f"H(p, p)       = {information.cross_entropy(p, p):.6f} nats = H(p)")
 # Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - The conventions of `cross_entropy` hold: $p_i = 0$ adds 0; $p_i > 0$ with $q_i = 0$ gives `inf`.
-# - 0 when `p` equals `q`, and never negative beyond rounding. Half types are computed in at least float32, as before.
+# - 0 when `p` equals `q`, and never negative beyond rounding.
+# - Batches, dtype and inputs as before: leading dimensions broadcast, half types are computed in at least float32.
 
 
 # %% nbgrader={"grade_id": "kl_divergence"}
@@ -285,8 +286,9 @@ plotting.show_figure(divergences.kl_strip((0.1, 0.5, 0.9)))
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
 # - Use `torch.nn.functional.kl_div` or `torch.nn.KLDivLoss`; writing the sum yourself is no answer here.
-# - Sum over the last dimension only; `p` and `q` have no zeros. Their leading dimensions broadcast.
-# - The answer has the dtype of `p`, and half types are computed in at least float32: `kl_div` alone does not do that.
+# - Sum over the last dimension only; `p` and `q` have no zeros. Leading dimensions broadcast, and may be empty.
+# - The answer has the dtype of `p`, and half types are computed in at least float32: `kl_div` alone does not do that. `p` and `q` are not
+#   changed.
 
 
 # %% nbgrader={"grade_id": "kl_with_torch"}
@@ -346,7 +348,8 @@ with warnings.catch_warnings():
 #
 # Difficulty ●○○○○ · Importance ●●●●○ · 5 minutes
 #
-# Base and exponent must match: nats go with $e$, bits go with 2. The conventions of `cross_entropy` hold, half types included.
+# Base and exponent must match: nats go with $e$, bits go with 2. The conventions of `cross_entropy` hold, for
+# zeros, batches (leading dimensions broadcast), dtype (half types included) and inputs.
 
 
 # %% nbgrader={"grade_id": "perplexity"}
@@ -444,7 +447,8 @@ print(f"zlib needs {8 * len(packed) / len(fresh):.2f} bits a letter for the fres
 # - Find $\lambda$ with a root finder; `scipy.optimize.brentq` is a good one. Precision $10^{-8}$ in every $p_i$.
 # - Raise `ValueError` unless `min(values) < mean < max(values)`.
 # - Subtract the largest exponent before `exp`, or a steep $\lambda$ overflows.
-# - The answer has the dtype of `values`; half types are computed in at least float32. `values` may come in any order and repeat.
+# - The answer has the dtype of `values`; half types are computed in at least float32.
+# - `values`, of any size, may come in any order and repeat. They are not changed.
 
 
 # %% nbgrader={"grade_id": "max_entropy_with_mean"}
@@ -527,6 +531,7 @@ plotting.show_figure(codes.huffman_tree())
 #
 # - `p` is one vector; return ints, as a list or a tensor. Any optimal code counts, however it breaks ties.
 # - A symbol of probability 0 gets length 0. If only one symbol occurs, it gets length 1.
+# - `p` may have hundreds of symbols and any floating dtype; it is not changed.
 # - `heapq` keeps a list with the smallest item ready.
 
 
@@ -608,7 +613,7 @@ plotting.show_figure(codes.block_costs())
 # Difficulty ●●●○○ · Importance ●●○○○ · 10 minutes
 #
 # - Every $q_i > 0$; $p$ may have zeros, and then `f` is finite at 0. `f` works elementwise on tensors.
-# - Batches, dtype and inputs as before: half types are computed in at least float32.
+# - Batches, dtype and inputs as before: leading dimensions broadcast, half types are computed in at least float32.
 
 
 # %% nbgrader={"grade_id": "f_divergence"}
@@ -671,7 +676,7 @@ print(f"square root: {direct.sqrt():.4f} direct, {legs.sqrt().sum():.4f} by way 
 # Difficulty ●●●○○ · Importance ●●○○○ · 10 minutes
 #
 # - `alpha` is a float: exactly 0 or 1 (where the formula is 0/0 and the limit counts), or at least .05 away from both.
-# - `p` and `q` have no zeros. Batches, dtype and inputs as before: half types are computed in at least float32.
+# - `p` and `q` have no zeros. Batches, dtype and inputs as before: leading dimensions broadcast, half types are computed in at least float32.
 
 
 # %% nbgrader={"grade_id": "alpha_divergence"}

@@ -67,8 +67,8 @@ print("ready")
 #
 # Difficulty ●○○○○ · Importance ●●●●● · 5 minutes
 #
-# - Return two results, $p(x)$ first. Leading dimensions are batches and stay.
-# - The results have the dtype of `joint`, which is not changed.
+# - Return two results, $p(x)$ first. Leading dimensions are batches and stay; a batch may be empty.
+# - The results have the dtype of `joint` (float32 or float64), which is not changed.
 
 
 # %% nbgrader={"grade_id": "marginals"}
@@ -214,7 +214,7 @@ plotting.show_figure(joint_figures.against_independence(joint))
 #
 # Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
-# - The marginals come from `joint` itself.
+# - The marginals come from `joint` itself. Independent variables give 0, to rounding; where each tells the other, it is all of $H(X)$.
 # - Pairs, rows and columns that never occur add 0; nothing becomes `nan`.
 # - Batches, dtype and input as before.
 
@@ -339,7 +339,8 @@ shannon, gini = tsallis(1), tsallis(2)
 #
 # Difficulty ●●●○○ · Importance ●●●●○ · 15 minutes
 #
-# - Every entropy comes from `entropy`, a function from `(..., n)` to `(...)`; the check hands in several.
+# - Every entropy comes from `entropy`, a function from `(..., n)` to `(...)`; the check hands in several. (A function of `joint` alone
+#   counts, too, if its three ways, by Shannon's entropies, are three: they must part where the marginals do not quite belong to the table.)
 # - $H(X \mid Y)$ is the *average* entropy of the columns $p(x \mid y)$, each with its weight $p(y)$; $H(Y \mid X)$ that of
 #   the rows. (Taken as $H(X, Y) - H(Y)$, all three ways would be one and the same sum.)
 # - Return three results in the order of the formula, each of shape `(...)`.
@@ -445,7 +446,7 @@ plotting.show_figure(joint_figures.stills())
 #
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
-# - `channel` is one matrix; `joint` may be a batch. $Z$ may have more or fewer values than $Y$.
+# - `channel` is one matrix, noiseless, useless or between; `joint` may be a batch, as before. $Z$ may have more or fewer values than $Y$.
 # - Dtype and inputs as before.
 
 
@@ -596,7 +597,7 @@ for name, three in (("whether they differ", differ), ("three copies", copied)):
 # Difficulty ●●●○○ · Importance ●●●●○ · 15 minutes
 #
 # - `x` and `y` are vectors of int64, `bins` an int. Return one number in float64, as a tensor, an array or a float.
-# - Cells that never occur add 0. Nothing is smoothed or corrected.
+# - Cells that never occur add 0. Nothing is smoothed or corrected, and nothing that comes in is changed.
 
 
 # %% nbgrader={"grade_id": "plugin_mutual_information"}
@@ -1047,6 +1048,7 @@ plotting.show_figure(trade_offs.rate_distortion_curve())
 #
 # - Start from random rows, drawn from `generator` alone, none of whose entries is 0: rows that are equal never part. Go on
 #   until the encoder rests.
+# - `beta` may be too small for any information to pay, `clusters` 1, or more than are needed.
 # - Any encoder counts whose $I(X; T) - \beta I(T; Y)$ is no more than $10^{-3}$ above the best that we found in many starts.
 # - Three results in the dtype of `joint`, which is not changed; the two informations (floats will do) are those of your
 #   encoder, to $10^{-6}$.

@@ -71,7 +71,8 @@ print("ready")
 #
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
-# - `values` has shape `(steps, ...)`; average along the first dimension and keep the others.
+# - `values` has shape `(steps, ...)`, at least one step; average along the first dimension and keep the others, empty ones too.
+# - `beta` is at least 0, where nothing is remembered, and below 1.
 # - Return `(raw, corrected)`, each of the shape and dtype of `values`, which is not changed.
 # - The correction is for your result only: it never goes back into $m$.
 
@@ -132,7 +133,9 @@ plotting.show_figure(figures.raw_and_corrected())
 #
 # Difficulty ●○○○○ · Importance ●●●○○ · 5 minutes
 #
-# - Return the new `(theta, velocity)`. Nothing that came in is changed.
+# - Return the new `(theta, velocity)`, in the dtype of `theta`. Nothing that came in is changed.
+# - Tensors have any shape, empty ones too; gradients may be 0, tiny or huge; `beta` may be 0. From its own results your step then goes
+#   on for 300 steps.
 # - The step uses the *new* velocity.
 
 
@@ -215,7 +218,7 @@ plotting.show_figure(figures.valley())
 #
 # Difficulty ●●●○○ · Importance ●●●●● · 15 minutes
 #
-# - Return the new `(theta, m, v)`, with `m` and `v` *raw*. Nothing that came in is changed.
+# - Return the new `(theta, m, v)`, with `m` and `v` *raw*. Shapes, gradients, dtype and inputs as before.
 # - $\epsilon$ is added to the root, outside of it.
 # - The check runs your step side by side with PyTorch's; after 300 steps they may differ by $10^{-10}$.
 
@@ -384,7 +387,8 @@ plotting.show_figure(figures.with_and_without(runs))
 # Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - The decay uses the $\theta$ that came in, not the one after Adam's step.
-# - It never enters `m` or `v`.
+# - It never enters `m` or `v`. `weight_decay` may be 0.
+# - Shapes, gradients, dtype, inputs and the 300 steps as before.
 
 
 # %% nbgrader={"grade_id": "adamw_step"}
@@ -463,7 +467,8 @@ for optimiser in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
 # - Return `(clipped, norm)`: a list of new tensors, and the norm from *before*.
-# - Gradients that are short enough come back as they are; all-zero ones, too. Each keeps its dtype, and nothing that came in is changed.
+# - Gradients that are short enough come back as they are; all-zero ones, too. Some may be single numbers, or empty.
+# - Each keeps its dtype, and nothing that came in is changed.
 # - PyTorch adds $10^{-6}$ to the norm it divides by. With or without it, both count.
 
 
@@ -860,7 +865,7 @@ plotting.show_figure(figures.wrong_end())
 #
 # Difficulty ●●●○○ · Importance ●●○○○ · 10 minutes
 #
-# - Return the new `(theta, m, v, v_max)`. `m` and `v` are Adam's.
+# - Return the new `(theta, m, v, v_max)`. `m` and `v` are Adam's. Shapes, dtype, inputs and the 300 steps as before.
 # - `v_max` is the largest *raw* `v`, elementwise; the correction comes after it, as in PyTorch.
 
 

@@ -64,7 +64,8 @@ print("ready")
 # Difficulty ●○○○○ · Importance ●●●●● · 5 minutes
 #
 # - `hessian` has shape `(..., d, d)`, the answer `(...)`, in the dtype of `hessian`. `hessian` itself is not changed.
-# - Each matrix is symmetric and positive definite; you need not check that.
+# - Each matrix is symmetric and positive definite; you need not check that. Bowls may be round or narrow, steep or shallow. A batch may be
+#   empty.
 # - `torch.linalg.eigvalsh` and its kin are allowed, `torch.linalg.cond` is not.
 
 
@@ -121,7 +122,7 @@ print(f"              its singular values    {singular.max() / singular.min():8.
 #
 # Difficulty ●○○○○ · Importance ●●●●● · 5 minutes
 #
-# - The same shapes as before: `(..., d, d)` in, `(...)` out, in the dtype of `hessian`.
+# - Shapes, scales, dtype and input as before: `(..., d, d)` in, `(...)` out, in the dtype of `hessian`.
 
 
 # %% nbgrader={"grade_id": "max_stable_lr"}
@@ -176,7 +177,7 @@ for lr in (0.005, 0.0075, 0.00999, 0.01001):
 #
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
-# - Return two results, `(lr, rate)`, each of shape `(...)` and in the dtype of `hessian`.
+# - Return two results, `(lr, rate)`, each of shape `(...)` and in the dtype of `hessian`. Batches, scales and input as before.
 # - In a round bowl one step is enough: the rate is 0.
 
 
@@ -300,8 +301,8 @@ plotting.show_figure(figures.loss_by_direction())
 #
 # Difficulty ●○○○○ · Importance ●●●○○ · 5 minutes
 #
-# - `losses` is a vector or a list. Return an int, or `None` if the threshold is never reached (or there are no losses).
-# - The first time counts, even if the loss rises again. `nan` is not at or below anything.
+# - `losses` is a vector of any dtype or a list, which is not changed. Return an int, or `None` if the threshold is never reached (or there are no losses).
+# - The first time counts, even if the loss rises again. `nan` is not at or below anything, nor is `inf`.
 
 
 # %% nbgrader={"grade_id": "steps_to_reach"}
@@ -448,6 +449,7 @@ for lr, beta in ((0.05, 0.0), (0.05, 0.9), (0.005, 0.9)):
 # Difficulty ●●●○○ · Importance ●●●●○ · 10 minutes
 #
 # - Shapes, dtype, the start and the number of steps as before. The path is of $\theta$, not of the look-ahead points.
+# - `mu` may be 0: then it is gradient descent.
 
 
 # %% nbgrader={"grade_id": "nesterov"}
@@ -538,7 +540,7 @@ plotting.show_figure(figures.root_moduli())
 #
 # Difficulty ●●○○○ · Importance ●●●○○ · 5 minutes
 #
-# - Two positive floats in, `lambda_min <= lambda_max`; two results out, `(lr, beta)`.
+# - Two positive floats in, `lambda_min <= lambda_max`, of any size and ratio; two results out, `(lr, beta)`.
 
 
 # %% nbgrader={"grade_id": "heavy_ball_optimum"}
@@ -650,7 +652,8 @@ plotting.show_figure(landscape_stills())
 #
 # - Power iteration with `iterations` Hessian-vector products by autograd; never form the Hessian or call an eigenvalue routine.
 # - Draw the first vector from `generator`: a fixed one may be orthogonal to the eigenvector. Precision $10^{-4}$, relative.
-# - `params` has any shape; it is not changed.
+# - The eigenvalue may be negative: keep its sign. `loss_fn` may be any smooth loss.
+# - `params` has any shape; it is not changed. The answer is a float, or a number in its dtype.
 
 
 # %% nbgrader={"grade_id": "top_hessian_eigenvalue"}
@@ -799,7 +802,8 @@ print(
 #
 # Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
 #
-# - Solve to the end; never invert. `theta` and `grad` have shape `(..., d)`, `fisher` `(..., d, d)`; `lr` and `damping` are floats.
+# - Solve to the end; never invert. `theta` and `grad` have shape `(..., d)`, `fisher` `(..., d, d)`; a batch may be empty.
+# - `lr` and `damping` are floats. `damping` may be 0, and the condition number $10^4$ or more, in any number of dimensions.
 # - The answer has the dtype of `theta`, and no input is changed.
 
 

@@ -64,7 +64,8 @@ print("ready")
 #
 # Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
-# - Four tensors whose shapes broadcast; the answer has their common shape and the dtype of `mu1`.
+# - Four tensors of any scale whose shapes broadcast; the answer has their common shape, which may be empty, and the dtype of `mu1`.
+# - No input is changed.
 # - The distribution classes of PyTorch and SciPy are no answer here.
 
 
@@ -139,7 +140,7 @@ plotting.show_figure(figures.where_it_comes_from())
 #
 # Difficulty ●●●○○ · Importance ●●●●● · 15 minutes
 #
-# - Floats in, two scalars out: `(estimate, standard_error)`.
+# - Floats in, two scalars out: `(estimate, standard_error)`, where $s^2$ divides by $n - 1$.
 # - Average $n$ *independent* log ratios, sampled from the *first* Gaussian. All randomness comes from `generator`, so one seed gives one answer:
 #   `torch.randn(n, dtype=torch.float64, generator=generator)`.
 # - The check runs it for several seeds. It accepts what chance allows, and nothing else.
@@ -308,7 +309,8 @@ plotting.show_figure(figures.tangent())
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
 # - One value for each sample: no means, and nothing cut off, however far apart $p$ and $q$ are.
-# - The samples came from $p$, so $r = q/p$.
+# - The samples came from $p$, so $r = q/p$. `log_p` and `log_q` have one shape, any, perhaps empty.
+# - Dtype and inputs as before: the answers have the dtype of `log_p`, and no input is changed.
 
 
 # %% nbgrader={"grade_id": "kl_estimators"}
@@ -372,7 +374,8 @@ plotting.show_figure(figures.estimator_histograms())
 #
 # Difficulty ●●●○○ · Importance ●●●●○ · 10 minutes
 #
-# - Return three tensors, `(g1, g2, g3)`, one weight for each sample; the samples came from $p$.
+# - Return three tensors, `(g1, g2, g3)`, one weight for each sample, however far apart $p$ and $q$ are; the samples came from $p$.
+# - Shapes, dtype and inputs as in `kl_estimators`.
 # - The check also takes the mean of $g_i \nabla\log p$ over many samples of Gaussians, as far as chance lets it tell.
 
 
@@ -444,7 +447,8 @@ for name, divergence in (
 #
 # Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
 #
-# - Leading dimensions are batches. Return `(mu, sigma)`, sigma a standard deviation.
+# - Leading dimensions are batches, perhaps empty. Return `(mu, sigma)`, sigma a standard deviation.
+# - Dtype and inputs as before: the answers have the dtype of `means`, and no input is changed.
 
 
 # %% nbgrader={"grade_id": "moment_match"}
@@ -512,6 +516,7 @@ plotting.show_figure(figures.fits())
 #
 # - Sum over the last dimension, then mean over whatever is left.
 # - Finite for `log_var` from -30 to 20, and not clamped; gradients reach both arguments.
+# - Dtype and inputs as before.
 # - The distribution classes of PyTorch and SciPy are no answer here either.
 
 
@@ -568,6 +573,8 @@ for sigma in (1.0, 0.5, 0.1, 0.01):
 # Difficulty ●○○○○ · Importance ●●●●● · 5 minutes
 #
 # - The noise is `eps`, and no other: one call has one answer. `log_var` may be anything, -40 as well as 12.
+# - Gradients reach all three arguments, whose shapes broadcast.
+# - Dtype and inputs as before.
 
 
 # %% nbgrader={"grade_id": "reparameterize"}
@@ -658,6 +665,8 @@ print(f"KL(posterior, q) {gaussians.gaussian_kl(*posterior, *code[:2]):.6f}")
 # Difficulty ●●●●○ · Importance ●●●○○ · 15 minutes
 #
 # - `mu1`, `mu2` are `(..., k)`, `cov1`, `cov2` are `(..., k, k)`; leading dimensions broadcast.
+# - Covariances of any scale, in many dimensions: a determinant may underflow where its logarithm does not.
+# - Dtype and inputs as before.
 # - `torch.linalg.cholesky` and `torch.linalg.solve_triangular` do the work.
 
 
@@ -721,6 +730,7 @@ print(
 #
 # Difficulty ●●●○○ · Importance ●●●●○ · 15 minutes
 #
+# - `beta` is any number of at least 0. Dtype and inputs as before.
 # - The log-density sums over the features, with $-\tfrac12\log 2\pi$ for each of them; the mean is over the batch.
 # - `log_prob` of a distribution class is allowed, `kl_divergence` is not.
 

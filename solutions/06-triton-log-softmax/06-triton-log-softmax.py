@@ -81,7 +81,8 @@ plotting.use_course_style()
 #
 # Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
-# - Sum over the last dimension; any leading dimensions, none of them lost.
+# - Sum over the last dimension; any leading dimensions, none of them lost. A batch may be empty.
+# - Finite numbers of any size give a finite answer.
 # - A row of `-inf` gives `-inf`, not `nan`; a row with `+inf` gives `+inf`; a row with `nan` gives `nan`.
 # - The answer has the dtype of `x`; half types are computed in at least float32. `x` itself is not changed.
 # - `torch.logsumexp` and its relatives are no answer; `exp`, `log`, `amax` and `logaddexp` are fine.
@@ -140,6 +141,7 @@ for shift in (0, 100, 1000):
 # - Accurate far down: a logit 1000 below the others has log-probability about $-1000$, not `-inf`.
 # - Infinities as in torch: a `-inf` among finite logits gives `-inf`; a row with `+inf` or `nan`, or of nothing but `-inf`, is `nan`.
 # - Raise `ValueError` unless `temperature > 0`.
+# - Batches, dtype (half types included) and input as before.
 
 
 # %% nbgrader={"grade_id": "log_softmax"}
@@ -205,7 +207,8 @@ plotting.show_figure(
 # Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - The mean over all rows, whatever their leading dimensions; the logits may also be one row with one target.
-# - A loss of 1000 is a loss of 1000, not `inf`: never form the probabilities.
+# - A loss of 1000 is a loss of 1000, not `inf`: never form the probabilities. A target whose logit is `-inf` costs `inf`.
+# - Dtype (half types included) and inputs as before.
 
 
 # %% nbgrader={"grade_id": "cross_entropy_from_logits"}
@@ -303,6 +306,7 @@ for name, loss in {
 #
 # - `block` is at least 1 and need not divide the row. No operation takes more than a block of it at once: the check counts.
 # - Infinities as in `log_sum_exp`. The hard one: a first block of nothing but `-inf`.
+# - Numbers of any size, batches, dtype (half types included) and input as before.
 
 
 # %% nbgrader={"grade_id": "online_log_sum_exp"}
@@ -401,6 +405,7 @@ def double_triton(x: torch.Tensor) -> torch.Tensor:
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
 # - `x` is packed, `(rows, columns)` with at least one column, float32; the answer has shape `(rows,)`. One program takes one row.
+# - Rows of any width that a block can hold: the check goes to some 20,000 columns. Numbers of any size, `-inf` among them. `x` is not changed.
 # - `tl.max(values, 0)` is the maximum of a block, one number; `tl.store(m + row, ...)` writes one.
 # - The memory that the check gives you is full of `nan`: what you do not write shows.
 
@@ -445,8 +450,8 @@ check("row_max_triton", row_max_triton)
 #
 # - `x` is `(rows, columns)` with at least one column, perhaps no row; any strides; float16, bfloat16, float32 or float64. The answer has its
 #   dtype. Rows of any width that a block can hold: the check goes to some 20,000 columns.
-# - One row per program; load, go to float32, subtract the maximum, then the log of the sum. Exact near $\pm 10^4$; infinities as in torch.
-# - All arithmetic happens in the kernel (source rule).
+# - One row per program; load, go to float32, subtract the maximum, then the log of the sum. Exact near $\pm 10^4$; infinities and `nan` as in torch.
+# - All arithmetic happens in the kernel (source rule). `x` is not changed.
 # - The check accepts any kernel of yours; keep this one's parameters and the report further down can compile it.
 
 
@@ -639,6 +644,7 @@ check("log_softmax_wide_triton", log_softmax_wide_triton)
 # Difficulty ●●●○○ · Importance ●●●●○ · 10 minutes
 #
 # - `grad` and `y` share shape and dtype, and each has strides of its own: a gradient that comes from `.sum()` has stride 0.
+# - Widths, dtypes, inputs and no rows at all as in exercise 6; `y` may hold `-inf`.
 
 
 # %% nbgrader={"grade_id": "log_softmax_backward_triton"}

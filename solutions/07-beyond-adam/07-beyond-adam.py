@@ -68,7 +68,9 @@ print("ready")
 #
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
-# - Return the new `(theta, m)`. Nothing that came in is changed.
+# - Return the new `(theta, m)`, in the dtype of `theta`. Nothing that came in is changed.
+# - Tensors have any shape, empty ones too; gradients may be 0, tiny or huge, the betas and the decay 0. Where the blend is 0 only the decay
+#   acts.
 # - The blend uses the `m` that came in; the decay uses the `theta` that came in.
 
 
@@ -155,7 +157,8 @@ for name, states in (("AdamW", adamw_state), ("Lion", [m])):
 # Difficulty ●●●○○ · Importance ●●●●○ · 15 minutes
 #
 # - Compute in float32 (or float64), return the dtype of `matrix`, which is not changed.
-# - Wide, tall, batched; a zero matrix stays zero.
+# - Wide, tall, batched (a batch may be empty), of any scale; a zero matrix stays zero. `steps` may be 0.
+# - The check then takes your answer for the step of a whole run, 300 steps long.
 # - No singular values, eigenvalues or QR: iterate.
 
 
@@ -255,7 +258,8 @@ for function in (gram_schmidt, polar_factor, five_steps):
 #
 # Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
 #
-# - Return a gradient of the shape and dtype of `theta`, and leave `theta` where it is.
+# - Return a gradient of the shape and dtype of `theta`, and leave `theta` where it is. `theta` has any shape, and one norm.
+# - `grad_fn` may be any gradient, however large, and `rho` 0. The check also descends for 300 steps by your answers.
 # - Where the gradient is 0 there is nothing to climb, and the answer is 0.
 
 
@@ -310,7 +314,8 @@ plotting.show_figure(figures.sharpness_against_radius())
 #
 # Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
 #
-# - Return `(z, x, y)`, in this order. Nothing that came in is changed.
+# - Return `(z, x, y)`, in this order. Shapes, dtype and inputs as in `lion_step`; `beta` may be 0 or 1, `t` 1 or large.
+# - From its own results your step then goes on for 300 steps.
 # - Use the new `z` in the average, and the new `z` and `x` in `y`.
 
 
@@ -386,7 +391,8 @@ for name, losses in report.schedules().items():
 # Difficulty ●●●○○ · Importance ●●●○○ · 10 minutes
 #
 # - Return the new `(theta, m, v)`. Nothing that came in is changed.
-# - `eps` is a floor under the root, not added to it. Nothing is clipped.
+# - `eps` is a floor under the root, not added to it. Nothing is clipped. Where `t` is 1, only `v` changes.
+# - Shapes, dtype, inputs and the 300 steps as before.
 
 
 # %% nbgrader={"grade_id": "adopt_step"}
@@ -529,7 +535,8 @@ plotting.show_figure(comparison.words())
 #
 # Difficulty ●●●●○ · Importance ●●○○○ · 20 minutes
 #
-# - `sophia_step` returns the new `(theta, m, h)`, and changes nothing that came in. Where $h$ is not above `eps`, divide by `eps`.
+# - `sophia_step` returns the new `(theta, m, h)`, and changes nothing that came in. Where $h$ is not above `eps`, divide by `eps`. Shapes,
+#   dtype and the 300 steps as before.
 # - `hessian_diagonal_estimate` returns one estimate, in the shape of `params`. All randomness comes from `generator`. Normal numbers for $u$ count as well as signs.
 # - The Hessian is never formed.
 
@@ -627,7 +634,8 @@ for k in (0, 9, 99, 999):
 # Difficulty ●●●○○ · Importance ●●○○○ · 15 minutes
 #
 # - Solve with the two small matrices; no inverse, no Kronecker product.
-# - Return the new weight; nothing that came in is changed.
+# - Return the new weight, in the dtype of `weight`; nothing that came in is changed. Layers may be wide and batches small; the damping may
+#   be 0 or strong. From its own results your step then goes on for 300 steps.
 
 
 # %% nbgrader={"grade_id": "kfac_step"}

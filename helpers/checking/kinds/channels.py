@@ -3,6 +3,7 @@ differ from learner to learner, and the entropies that are handed to an answer."
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from helpers.checking import plain
 from helpers.checking.comparing import as_array, close, missing, numbers, wrong_form, wrong_numbers
@@ -67,6 +69,96 @@ def tsallis(q: float) -> Callable[[Tensor], Tensor]:
 
 
 FUNCTIONS = (tsallis,)
+OWN = "by its own entropies"
+ROUTES = torch.tensor([[0.3, 0.05, 0.1], [0.02, 0.2, 0.08], [0.07, 0.04, 0.14]], dtype=torch.float64)
+ONE_SUM = (
+    "All three results are one and the same sum: where the marginals do not quite belong to the table, they still "
+    "agree. Take H(X given Y) as the average of the columns' entropies, H(Y given X) as that of the rows'."
+)
+COPIES = {"clone", "_to_copy", "contiguous"}
+
+
+class DisturbedMarginals(TorchDispatchMode):
+    """Makes every marginal of a table a little wrong: as many factors near 1 as it has entries.
+
+    H(X) - H(X given Y), H(Y) - H(Y given X) and H(X) + H(Y) - H(X, Y) are one number because the marginals belong to
+    the table. With others the three part, however each is written (weights times entropies of columns, or sums of
+    joint * log(joint / p(y))), while one sum in three shapes stays one."""
+
+    def __init__(self, table: Tensor):
+        super().__init__()  # type: ignore[no-untyped-call] # torch's has no types
+        self.tables, self.size = [table.untyped_storage()], table.numel()
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Do not import torch's compiler, which takes seconds, for the first operator."""
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """One operator."""
+        value, name = func(*args, **(kwargs or {})), func.overloadpacket.__name__
+        if not args or not isinstance(args[0], Tensor) or not isinstance(value, Tensor):
+            return value
+        if any(args[0].untyped_storage()._cdata == one._cdata for one in self.tables) and args[0].numel() == self.size:
+            if name in COPIES:
+                self.tables.append(value.untyped_storage())
+            elif name == "sum" and 1 < value.numel() < self.size:
+                turns = torch.arange(value.numel(), dtype=torch.float64).reshape(value.shape)
+                value = value * (1 + 0.1 * torch.sin(3 * turns + value.ndim)).to(value.dtype)
+        return value
+
+
+def three_ways(function: Callable[..., Any], joint: Tensor, entropy: Callable[[Tensor], Tensor]) -> Any:
+    """Driver: call with the table and an entropy; an answer that takes the table alone has Shannon's entropies of its
+    own, and is asked whether its three ways are three. Raises `plain.Unsupported` where they are not."""
+    if takes(function, joint, entropy):
+        return function(joint, entropy)
+    value = function(joint)
+    if one_sum(function):
+        raise plain.Unsupported(ONE_SUM)
+    is_shannons = abs(float(entropy(torch.tensor([0.5, 0.5], dtype=torch.float64))) - math.log(2)) < 1e-12
+    return value if is_shannons else {OWN: value}
+
+
+def takes(function: Callable[..., Any], *arguments: Any) -> bool:
+    """Whether a function can be called with these arguments, as far as its signature says."""
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:  # it has none
+        pass
+    return True
+
+
+def one_sum(function: Callable[..., Any]) -> bool:
+    """Whether three results agree although the marginals were disturbed, or are the same to the last digit in all of
+    several tables. False where that cannot be seen: whatever else is wrong is for the judge to say."""
+    table = ROUTES.clone()
+    with torch.no_grad(), DisturbedMarginals(table):
+        disturbed = three_numbers_of(function, table)
+    others = [three_numbers_of(function, one.contiguous()) for one in (ROUTES, ROUTES.T, ROUTES.flip(0))]
+    plainly = [one for one in others if one is not None]
+    if disturbed is None or len(plainly) < len(others):
+        return False
+    seen = not np.allclose(disturbed, plainly[0], rtol=1e-6, atol=0)
+    return bool(seen and np.ptp(disturbed) < 1e-9) or all(np.ptp(one) == 0 for one in plainly)
+
+
+def three_numbers_of(function: Callable[..., Any], table: Tensor) -> np.ndarray | None:
+    """What a function answers to one table; None unless it is three finite numbers."""
+    try:
+        found = flat(function(table))
+    except Exception:
+        return None
+    return found if found is not None and found.shape == (3,) and np.isfinite(found).all() else None
+
+
+def judge_three_ways(value: Any, expectation: Expectation) -> Problem | None:
+    """The three ways by the entropy that was handed in, or by an answer's own, Shannon's."""
+    if isinstance(value, dict) and list(value) == [OWN]:
+        return close(value[OWN], {**expectation, "value": expectation["answers"][0]})
+    return close(value, expectation)
 
 
 def deviates(value: Any, expectation: Expectation) -> Problem | None:

@@ -10,6 +10,7 @@ import torch
 
 from helpers.channels import information_bottleneck
 from helpers.checking import plain
+from helpers.checking.kinds import channels
 from helpers.checking.kinds.channels import (
     bottleneck,
     bottleneck_symptom,
@@ -254,3 +255,60 @@ def test_a_small_number_is_known_wherever_it_is_added():
                 assert small_number(answer(size), looks) is None, (formula, size)
             for value in (answer(0.0), answer(0.0) + 1e-6, 2 * answer(0.0), answer(1e-6).float(), None):
                 assert small_number(value, looks) is not None, formula
+
+
+def entropy_of(p: torch.Tensor) -> torch.Tensor:
+    """Shannon's."""
+    return torch.special.entr(p).sum(-1)
+
+
+def averaged(joint: torch.Tensor) -> torch.Tensor:
+    """H(column variable given row variable), as the average entropy of the rows."""
+    p = joint.sum(-1)
+    return (p * entropy_of(joint / p[..., None])).sum(-1)
+
+
+def three_honest_ways(joint: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    hx, hy = entropy_of(joint.sum(-1)), entropy_of(joint.sum(-2))
+    return hx - averaged(joint.mT), hy - averaged(joint), hx + hy - entropy_of(joint.flatten(-2))
+
+
+def ways_by_logarithms_of_copies(joint: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    p = joint.clone()
+    px, py = p.sum(1, keepdim=True), p.sum(0, keepdim=True)
+    hx, hy = -(px * px.log()).sum(), -(py * py.log()).sum()
+    return hx + (p * (p.log() - py.log())).sum(), hy + (p * (p / px).log()).sum(), hx + hy + (p * p.log()).sum()
+
+
+def chain_rule(joint: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    hx, hy, hxy = entropy_of(joint.sum(-1)), entropy_of(joint.sum(-2)), entropy_of(joint.flatten(-2))
+    return hx - (hxy - hy), hy - (hxy - hx), hx + hy - hxy
+
+
+def three_times(joint: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    p = joint.numpy()
+    found = torch.tensor((p * np.log(p / np.outer(p.sum(1), p.sum(0)))).sum())
+    return found, found.clone(), found + 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "one"),
+    [(three_honest_ways, False), (ways_by_logarithms_of_copies, False), (chain_rule, True), (three_times, True)],
+)
+def test_three_ways_of_the_joint_alone_are_told_from_one_sum(answer, one):
+    assert channels.one_sum(answer) is one
+
+
+def test_an_answer_of_the_joint_alone_is_held_against_its_own_entropies():
+    joint, gini = channels.ROUTES.clone(), channels.tsallis(2.0)
+    value = channels.three_ways(three_honest_ways, joint, gini)
+    right, own = three_honest_ways(joint), {channels.OWN: three_honest_ways(joint)}
+    expectation = {
+        "judge": "three_ways",
+        "value": plain.encode(tuple(2 * x for x in right)),
+        "answers": [plain.encode(right)],
+    }
+    assert plain.encode(value) == plain.encode(own)
+    assert channels.judge_three_ways(value, expectation) is None
+    assert channels.judge_three_ways(right, expectation) is not None  # by `entropy`, they would be others
+    assert channels.three_ways(lambda table, entropy: entropy(table), joint, gini).shape == (3,)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grading.course import ROOT
+from helpers.lab import open_lab, replace_by
 
 NOTEBOOKS = ROOT / "notebooks"
 LEARNER_SETTINGS = Path(__file__).resolve().parent / "lab"
@@ -38,7 +39,7 @@ class Command:
 
 
 COMMANDS = (
-    Command("lab", "grading.command:lab", "open JupyterLab on the notebooks; arguments go to JupyterLab"),
+    Command("lab", "grading.command:lab", "open JupyterLab on the start page; arguments go to JupyterLab"),
     Command("submit", "grading.classroom.handing_in:submit", "hand in a notebook"),
     Command("feedback", "grading.classroom.handing_in:feedback", "fetch the feedback on a notebook that you handed in"),
     Command("update", "grading.update:main", "bring the course up to date, and keep your answers"),
@@ -90,29 +91,14 @@ STEPS = (
 
 
 def lab(arguments: Sequence[str]) -> int:
-    """Replace this process with JupyterLab, rooted in notebooks/ and without nbgrader's panels for teachers."""
-    if not NOTEBOOKS.is_dir():
-        print(f"infograd lab: {NOTEBOOKS} is missing; `infograd build` makes it", file=sys.stderr)
-        return 1
-    # The folder holds settings that win over the ones that nbgrader installs.
-    path = [str(LEARNER_SETTINGS), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(path)
-    return replace_by("-m", "jupyterlab", f"--ServerApp.root_dir={NOTEBOOKS}", *arguments)
+    """Replace this process with JupyterLab, open at the start page and without nbgrader's panels for teachers."""
+    return open_lab(NOTEBOOKS, arguments, [LEARNER_SETTINGS])
 
 
 def formgrader(arguments: Sequence[str]) -> int:
     """Replace this process with JupyterLab, rooted where nbgrader_config.py is and open on the formgrader."""
     os.chdir(ROOT)
     return replace_by("-m", "jupyterlab", "--LabApp.default_url=/formgrader", *arguments)
-
-
-def replace_by(*arguments: str) -> int:
-    """Run Python with these arguments instead of this process, so that signals reach it; return its status if not."""
-    command = [sys.executable, *arguments]
-    sys.stdout.flush()
-    if os.name == "nt":  # exec does not wait there: the prompt would come back while the program runs
-        return subprocess.run(command, check=False).returncode
-    os.execv(sys.executable, command)
 
 
 def test(arguments: Sequence[str]) -> int:

@@ -229,7 +229,7 @@ def test_help_lists_every_command_and_an_unknown_one_is_an_error(capsys: pytest.
 def test_the_command_itself_imports_nothing_heavy() -> None:
     code = "import grading.command, sys; print(*{m.partition('.')[0] for m in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "numpy", "nbgrader", "nbformat", "jupyterlab", "helpers"} & set(loaded)
+    assert not {"torch", "numpy", "nbgrader", "nbformat", "jupyterlab"} & set(loaded)
 
 
 def test_steps_stop_at_the_first_failure_with_its_status_and_the_line_to_repeat_it(
@@ -272,6 +272,8 @@ command.lab(["--port=9999", "--show-config-json"])
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     settings = json.loads(shown)["ServerApp"]
     assert (settings["root_dir"], settings["port"]) == (str(tmp_path), 9999)
+    assert json.loads(shown)["LabApp"]["default_url"] == "/lab/tree/start.md"
+    assert "Continue here" in (page := (tmp_path / "start.md").read_text(encoding="utf-8")) or "Start here" in page
     loaded = {name for name, wanted in settings["jpserver_extensions"].items() if wanted}
     wanted = {"nbgrader.server_extensions.validate_assignment", "nbgrader.server_extensions.assignment_list"}
     assert {name for name in loaded if "nbgrader" in name} == wanted

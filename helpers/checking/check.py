@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from helpers.checking import card, key, rules
+from helpers.checking import card, key, rules, start
 from helpers.checking.calling import SECONDS_PER_CALL, perform
 from helpers.checking.library import belongs_to_a_library
 from helpers.checking.marking import Report, mark
@@ -39,6 +39,7 @@ def check(name: str, *functions: Callable[..., Any]) -> Score:
         return score(0.0, "not checked")
     report = examine(name, exercise, dict(zip(wanted, functions, strict=True)))
     remember(report)
+    start.refresh()
     card.show(card.from_report(report))
     words = f"{report.marks:g} of {report.points:g} points"
     return score(0.0 if report.stretch else report.marks, words + (" (stretch)" if report.stretch else ""))

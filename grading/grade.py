@@ -6,6 +6,7 @@ import copy
 import logging
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from grading.exercises import load, notebooks, version
 from grading.feedback import graded_notebook
 from grading.judge import Judgement, judge
 from grading.sandbox.sandbox import Limits, NoSandbox, Sandbox
+from grading.slicing import Shown, shown_by
 from grading.submission import (
     NBGRADERS_OWN,
     SECONDS_TO_READ,
@@ -50,10 +52,12 @@ class GradedNotebook:
 
 
 class Grader:
-    """Grades one submission after another with one warm sandbox."""
+    """Grades one submission after another with one warm sandbox. Hidden cases are drawn from a pool of `seeds`, so that
+    a class shares the work; without one each submission has a seed of its own."""
 
-    def __init__(self, limits: Limits | None = None, confined: bool = True):
+    def __init__(self, limits: Limits | None = None, confined: bool = True, seeds: Sequence[int] = ()):
         self.sandbox = Sandbox(limits, confined)
+        self.seeds = seeds
 
     def __enter__(self) -> Grader:
         return self
@@ -65,19 +69,39 @@ class Grader:
         """End the sandbox."""
         self.sandbox.close()
 
-    def grade(self, file: Path, released: Path, before: Verdict | None, seed: int | None = None) -> GradedNotebook:
+    def grade(
+        self,
+        file: Path,
+        released: Path,
+        before: Verdict | None,
+        seed: int | None = None,
+        executed: Path | None = None,
+    ) -> GradedNotebook:
         """Grade the submitted `file` against the `released` notebook. Hidden cases are drawn from `seed`; by default
-        from that of the verdict `before` if submission and exercises are the same, else from a new one. Raises
+        from that of the verdict `before` if submission and exercises are the same, else from a new one. With the
+        `executed` notebook that the release was made from, those of our cells that no answer needs do not run. Raises
         NoSandbox; nothing else for what was handed in: a fault of our own, wherever it is, is in the verdict, and a
         person must look."""
         ours = released_notebook(released, released.stat().st_mtime_ns)
         try:
-            return self.graded(file, released, ours, before, seed)
+            shown = self.shown(executed) if executed is not None and executed.is_file() else {}
+            return self.graded(file, released, ours, before, seed, shown)
         except NoSandbox:
             raise
         except Exception as error:
             logging.exception("a submission could not be graded")
             return self.not_graded(file, ours, error)
+
+    def shown(self, executed: Path) -> Shown:
+        """What our cells show in the executed notebook."""
+        return shown_once(executed, executed.stat().st_mtime_ns, self.sandbox.limits.output_bytes)
+
+    def seed_for(self, digest: str, current: str, before: Verdict | None) -> int:
+        """The seed of the verdict before on the same submission by the same exercises, else one from the pool, which
+        the submission's digest chooses, else a new one."""
+        if before and (before.submission, before.exercises_version) == (digest, current):
+            return before.seed
+        return self.seeds[int(digest, 16) % len(self.seeds)] if self.seeds else secrets.randbits(63)
 
     def not_graded(self, file: Path, ours: NotebookNode, error: Exception) -> GradedNotebook:
         """Our notebook as it was released, with a verdict that says that the grader failed."""
@@ -99,7 +123,7 @@ class Grader:
         return written(graded_notebook(submission, judgement, verdict), submission, judgement, verdict, set())
 
     def graded(
-        self, file: Path, released: Path, ours: NotebookNode, before: Verdict | None, seed: int | None
+        self, file: Path, released: Path, ours: NotebookNode, before: Verdict | None, seed: int | None, shown: Shown
     ) -> GradedNotebook:
         """Read, judge and write out a submission; the time that reading takes is part of the whole."""
         limits, name = self.sandbox.limits, released.stem
@@ -111,11 +135,9 @@ class Grader:
         for sentence in files_beside(file.parent, expected):
             submission.note(sentence)
         current = version_now(name) if name in notebooks() else "none"
-        if seed is None:
-            same = before and (before.submission, before.exercises_version) == (submission.digest, current)
-            seed = before.seed if before and same else secrets.randbits(63)
+        seed = self.seed_for(submission.digest, current, before) if seed is None else seed
         left = limits.notebook_seconds - (time.monotonic() - begun)
-        outcome, reason, judgement = self.judge(submission, name, seed, left)
+        outcome, reason, judgement = self.judge(submission, name, seed, left, shown)
         verdict = Verdict(
             submission=submission.digest,
             exercises_version=current,
@@ -138,14 +160,14 @@ class Grader:
         return written(graded_notebook(submission, judgement, verdict), submission, judgement, verdict, changed)
 
     def judge(
-        self, submission: Submission, name: str, seed: int, seconds: float
+        self, submission: Submission, name: str, seed: int, seconds: float, shown: Shown
     ) -> tuple[Outcome, str | None, Judgement]:
         """Judge what there is. A fault of our own is this submission's alone: told in the verdict, and no mark."""
         if submission.unreadable is not None:
             return "unreadable", submission.unreadable, Judgement()
         try:
             exercises = load(name) if name in notebooks() else {}
-            return "graded", None, judge(submission, exercises, seed, self.sandbox, seconds)
+            return "graded", None, judge(submission, exercises, seed, self.sandbox, seconds, shown)
         except NoSandbox:
             raise
         except Exception as error:
@@ -167,6 +189,12 @@ def released_notebook(file: Path, changed: int) -> NotebookNode:
     """A released notebook as it was at the time of its last change, read once for a class."""
     notebook: NotebookNode = nbformat.read(file, as_version=4)
     return notebook
+
+
+@lru_cache(maxsize=16)
+def shown_once(file: Path, changed: int, most: int) -> Shown:
+    """What an executed notebook shows as it was at the time of its last change, read once for a class."""
+    return shown_by(nbformat.read(file, as_version=4), most)
 
 
 version_now = cache(version)  # that of the definitions which this process has loaded

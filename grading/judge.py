@@ -9,11 +9,13 @@ that ends its process costs what it is part of; all else is still judged.
 from __future__ import annotations
 
 import ast
+import copy
 import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -24,6 +26,7 @@ from grading.exercises.exercise import Exercise
 from grading.sandbox import replies
 from grading.sandbox.replies import CellError
 from grading.sandbox.sandbox import Process, ProcessEnded, Sandbox
+from grading.slicing import Shown, spared
 from grading.source_rules import AnswerText, CellText, Statement
 from grading.submission import Cell, Submission
 from helpers.checking.calling import FINAL
@@ -32,6 +35,7 @@ from helpers.checking.shapes import Call, CriterionData, ExerciseData, Observati
 
 GRACE = 2.0  # seconds beyond a limit that the process keeps itself
 MOST_FRESH_STARTS = 8
+MOST_DRAWN = 1000  # exercises with their cases that are kept
 ENDINGS = {
     "time": "it did not answer in time",
     "memory": "it took more memory than allowed",
@@ -52,6 +56,7 @@ class CellRun:
     outputs: list[NotebookNode] = field(default_factory=list)  # made harmless
     ended: str | None = None  # why the process did not survive it
     unread: CellError | None = None  # what is said of a cell that is no Python to the grader, and so does not run
+    spared: bool = False  # ours, needed by no answer: it shows what it shows for everybody, and does not run
     seconds: float = 0.0
 
 
@@ -75,12 +80,14 @@ def judge(
     seed: int,
     sandbox: Sandbox,
     seconds: float | None = None,
+    shown: Shown | None = None,
 ) -> Judgement:
     """Run a submission and judge the `exercises` that it has check cells for, with hidden cases drawn from `seed`,
-    within so many `seconds` from when the sandbox is there; by default within `notebook_seconds`."""
+    within so many `seconds` from when the sandbox is there; by default within `notebook_seconds`. Cells of ours that no
+    answer needs do not run where it is known what they have `shown`."""
     wanted = {name: exercises[name] for name in submission.exercises if name in exercises}
     sandbox.start()
-    run = SubmissionRun(submission, sandbox, seconds)
+    run = SubmissionRun(submission, sandbox, seconds, shown or {})
     took = run.judgement.seconds
     try:
         begun = time.monotonic()
@@ -101,16 +108,22 @@ def judge(
 
 def with_hidden_cases(wanted: Mapping[str, Exercise], seed: int, text: AnswerText) -> dict[str, ExerciseData]:
     """The exercises with their hidden cases drawn; their source rules are looked for in the text of the answers."""
-    drawn = {name: one.as_data(seed, mistakes=False) for name, one in wanted.items()}
+    drawn = {name: drawn_from(one, seed, mistakes=False) for name, one in wanted.items()}
     for one in drawn.values():
         text.broken_rule(one)
     return drawn
 
 
+@lru_cache(maxsize=MOST_DRAWN)
+def drawn_from(exercise: Exercise, seed: int | None, mistakes: bool) -> ExerciseData:
+    """An exercise as data; what a class shares a seed of is drawn once."""
+    return exercise.as_data(seed, mistakes)
+
+
 class SubmissionRun:
     """One submission in the sandbox. A process that ends is replaced, at most MOST_FRESH_STARTS times."""
 
-    def __init__(self, submission: Submission, sandbox: Sandbox, seconds: float | None):
+    def __init__(self, submission: Submission, sandbox: Sandbox, seconds: float | None, shown: Shown):
         self.sandbox, self.limits = sandbox, sandbox.limits
         self.judgement = Judgement(runs=[CellRun(cell) for cell in submission.cells if cell.runs])
         self.deadline = time.monotonic() + (self.limits.notebook_seconds if seconds is None else seconds)
@@ -121,6 +134,10 @@ class SubmissionRun:
         self.text = AnswerText(texts)
         for run, text in zip(self.judgement.runs, texts, strict=True):
             run.unread = why_unread(text.source)
+        for number in spared(texts) if shown else ():
+            run = self.judgement.runs[number]
+            if (known := shown.get((run.cell.name, run.cell.node.source))) is not None:
+                run.spared, run.outputs = True, copy.deepcopy(known)
 
     def run_all(self) -> float:
         """Run all cells in a process, and those but the one that ended it in a fresh one. Returns the seconds that this
@@ -130,7 +147,7 @@ class SubmissionRun:
             self.starts += 1
             self.process = self.sandbox.open()
             for run in self.judgement.runs:
-                if run.ended is None and self.process is not None:
+                if run.ended is None and not run.spared and self.process is not None:
                     self.run_cell(run, self.process)
         self.end()
         return time.monotonic() - begun
@@ -280,7 +297,7 @@ def with_mistake(exercise: Exercise, report: Report, seed: int) -> Report:
     """The report, with the mistake that explains a failure: only now the misconceptions are asked, on hidden cases only
     where the failure is in one."""
     if report.failure is not None:
-        data = exercise.as_data(seed if report.failure.case.get("hidden") else None)
+        data = drawn_from(exercise, seed if report.failure.case.get("hidden") else None, mistakes=True)
         for criterion, full in zip(report.criteria, data["criteria"], strict=True):
             for played, case in zip(criterion.played, full["cases"], strict=False):
                 played.case = {**played.case, "mistakes": case["mistakes"]}

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("helpers", "grading", "benchmarks")
-ONE_SUBMISSION = ("submission", "source_rules", "judge", "verdict", "feedback", "sanitise", "grade")
+ONE_SUBMISSION = ("submission", "source_rules", "slicing", "judge", "verdict", "feedback", "sanitise", "grade")
 ABOVE = ("grading.classroom", "grading.building", "grading.command")
 # What a part of the house must not import, by the beginning of the module's name.
 FORBIDDEN = {

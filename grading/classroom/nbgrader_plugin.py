@@ -13,6 +13,7 @@ import difflib
 import glob
 import os
 import re
+import secrets
 import sys
 from collections.abc import Iterable
 from dataclasses import fields
@@ -84,12 +85,15 @@ class SandboxedAutograde(Autograde):
         config=True
     )
 
+    pool = Integer(16, min=1, help="So many seeds are drawn for a run, which its submissions share.").tag(config=True)
+
     regrade = Bool(False, help=REGRADE).tag(config=True)
 
     def start(self) -> None:
         """Grade; the sandbox is started first, so that where there is none nothing has been touched."""
         try:
             self.grader().sandbox.start()
+            self.grader().seeds = [secrets.randbits(63) for _ in range(self.pool)]
         except (NoSandbox, UnknownLimit) as problem:
             self.log.error(str(problem))
             raise NbGraderException(str(problem)) from problem
@@ -246,7 +250,8 @@ class SandboxedAutograde(Autograde):
         released = self.release / f"{name}.ipynb"
         verdict_file = Path(self.verdict_file(about))
         seed = None if self.seed < 0 else self.seed
-        graded = self.grader().grade(file, released, read_verdict(verdict_file), seed)
+        executed = Path(self.coursedir.format_path(self.coursedir.source_directory, ".", assignment)) / released.name
+        graded = self.grader().grade(file, released, read_verdict(verdict_file), seed, executed)
         date = small_text(file.parent / DATE)
         with stopping():
             record(self.gradebook, assignment, student, date, graded, name, self.penalties)

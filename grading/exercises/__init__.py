@@ -22,7 +22,7 @@ FOLDER = Path(__file__).resolve().parent
 # What decides a verdict on every notebook: how cases are drawn, answers read, run, called and compared.
 DECIDING = (
     "grading.exercises.exercise", "grading.exercises.draws", "grading.matching", "grading.submission",
-    "grading.source_rules",
+    "grading.source_rules", "grading.slicing",
     "grading.judge", "grading.sandbox.worker", "grading.sandbox.confine", "grading.sandbox.replies",
     *(f"helpers.checking.{name}" for name in ("calling", "comparing", "judging", "marking", "names", "plain", "rules")),
     "helpers.checking.kinds.calls",

@@ -33,7 +33,20 @@ from tests.grading.users import USERS, start_as
 FOLDER = Path(__file__).resolve().parent
 TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith(("test_", "attack_table")))
 KERNELS = "06-triton-log-softmax"
-COURSES = {NOTEBOOK: ["entropy", "kl_divergence", "f_divergence"], KERNELS: ["log_softmax_triton"]}
+OPTIMISERS = "07-beyond-adam"
+COURSES = {
+    NOTEBOOK: ["entropy", "kl_divergence", "f_divergence"],
+    KERNELS: ["log_softmax_triton"],
+    OPTIMISERS: [
+        "lion_step",
+        "muon_orthogonalize",
+        "sam_gradient",
+        "schedule_free_step",
+        "adopt_step",
+        "sophia_step",
+        "kfac_step",
+    ],
+}
 LIMITS = Limits(
     cell_seconds=2,
     call_seconds=1,
@@ -291,12 +304,58 @@ def test_honest_control(name: str, place: Place, grader: Grader) -> None:
         assert "done" in page
 
 
-def test_an_honest_kernel(place: Place, grader: Grader) -> None:
-    honest_kernel = honest({"log_softmax_triton": "MODEL"})
-    vars(honest_kernel)["NOTEBOOK"] = KERNELS
-    graded = grade(grader, place, place.hand_in("honest-kernel", honest_kernel))
-    (report,) = graded.judgement.reports.values()
-    assert (report.marks, report.outcome) == (report.points, "correct"), graded.verdict
+@pytest.mark.parametrize("which", [KERNELS, OPTIMISERS])
+def test_honest_answers_to_other_notebooks(which: str, place: Place, grader: Grader) -> None:
+    answers = honest(dict.fromkeys(COURSES[which], "MODEL"))
+    vars(answers)["NOTEBOOK"] = which
+    graded = grade(grader, place, place.hand_in(f"honest-{which}", answers))
+    for name, report in graded.judgement.reports.items():
+        assert (report.marks, report.outcome) == (report.points, "correct"), (name, graded.verdict)
+
+
+UNUSUAL = {
+    "lion_step": """import torch
+
+
+class Lion:
+    def __init__(self, lr, beta1, beta2, weight_decay):
+        self.lr, self.beta1, self.beta2, self.weight_decay = lr, beta1, beta2, weight_decay
+
+    def step(self, theta, grad, m):
+        blend = torch.lerp(grad, m, self.beta1)
+        return theta - self.lr * (blend.sign() + self.weight_decay * theta), torch.lerp(grad, m, self.beta2)
+
+
+def lion_step(theta, grad, m, lr, beta1, beta2, weight_decay):
+    return Lion(lr, beta1, beta2, weight_decay).step(theta, grad, m)
+""",
+    "muon_orthogonalize": """import torch
+
+
+def muon_orthogonalize(matrix, steps):
+    x = matrix.double()
+    x = x / (torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)
+    for _ in range(steps):
+        gram = x.mT @ x
+        x = 3.4445 * x - 4.7750 * x @ gram + 2.0315 * x @ torch.linalg.matrix_power(gram, 2)
+    return x.to(matrix.dtype)
+""",
+    "sam_gradient": """def sam_gradient(grad_fn, theta, rho):
+    start = theta.clone()
+    uphill = grad_fn(start).clone()
+    length = uphill.square().sum().sqrt()
+    start += rho * uphill / length if length > 0 else 0 * uphill
+    return grad_fn(start)
+""",
+}
+
+
+def test_unusual_answers_are_worth_as_much(place: Place, grader: Grader) -> None:
+    answers = honest(UNUSUAL)
+    vars(answers)["NOTEBOOK"] = OPTIMISERS
+    graded = grade(grader, place, place.hand_in("honest-unusual", answers))
+    reports = {name: graded.judgement.reports[name] for name in UNUSUAL}
+    assert all(report.outcome == "correct" for report in reports.values()), graded.verdict
 
 
 def test_untouched(place: Place, grader: Grader) -> None:

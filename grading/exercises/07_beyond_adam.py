@@ -17,6 +17,14 @@ OPTIMISERS = (
     "Lion", "Muon", "SAM", "ADOPT", "SophiaH", "SophiaG", "SGDScheduleFree", "AdamWScheduleFree", "KFAC",
     "_zeropower_via_newtonschulz", "zeropower_via_newtonschulz5", "zero_power_via_newton_schulz_5",
 )  # fmt: skip
+# What gives singular values, eigenvalues or an orthogonal factor without a step of the iteration.
+FACTORISATIONS = (
+    "svd", "svdvals", "svds", "svd_lowrank", "pca_lowrank", "cossin", "polar", "orthogonal", "orth", "null_space",
+    "orthogonal_procrustes", "eig", "eigh", "eigs", "eigsh", "eigvals", "eigvalsh", "eig_banded", "eigvals_banded",
+    "eigh_tridiagonal", "eigvalsh_tridiagonal", "lobpcg", "schur", "qz", "ordqz", "hessenberg", "qr", "rq",
+    "qr_multiply", "geqrf", "orgqr", "ormqr", "householder_product", "sqrtm", "fractional_matrix_power", "funm",
+    "signm", "pinv", "pinverse", "pinvh",
+)  # fmt: skip
 MODULES = ["torch.optim", "pytorch_optimizer", "schedulefree", "lion_pytorch"]
 BECAUSE = "Write the update yourself."
 KEPT = (1, 12, 300)  # the steps of a run that are compared
@@ -312,7 +320,7 @@ MUON = {"rtol": 3e-4, "atol": 3e-4}  # float32 inside, whose rounding grows wher
         "The line is X <- a X + b (X X^T) X + c (X X^T)^2 X. For a batch, `X.mT` is the transpose of each matrix, and the norm is taken over the last two dimensions with keepdim=True.",
         "X = matrix.float(); X = X / (X.norm(dim=(-2, -1), keepdim=True) + 1e-7); steps times: S = X @ X.mT; X = a * X + (b * S + c * S @ S) @ X. Return X.to(matrix.dtype).",
     ],
-    forbid=[*OPTIMISERS, "svd", "svd_lowrank", "polar", "qr", "orthogonal", "pinv", "eigh", "sqrtm"],
+    forbid=[*OPTIMISERS, *FACTORISATIONS],
     modules=MODULES,
     because="Write the iteration: it needs nothing but matrix products.",
 )
@@ -640,6 +648,25 @@ def muon_by_singular_values(matrix, steps):
     for _ in range(steps):
         s = A * s + B * s**3 + C * s**5
     return u @ torch.diag_embed(s) @ vt
+
+
+@muon_orthogonalize.breaks_rule
+def muon_by_eigenvectors(matrix, steps):
+    x = matrix / (matrix.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    values, vectors = torch.linalg.eig(x.mT @ x)
+    factor = torch.ones_like(values)
+    for _ in range(steps):
+        factor = factor * (A + B * values * factor**2 + C * (values * factor**2) ** 2)
+    return (x.to(values.dtype) @ vectors @ torch.diag_embed(factor) @ torch.linalg.inv(vectors)).real
+
+
+@muon_orthogonalize.breaks_rule
+def muon_by_principal_components(matrix, steps):
+    u, s, v = torch.pca_lowrank(matrix, q=min(matrix.shape[-2:]), center=False)
+    s = s / (s.norm(dim=-1, keepdim=True) + 1e-7)
+    for _ in range(steps):
+        s = A * s + B * s**3 + C * s**5
+    return u @ torch.diag_embed(s) @ v.mT
 
 
 # ---------------------------------------------------------------------------------------------- sam_gradient
@@ -1696,6 +1723,8 @@ def sophia_by_a_package(theta, grad, hessian_diagonal, m, h, lr, beta1, beta2, r
         "pinvh",
         "cholesky_inverse",
         "tensorinv",
+        "matrix_power",
+        "fractional_matrix_power",
         "kron",
         *OPTIMISERS,
     ],
@@ -1898,3 +1927,9 @@ def kfac_by_inverses(weight, grad, a, g, lr, damping):
 def kfac_by_the_large_matrix(weight, grad, a, g, lr, damping):
     right, left = factors(a, g, math.sqrt(damping))
     return weight - lr * torch.linalg.solve(torch.kron(left, right), grad.reshape(-1)).reshape(grad.shape)
+
+
+@kfac_step.breaks_rule
+def kfac_by_a_negative_power(weight, grad, a, g, lr, damping):
+    right, left = factors(a, g, math.sqrt(damping))
+    return weight - lr * torch.linalg.matrix_power(left, -1) @ grad @ torch.linalg.matrix_power(right, -1)

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # 07 Beyond Adam
 #
-# Adam is ten years old, and every month a paper beats it. In this notebook you write five of the methods that lasted longer than their month,
-# each of which mends one thing that Adam lacks, and then look at one comparison in which all of them are treated alike.
+# Adam is from 2014, and many papers have claimed to beat it since. In this notebook you write five of the methods that are still used or argued about, each of
+# which adds one thing that Adam lacks, and then look at one comparison in which all of them are treated alike.
 #
 # | what Adam lacks | who adds it |
 # |---|---|
@@ -44,7 +44,7 @@ print("ready")
 # %% [markdown]
 # ## Why remember two numbers where one will do?
 #
-# Follow Adam on a gradient without noise: $\hat m$ is the gradient, $\sqrt{\hat v}$ its size, and the step is $\eta$ times its *sign*. So drop $v$ and take the
+# Follow Adam on a gradient that stays the same: $\hat m$ is the gradient, $\sqrt{\hat v}$ its size, and the step is $\eta$ times its *sign*. So drop $v$ and take the
 # sign. What is left to decide is of what: the gradient alone is too noisy, the average too slow. **Lion** (Chen et al., 2023), which was
 # found by a computer's search over programs, blends the two for the step, and remembers for longer than it blends:
 #
@@ -99,7 +99,7 @@ check("lion_step", lion_step)
 plotting.show_figure(figures.step_lengths())
 
 # %% [markdown]
-# Adam's step shrinks where the gradient is mostly noise; Lion's never does. Its learning rate must be smaller, by a factor of 3 to 10 in the
+# Adam's step shrinks where the gradient is mostly noise; Lion's never does. Its learning rate is usually smaller, by a factor of 3 to 10 in its
 # authors' experience (their section 5), with a decay larger by the same factor.
 #
 # > **Is it true?** "Lion halves the memory."
@@ -191,8 +191,8 @@ for steps in (1, 2, 5, 10, 30):
     print(f"{steps:2} steps: from {after.min():.2f} to {after.max():.2f}")
 
 # %% [markdown]
-# > No, and it never will: after five steps all of them lie between .68 and 1.13, and more steps go on waving. The coefficients were chosen for a steep start
-# > (a small value grows 3.4 times a step), not for a limit. For training it is near enough.
+# > No, and it never will: after five steps all that began at .01 or more lie between .68 and 1.13, and more steps go on waving. The coefficients were chosen for
+# > a steep start (a small value grows 3.4 times a step), not for a limit. Jordan (2024) saw no harm from it in training.
 #
 # > **Is it true?** "Muon is Gram-Schmidt."
 # >
@@ -224,15 +224,15 @@ for function in (gram_schmidt, polar_factor, five_steps):
     print(f"{function.__name__:13} largest change {shown}")
 
 # %% [markdown]
-# > No. Gram-Schmidt keeps the first column's direction and bends the others, so the order of the neurons would matter. The polar factor $UV^\top$ favours
-# > nobody: it is the orthogonal matrix nearest to $G$, and Muon's result goes with it.
+# > No. Gram-Schmidt keeps the first column's direction and bends the others, so the order of the columns would matter. The polar factor $UV^\top$, the
+# > orthogonal matrix nearest to $G$, turns round with the columns, and so does what Muon makes of them.
 #
 # **In practice.** Muon is for the matrices inside a network; embeddings, the output layer and biases stay with AdamW. `torch.optim.Muon` has it (in
 # bfloat16), and `adjust_lr_fn="match_rms_adamw"` scales its steps so that AdamW's learning rate fits both. Fifteen products of $d \times d$ matrices a step
 # look expensive, but one step of a large batch has $6 d^2$ operations for each of $T$ tokens: Muon adds a share of about $5d/T$.
 #
-# **Traps.** `X.T` on a batch. Newton and Schulz's own $\tfrac32 X - \tfrac12 X X^\top X$ needs many more steps for small values. Without the norm, whatever is above
-# 1.26 grows for ever.
+# **Traps.** `X.T` on a batch. Newton and Schulz's own $\tfrac32 X - \tfrac12 X X^\top X$ lets a small value grow 1.5 times a step only. Without the norm, whatever is above
+# 1.264 grows for ever.
 
 # %% [markdown]
 # ## Is the lowest place also a safe one?
@@ -279,8 +279,8 @@ check("sam_gradient", sam_gradient)
 plotting.show_figure(figures.sharpness_against_radius())
 
 # %% [markdown]
-# Small nets fit a noisy sine. The larger $\rho$, the flatter the place where they end: that is what SAM promises, and keeps. Whether flat is also *better* on new points is
-# another question, and here the answer is: not clearly.
+# Two small nets fit a noisy sine. The larger $\rho$, the smaller the largest curvature where they end: that much SAM promises. Whether flat is also *better* on new points is
+# another question, and two nets do not answer it: one gains a little at $\rho = .2$ and loses at .5, the other never gains.
 #
 # **In practice.** Every step costs two gradients. In a fair race SAM takes half as many steps.
 #
@@ -304,6 +304,9 @@ plotting.show_figure(figures.sharpness_against_radius())
 # | $\nabla L(y_{t-1})$ | `grad` | as `z` | taken at the y of the step before; at the start all three are one |
 # | $t$ | `t` | int | the number of this step, from 1 |
 # | $\beta$ | `beta` | float in [0, 1] | how near $y$ is to the average, often .9 |
+#
+# The letters are the paper's. It counts from a $z_1 = x_1$ before the first step and weighs by $1/(t+1)$, which keeps the starting point in the average; its authors' code
+# leaves that out, and so do we.
 #
 # By hand, from $x = z = 1$ with $\eta = .1$, $\beta = .9$ and gradients 2 and 1: first $z = x = y = .8$; then $z = .7$, $x = .75$, $y = .07 + .675 = .745$.
 
@@ -343,8 +346,8 @@ check("schedule_free_step", schedule_free_step)
 plotting.show_figure(figures.averages())
 
 # %% [markdown]
-# On a noisy bowl $z$ alone is worse than plain SGD at the same rate, while $x$ ends about as low as a cosine that was told the end, and would have been as low at any other
-# step.
+# On a noisy bowl $z$ alone is worse than plain SGD at the same rate, while $x$ ends at .0062, where a cosine that was told the end reaches .0050. At 100 or 200 steps $x$ is
+# nearly as close to a cosine that was told *that* end (.022 and .016; .013 and .010). One run of $x$ gives all three; the cosine needs three.
 #
 # > **Is it true?** "The stable phase of a warm-up, stable, decay schedule is as good as its end; the decay is a formality."
 # >
@@ -355,12 +358,12 @@ for name, losses in report.schedules().items():
     print(f"{name:25} {report.mean_and_range(losses)} nats a character")
 
 # %% [markdown]
-# > No. Stopped before the decay the model stands at 2.263. The remaining fifth of the steps brings it to 2.234 at the full rate, and to 2.165 if the rate falls meanwhile: three times as
-# > much. A loss in the stable phase says little about where the run will end, which is why half-finished runs should not be compared.
+# > No. Stopped before the decay the model stands at 2.263. The remaining fifth of the steps brings it to 2.234 at the full rate, and to 2.165 if the rate falls meanwhile: more than
+# > three times as much. A loss in the stable phase says little about where the run will end, which is why half-finished runs should not be compared.
 #
 # **In practice.** `schedulefree` on PyPI has it for SGD and AdamW. Its optimisers have a `train()` and an `eval()` of their own, which move the parameters between $y$ and $x$.
 #
-# **Traps.** Evaluating at $y$ or $z$. A weight $1/(t+1)$, which keeps the starting point in the average for ever. A schedule on top of it.
+# **Traps.** Evaluating at $y$ or $z$. A weight $1/(t+1)$ with $t$ counted from 1. A schedule on top of it.
 
 # %% [markdown]
 # ## Why does Adam walk to the wrong end?
@@ -372,7 +375,8 @@ for name, losses in report.schedules().items():
 # $$m \leftarrow \beta_1 m + (1-\beta_1) \frac{g}{\max(\sqrt v, \epsilon)}, \qquad \theta \leftarrow \theta - \eta\, m, \qquad
 # v \leftarrow \beta_2 v + (1-\beta_2)\, g^2 .$$
 #
-# In the first step ($t = 1$) there is no $v$ from before: it only sets $v = g^2$, and $\theta$ and $m$ stay. So no correction is needed.
+# In the first step ($t = 1$) there is no $v$ from before: it only sets $v = g^2$, and $\theta$ and $m$ stay. So $v$ needs no correction; $m$ gets none, and the first steps are
+# shorter for it.
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
@@ -435,20 +439,20 @@ for name, path in paths.items():
 plotting.show_figure(figures.right_end())
 
 # %% [markdown]
-# > Not always, whatever the proof in its paper said: Reddi, Kale and Kumar (2018) found the gap. ADOPT ends at the right end with any $\beta_2$, at the price of one step in which
-# > it only looks.
+# > Not always, whatever the proof in its paper said: Reddi, Kale and Kumar (2018) found the gap. ADOPT ends at the right end here, and its authors prove that it does with any
+# > $\beta_2$, where the loss is smooth and the noise has a variance.
 #
 # **In practice.** The authors' later code clips the quotient at $t^{1/4}$, and with reason: a parameter whose first gradient is 0 (a word that is not in the first batch) has $v = 0$, and
 # its next gradient is divided by $10^{-6}$.
 #
-# **Traps.** Renewing $v$ first gives Adam again. Averaging first and dividing afterwards does not converge either.
+# **Traps.** Renewing $v$ first: the gradient meets itself again. Averaging first and dividing afterwards: $m$ holds gradients that are in $v$.
 
 # %% [markdown]
 # ## Which one should I use?
 #
-# Most comparisons are unfair, and always in the same direction: the new method has been tuned. So here is one with rules. Seven methods; the same number of *gradient evaluations* for each (SAM
+# Many comparisons are unfair, and in the same direction: the new method has been tuned, the old one has not. So here is one with rules. Seven methods; the same number of *gradient evaluations* for each (SAM
 # pays two a step); the learning rate from the same twelve values, chosen with the same two seeds; then five fresh seeds, which alone are shown. Warm-up and a cosine for all but Schedule-Free, which has
-# a warm-up only. No weight decay, so AdamW is Adam. Muon has AdamW for whatever is no hidden matrix, SAM steps with AdamW, ADOPT is clipped as its authors do.
+# a warm-up only, and averages with equal weights (its authors' code gives the warm-up's places less). No weight decay, so AdamW is Adam. Muon has AdamW for whatever is no hidden matrix, SAM steps with AdamW, ADOPT is clipped as its authors do.
 #
 # Two problems: a bowl of 64 dimensions with $\kappa = 1000$ in random axes, its parameters read as an $8 \times 8$ matrix; and a small network that predicts the next character of *A Midsummer Night's
 # Dream* from the eight before. `python -m helpers.experiments.run` makes the numbers, shows a bar, and can be stopped and resumed; those below are shipped with the course.
@@ -461,20 +465,20 @@ plotting.show_figure(comparison.comparison())
 print(report.table())
 
 # %% [markdown]
-# On the characters Muon and AdamW cannot be told apart: their means differ by less than .001, and the five runs of each spread over .02 and more. ADOPT follows at .014, SGD with momentum at .05, which is
-# more than the spread. Lion's signs cost .13 here, and SAM's .16 is the price of half as many steps. The bowl has another order, and all seven solve it; they differ in how many zeros.
+# On the characters Muon and AdamW cannot be told apart: their means differ by less than .001, and the five runs of each spread over .02 and more. ADOPT is behind AdamW by .014, which is within the spread but
+# on the same side for each of the five seeds. Beyond the spread lie SGD with momentum (.05), Schedule-Free (.07), Lion (.13) and SAM (.16, after half as many steps). The bowl has another order, and all seven
+# get below a thousandth of its loss.
 #
-# So at this size, with this text and this budget, nothing beats a tuned AdamW. That does not show that Muon cannot help a model ten thousand times as large. It shows how small such differences are beside
-# another one:
+# So at this size, with this text and this budget, nothing beats a tuned AdamW. It says nothing about models ten thousand times as large. But it shows how small most of these differences are beside another one:
 
 # %%
 plotting.show_figure(comparison.tuning())
 
 # %% [markdown]
-# AdamW ends at 2.15 nats with its best rate, at 2.55 with a tenth of it and at 3.16 with ten times as much. A wrong learning rate costs more than any choice of method. (The grid is coarse: two values a decade. A
+# AdamW ends at 2.15 nats with its best rate, at 2.55 with a tenth of it and at 3.16 with ten times as much. A rate that is wrong by a factor of ten costs more than the worst of these seven methods. (The grid is coarse: two values a decade. A
 # difference of .01 may be the grid's.)
 #
-# What does each cost? Counted from the very code that ran:
+# What does each cost? In float32, and as the code of the experiment counts it:
 
 # %%
 print(report.costs())
@@ -486,9 +490,9 @@ print(report.costs())
 # |---|---|
 # | train something of a usual kind, and want it to work | AdamW with warm-up and a cosine, its learning rate tuned |
 # | train large matrices, and can tune and measure | Muon for the hidden ones, AdamW for the rest |
-# | are short of memory, or do not know when you will stop | Lion; Schedule-Free |
+# | are short of memory, or do not know when you will stop | Lion; Schedule-Free (both at a price here) |
 #
-# SAM is for when flatness is what you want, ADOPT for when you need a proof. None of the papers' factors of two is visible here: to see one you would need their scale, and perhaps their tuning.
+# SAM is for when flatness is what you want, ADOPT for when you need a proof. None of the papers' gains over AdamW is visible here: to see one you would need their scale, and perhaps their tuning.
 
 # %% [markdown]
 # > **Is it true?** "SGD cannot train a language model, because of the condition number."
@@ -502,15 +506,15 @@ plotting.show_figure(comparison.words())
 
 # %% [markdown]
 # > Not so. It can: with a rate a hundred times AdamW's, just below the one at which it diverges, SGD makes 90% of AdamW's progress, for rare and frequent words alike. With a tenth of that rate it makes 79% for the
-# > most frequent words, and 43% for the rarest. What too small a rate leaves behind are the rare words; Kunstner et al. (2024) saw that in large models, and took the heavy tail of word frequencies for the main reason why Adam wins on text.
-# > The condition number is no other explanation, as the next section shows: a word's curvature *is* its frequency.
+# > most frequent words, and 43% for the rarest. What too small a rate leaves behind are the rare words; Kunstner et al. (2024) saw that in language models, and take the heavy tail of word frequencies for a main reason why Adam wins on text.
+# > That does not clear the condition number: in the simplest of all models, in the next section, a word's curvature *is* its frequency, near enough. The two are one explanation there.
 
 # %% [markdown]
 # ## What if you divide by curvature? (stretch)
 #
 # Adam divides by $\sqrt v$, the size of gradients. The right divisor, for a bowl along the axes, is the Hessian's diagonal: Newton's method for each number by itself. One diagonal costs as much as all
 # the rows, but an unbiased *estimate* costs one Hessian-vector product (notebook 04). Draw $u$ with random signs: then $u_i (Hu)_i = \sum_j H_{ij} u_i u_j$, where $u_i u_i = 1$ and all other products
-# are 0 on average (Hutchinson, 1989):
+# are 0 on average (Hutchinson, 1989, for their sum, the trace; Bekas, Kokiopoulou and Saad, 2007, for each):
 #
 # $$\operatorname{diag}(H) \approx u \odot (H u).$$
 #
@@ -579,7 +583,7 @@ def sophia_step(
 check("sophia_step", sophia_step, hessian_diagonal_estimate)
 
 # %% [markdown]
-# Where the condition number of a language model comes from can be seen with it. Take the simplest one, which knows how frequent each word is and nothing else: one number $b_k$ a word, probabilities
+# One source of a language model's condition number can be seen with it. Take the simplest model, which knows how frequent each word is and nothing else: one number $b_k$ a word, probabilities
 # $\operatorname{softmax}(b)$. Its curvature along $b_k$ is $\pi_k (1 - \pi_k)$, with $\pi_k$ the word's frequency:
 
 # %%
@@ -687,6 +691,8 @@ for name in ("gradient descent", "K-FAC"):
     print(f"{name:17} {needed} steps to a millionth of the loss")
 
 # %% [markdown]
+# Gradient descent has the best rate for this bowl, from its true moments. That K-FAC needs three steps only is no general promise: here the Fisher matrix *is* a Kronecker product, but for what 400 examples leave open.
+#
 # **In practice.** Shampoo and SOAP, its relatives, have a factor for each side as well. The price is two matrices a layer to keep, and to factor now and then.
 #
 # **Traps.** Damping on every entry instead of the diagonal. $A$ and $G$ exchanged: the shapes tell only where they differ. Sums where means are meant.

@@ -22,6 +22,8 @@ from helpers.kernels.layout import (
 )
 
 # The widest rows that stay in registers from the first read to the last write. The backward pass holds two of them.
+# Twice the width does not fit: with bfloat16 kept as it is, 50,304 columns spill (49 instructions at 32 warps, 52 at
+# 16), and several multiprocessors for one row (num_ctas) do not compile with a reduction in Triton 3.7.1.
 WIDEST_FORWARD_TILE, WIDEST_BACKWARD_TILE = 32768, 16384
 # Wider ones are walked over by one program for each multiprocessor, of 16 warps, each thread of which has DEPTH loads
 # of 16 bytes under way: 64 KB. That keeps the memory busy: if a load takes 0.8 us, 3.35 TB/s ask for 2.7 MB under way

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_markdown_cell, new_output
 
 from grading import sanitise
@@ -14,10 +14,12 @@ from grading.sandbox.replies import CellError
 from grading.submission import Cell, Submission
 from grading.verdict import Verdict
 from helpers.checking import card
-from helpers.checking.marking import CriterionReport, Played, Report
-from helpers.checking.words import Phrase, Problem, ProblemKind
+from helpers.checking.marking import CORRECT, NOT_ATTEMPTED, CriterionReport, Played, Report
+from helpers.checking.words import Phrase, Problem, ProblemKind, printable
 
 NOTES = "notes"  # the id of the cell in front
+FACTS = "infograd"  # in the notebook's metadata: what its page leads with, by exercise
+LONGEST_SENTENCE = 300
 GRADER_FAILED = "The grader itself failed, and this was not judged. Your teacher will look at it."
 NUMBERS = "The numbers are not the right ones."
 GENERAL: dict[ProblemKind, str] = {  # what a hidden failure is called, by its kind
@@ -78,11 +80,39 @@ def graded_notebook(submission: Submission, judgement: Judgement, verdict: Verdi
         if cell.node.cell_type == "code":
             cell.node.execution_count = None
             cell.node.outputs = list(outputs_of(cell, runs.get(cell.name), judgement, verdict))
+    submission.notebook.metadata[FACTS] = facts(submission, judgement)
     if notes := list(remarks(verdict)):
         lines = "\n".join(f"- {note}" for note in notes)
         front = new_markdown_cell(f"**Notes on this submission**\n\n{lines}", id=NOTES)
         submission.notebook.cells.insert(0, front)
     return submission.notebook
+
+
+def facts(submission: Submission, judgement: Judgement) -> NotebookNode:
+    """What the page of a graded notebook leads with: for each check the marks, the outcome and what to mend."""
+    found = {}
+    for cell in submission.cells:
+        if cell.kind == "check" and (report := judgement.reports.get(cell.exercise)):
+            found[cell.exercise] = {
+                "marks": report.marks,
+                "points": report.points,
+                "stretch": report.stretch,
+                "outcome": report.outcome,
+                "sentence": remedy(redact(report)),
+            }
+        elif cell.kind == "check" and cell.exercise in judgement.failed:
+            found[cell.exercise] = {"outcome": "not judged", "sentence": GRADER_FAILED}
+    node: NotebookNode = from_dict(found)
+    return node
+
+
+def remedy(report: Report) -> str:
+    """The one sentence that says what to mend; nothing for an answer that is right or was not begun."""
+    if report.outcome in (CORRECT, NOT_ATTEMPTED):
+        return ""
+    failure = card.sentence_of(report.failure) if report.failure else ""
+    found = report.broken_rule or report.mistake_sentence or failure
+    return printable(" ".join(found.split()), LONGEST_SENTENCE)
 
 
 def outputs_of(cell: Cell, run: CellRun | None, judgement: Judgement, verdict: Verdict) -> Iterator[NotebookNode]:

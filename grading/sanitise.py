@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import html
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -55,6 +56,7 @@ TEX = re.compile(
 )
 MOST_MARKUP = 150_000_000  # signs times characters: Markdown is read in time that grows with this product
 MOST_OUTPUTS = 100  # of one cell
+MOST_LIGHT = 60_000  # characters of one picture on a page that travels by mail
 MOST_PIXELS = 8_000_000  # of one picture, which a viewer would unpack
 PNG = b"\x89PNG\r\n\x1a\n"
 CUT = "[More was shown here than is kept.]"
@@ -73,6 +75,12 @@ def clean_ours(text: object) -> str:
 def boxed(text: object) -> str:
     """A learner's HTML made harmless for a page, in a box that nothing of it paints outside of."""
     return f"{BOX}{clean(text)}</div>"
+
+
+def boxed_light(text: object, pictures: bool = True) -> str:
+    """The same for a page that travels by mail: of pictures that are large (or of all) only what they show in words
+    stays."""
+    return f"{BOX}{cleaned(text, LIGHT if pictures else WORDS_ONLY)}</div>"
 
 
 def cleaned(text: object, cleaner: nh3.Cleaner) -> str:
@@ -120,17 +128,23 @@ def declarations(style: str) -> list[str]:
     return [f"{name}:{value}" for name, value in named if name in CSS and VALUE.fullmatch(value)]
 
 
-def cleaner(address: re.Pattern[str], schemes: set[str]) -> nh3.Cleaner:
-    """A cleaner whose links lead to what matches `address`."""
+def cleaner(address: re.Pattern[str], schemes: set[str], most_picture: float = math.inf) -> nh3.Cleaner:
+    """A cleaner whose links lead to what matches `address`, and whose pictures have at most so many characters."""
+
+    def kept(tag: str, name: str, value: str) -> str | None:
+        return None if name == "src" and len(value) > most_picture else allowed(tag, name, value, address)
+
     return nh3.Cleaner(
         tags=set(TAGS),
         attributes={"*": {*ATTRIBUTES, "style"}, "a": {"href"}, "img": {"src"}},
-        attribute_filter=lambda tag, name, value: allowed(tag, name, value, address),
+        attribute_filter=kept,
         url_schemes=schemes,
     )
 
 
-STRANGERS = cleaner(re.compile(ANCHOR.pattern + r"\Z"), {"data"})
+INSIDE = re.compile(ANCHOR.pattern + r"\Z")
+STRANGERS = cleaner(INSIDE, {"data"})
+LIGHT, WORDS_ONLY = cleaner(INSIDE, {"data"}, MOST_LIGHT), cleaner(INSIDE, {"data"}, 0)
 OURS = cleaner(ADDRESS, {"http", "https", "mailto", "data"})
 
 

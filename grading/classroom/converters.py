@@ -12,9 +12,12 @@ from typing import Any
 from nbconvert.exporters.exporter import ResourcesDict
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import GenerateAssignment, GenerateFeedback
+from traitlets.config import Config
 
+from grading.classroom import pages
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder, worked_in
+from grading.classroom.summary import FOLDER
 from grading.course import keep_copy
 from grading.submission import DATE, SECRET
 from helpers.files import write_whole
@@ -49,6 +52,13 @@ class RegisteringAssignment(GenerateAssignment):
 class FreshFeedback(GenerateFeedback):
     """generate_feedback. Its pages are made again whenever the graded notebook or the gradebook's marks and comments
     are others, whatever their dates say."""
+
+    def __init__(self, *arguments: Any, **settings: Any):
+        super().__init__(*arguments, **settings)
+        config = Config()
+        config.HTMLExporter.template_name = pages.PAGE
+        config.HTMLExporter.extra_template_basedirs = [str(FOLDER)]
+        self.update_config(config)
 
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
         """Whether to make the pages."""

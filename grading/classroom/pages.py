@@ -11,19 +11,22 @@ import base64
 import copy
 import hashlib
 import html
+import re
 import secrets
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, pass_context
 from jinja2.runtime import Context
 from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from traitlets.config import Config
 
 from grading import sanitise
+from grading.classroom import summary
+from grading.classroom.formulas import mathml
 
 MATHJAX = "https://cdnjs.cloudflare.com"  # nbgrader's pages load it from there; it fetches its own parts and compiles
 HANDLERS = ("toggle_name(true);", "toggle_name(false);", "toggleAllNames()")  # in the text of nbgrader's templates
@@ -37,6 +40,9 @@ POLICY = "; ".join((
 ))  # fmt: skip
 FILES = "default-src 'none'; sandbox; frame-ancestors 'self'"  # for files as they are: nothing in them runs
 FORMGRADER = "nbgrader.server_extensions.formgrader"
+PAGE = "page"  # our template for feedback
+NAVIGATION = "{{ nav(resources) }}"
+NOTEBOOK = '<div class="container" id="notebook-container">'  # in formgrader's template: what a notebook is shown in
 
 
 def use(config: Config) -> None:
@@ -49,8 +55,8 @@ def use(config: Config) -> None:
 
 
 class OwnScripts(BaseLoader):
-    """Loads templates with a mark at each of their scripts, and with the policy at the start of their head. A page has
-    a fresh number in the mark's place (see `finished`)."""
+    """Loads templates with a mark at each of their scripts, with the policy at the start of their head, and with the
+    summary before a notebook. A page has a fresh number in the mark's place (see `finished`)."""
 
     def __init__(self, loader: BaseLoader):
         self.loader, self.mark = loader, secrets.token_hex(16)
@@ -60,11 +66,46 @@ class OwnScripts(BaseLoader):
         """The template's text, marked."""
         text, file, is_current = self.loader.get_source(environment, template)
         text = text.replace("<script", f'<script nonce="{self.mark}"').replace("<head>", f"<head>{self.policy}")
+        if NAVIGATION in text:  # formgrader's own template: the one that it extends has such a place, too
+            text = text.replace(NOTEBOOK, NOTEBOOK + "{{ resources.summary }}")
         return text, file, is_current
 
     def finished(self, page: str) -> str:
         """A page with a number of its own."""
         return page.replace(self.mark, secrets.token_urlsafe(16))
+
+
+class Formulas(IPythonRenderer):
+    """Renders Markdown with a mark in place of each formula, which is put back, as MathML, when all else is clean."""
+
+    def __init__(self) -> None:
+        super().__init__(escape=False, exclude_anchor_links=True)
+        self.mark, self.found = secrets.token_hex(16), list[str]()
+
+    def render(self, source: str) -> str:
+        """Markdown as HTML, not yet clean."""
+        return str(MarkdownWithMath(renderer=self).render(source))
+
+    def keep(self, tex: str, block: bool) -> str:
+        """The mark of a formula."""
+        self.found.append(mathml(sanitise.harmless_tex(tex), block))
+        return f"{self.mark}-{len(self.found) - 1}-"
+
+    def inline_math(self, body: str) -> str:
+        """A formula within a line."""
+        return self.keep(body, False)
+
+    def block_math(self, body: str) -> str:
+        """A formula of its own."""
+        return self.keep(body, True)
+
+    def latex_environment(self, name: str, body: str) -> str:
+        """An environment, which is a formula of its own."""
+        return self.keep(rf"\begin{{{name}}}{body}\end{{{name}}}", True)
+
+    def put_into(self, page: str) -> str:
+        """A clean page with its formulas."""
+        return re.sub(rf"{self.mark}-(\d+)-", lambda mark: self.found[int(mark[1])], page)
 
 
 class PageExporter(HTMLExporter):
@@ -80,6 +121,7 @@ class PageExporter(HTMLExporter):
         environment.loader = OwnScripts(environment.loader)
         environment.filters["clean_html"] = sanitise.boxed
         environment.filters["markdown2html"] = self.markdown2html
+        environment.filters["light"], environment.filters["picture"] = sanitise.boxed_light, picture
         environment.filters["strip_files_prefix"] = str  # reads in quadratic time, for links that cleaning removes
         return environment
 
@@ -87,11 +129,14 @@ class PageExporter(HTMLExporter):
     def markdown2html(self, context: Context, source: str) -> str:
         """Markdown as harmless HTML; a learner's is shut in a box."""
         about = context.get("cell", {}).get("metadata", {}).get("nbgrader", {})
-        return sanitise.markdown(source, partial(super().markdown2html, context), bool(about.get("solution")))
+        formulas = Formulas()
+        return formulas.put_into(sanitise.markdown(source, formulas.render, bool(about.get("solution"))))
 
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         notebook, resources = super()._preprocess(nb, resources)  # type: ignore[no-untyped-call] # nbconvert's own
-        return notebook, escaped(resources)
+        resources = escaped(resources)
+        resources["summary"], resources["parts"] = summary.as_html(notebook), list(summary.parts(notebook))
+        return notebook, resources
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **settings: Any
@@ -99,6 +144,13 @@ class PageExporter(HTMLExporter):
         """A page as text, and its resources with all names and paths escaped."""
         page, resources = super().from_notebook_node(nb, resources, **settings)
         return self.environment.loader.finished(page), resources
+
+
+def picture(png: str) -> str:
+    """A picture of a learner's; a large one is left out."""
+    if len(png) > sanitise.MOST_LIGHT or not sanitise.is_png(png):
+        return "<p>(A picture is left out here: it is too large.)</p>"
+    return f'<img src="data:image/png;base64,{"".join(png.split())}" alt="A picture that the code showed">'
 
 
 def escaped(resources: Any) -> Any:

@@ -11,10 +11,13 @@ from bs4 import BeautifulSoup, Tag
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from grading.classroom.pages import PageExporter
+from grading.classroom.formulas import TAGS as FORMULAS
+from grading.classroom.formulas import may_stay
+from grading.classroom.pages import PAGE, PageExporter
+from grading.classroom.summary import FOLDER
 from grading.sanitise import TAGS
 
-TEMPLATES = ("formgrade", "feedback")
+TEMPLATES = ("formgrade", PAGE)
 PLACE = Path(nbgrader.server_extensions.formgrader.__file__).parent
 ABOUT = {
     "base_url": "", "notebook_id": "n", "assignment_id": "a", "submission_id": "s", "index": 0, "total": 1,
@@ -28,7 +31,7 @@ def exporter(template: str) -> PageExporter:
     """nbgrader's exporter of a page, as the course sets it."""
     config = Config()
     config.HTMLExporter.template_name = template
-    config.HTMLExporter.extra_template_basedirs = [str(PLACE / "templates")]
+    config.HTMLExporter.extra_template_basedirs = [str(FOLDER), str(PLACE / "templates")]
     config.HTMLExporter.extra_template_paths = [str(PLACE / "static/node_modules/bootstrap/dist/css")]
     return PageExporter(config=config)
 
@@ -69,6 +72,8 @@ def unboxed(html: str) -> str:
 
 def faults(tag: Tag) -> list[str]:
     """What is active about an element."""
+    if tag.name in FORMULAS:
+        return [f"{name}={text}" for name, text in tag.attrs.items() if not may_stay(name, str(text))]
     found = [] if tag.name in TAGS else [f"<{tag.name}>"]
     for name, value in tag.attrs.items():
         text = " ".join(value) if isinstance(value, list) else str(value)

@@ -46,6 +46,9 @@ COMMANDS = (
     Command("formgrader", "grading.command:formgrader", "open nbgrader's formgrader in JupyterLab, for teachers"),
     Command("test", "grading.command:test", "run everything that CI runs; with arguments, run pytest with them"),
     Command("build", "grading.building.build:main", "make notebooks and answer keys from their sources"),
+    Command(
+        "bundle", "grading.building.bundle:main", "make the zip that learners get, and a wheel of what they import"
+    ),
     Command("grade", "grading.classroom.bulk:main", "grade what a class has handed in"),
     Command("due", "grading.classroom.due:main", "show or set when an assignment is due, for all or for one learner"),
     Command("doctor", "grading.doctor:main", "say what is well on this machine, what is not, and what to do"),

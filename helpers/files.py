@@ -8,13 +8,18 @@ from pathlib import Path
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write `text` to `path` in UTF-8 through a temporary file beside it, which is renamed when it is whole and removed
-    when it cannot be. Folders that are missing are made. Raises OSError."""
+    """Write `text` to `path` in UTF-8, see `write_whole_bytes`. Raises OSError."""
+    write_whole_bytes(path, text.encode())
+
+
+def write_whole_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` through a temporary file beside it, which is renamed when it is whole and removed when
+    it cannot be. Folders that are missing are made. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
         os.chmod(name, 0o666 & ~current_umask())
         os.replace(name, path)
     except BaseException:

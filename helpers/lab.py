@@ -20,6 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked = given[:1] in (["-h"], ["--help"])
         print("usage: infograd lab [ARGUMENT ...]\n\nOpens JupyterLab on the notebooks; arguments go to JupyterLab.")
         return 0 if asked else 2
+    if not NOTEBOOKS.is_dir():
+        print(f"infograd lab: there is no {NOTEBOOKS}; unpack the whole course, and start it there", file=sys.stderr)
+        return 1
     return open_lab(NOTEBOOKS, given[1:])
 
 

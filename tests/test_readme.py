@@ -37,6 +37,7 @@ ELSEWHERE = {
     "infograd due": "tests/grading/classroom/test_due.py",
     "infograd update": "tests/grading/test_update.py",
     "./infograd update": "tests/grading/test_update.py",
+    "./infograd bundle": "tests/grading/building/test_bundle.py",
     "nbgrader collect --before-duedate": "tests/grading/classroom/test_collecting.py",
 }
 

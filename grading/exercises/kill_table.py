@@ -50,7 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m grading.exercises.kill_table", description="Make grading/exercises/KILL_TABLE.md."
     )
     parser.add_argument("--check", action="store_true", help="change nothing; fail where the file is out of date")
+    parser.add_argument("one", nargs="*", metavar="NOTEBOOK EXERCISE", help="print the table of one exercise")
     options = parser.parse_args(arguments)
+    if options.one:
+        return show(options.one)
     loaded = {
         name: load(name) for name in notebooks()
     }  # all of them first: Triton is told how to run before it is used
@@ -68,6 +71,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if fresh else 1
     write_whole(FILE, text)
     return 0
+
+
+def show(one: Sequence[str]) -> int:
+    """Print the table of one exercise; returns the exit status, which is 1 where a wrong answer survives."""
+    try:
+        notebook, name = one
+        exercise = load(notebook)[name]
+    except (ValueError, KeyError) as problem:
+        print(
+            f"kill_table: name a notebook and one of its exercises, not {' '.join(one)!r} ({problem})", file=sys.stderr
+        )
+        return 2
+    found = rows(exercise)
+    print(section(name, found))
+    return 0 if all(one.caught for one in found) else 1
 
 
 def rows(exercise: Exercise) -> list[Row]:

@@ -50,6 +50,7 @@ COMMANDS = (
         "bundle", "grading.building.bundle:main", "make the zip that learners get, and a wheel of what they import"
     ),
     Command("grade", "grading.classroom.bulk:main", "grade what a class has handed in"),
+    Command("results", "grading.classroom.results:main", "print what each answer was worth, and why"),
     Command("due", "grading.classroom.due:main", "show or set when an assignment is due, for all or for one learner"),
     Command("doctor", "grading.doctor:main", "say what is well on this machine, what is not, and what to do"),
 )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from nbgrader.converters.base import NbGraderException
 
@@ -23,23 +25,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--regrade", action="store_true", help="grade again what was graded by an older version of the exercises"
     )
+    parser.add_argument("--retry-failed", action="store_true", help="grade again where the grader itself failed")
+    parser.add_argument("--db", metavar="URL", help="the gradebook, such as postgresql+psycopg://user@host/course")
     parser.add_argument("--force", action="store_true", help="grade again whatever has been graded")
     parser.add_argument("--seed", type=int, default=-1, help="draw the hidden cases from this seed")
     parser.add_argument(
         "--without-sandbox", action="store_true", help="run learners' code unprotected; the gradebook says so"
     )
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-
     coursedir, config = course_directory(options.assignment, options.learner)
+    if options.db:
+        coursedir.db_url = config.CourseDirectory.db_url = options.db
     config.SandboxedAutograde.without_sandbox = options.without_sandbox
     config.SandboxedAutograde.regrade = options.regrade
     config.SandboxedAutograde.seed = options.seed
+    config.SandboxedAutograde.retry_failed = options.retry_failed
     converter = SandboxedAutograde(coursedir=coursedir, config=config)
     converter.force = options.force
-    try:
-        converter.start()
-    except NbGraderException as error:
-        print(f"infograd grade: {error}", file=sys.stderr)
-        return 1
+    with logged(converter.classroom / "logs" / f"{options.assignment}.log"):
+        try:
+            converter.start()
+        except NbGraderException as error:
+            print(f"infograd grade: {error}", file=sys.stderr)
+            return 1
+        for sentence in converter.summary.sentences():
+            logging.info(sentence)
+    print(*converter.summary.sentences(), sep="\n")
     return 1 if converter.refused else 0
+
+
+@contextmanager
+def logged(file: Path) -> Iterator[None]:
+    """Write what is logged to a file, behind what earlier runs wrote; and to the terminal, where a bar leaves room for
+    warnings only."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.INFO)
+    for handler in root.handlers:
+        if type(handler) is logging.StreamHandler and sys.stderr.isatty():
+            handler.setLevel(logging.WARNING)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        to_file: logging.Handler = logging.FileHandler(file, encoding="utf-8")
+    except OSError:  # grading itself will say what is wrong with the folder
+        to_file = logging.NullHandler()
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    root.addHandler(to_file)
+    try:
+        yield
+    finally:
+        root.removeHandler(to_file)
+        root.setLevel(level)
+        to_file.close()

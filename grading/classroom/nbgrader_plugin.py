@@ -34,6 +34,7 @@ from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import parse_utc, rmtree
 from traitlets import Bool, Dict, Integer
+from tqdm import tqdm
 from traitlets.config import Config
 
 from grading.classroom import pages
@@ -41,8 +42,9 @@ from grading.classroom.converters import FreshFeedback, RegisteringAssignment
 from grading.classroom.gradebook import enter_penalty, one_transaction, record
 from grading.classroom.learners import unfit
 from grading.classroom.register import register
-from grading.classroom.releases import release_folder
-from grading.classroom.stopping import Stopped, stopping
+from grading.classroom.releases import release_folder, verdict_folder
+from grading.classroom.stopping import Stopped, alone, stopping
+from grading.classroom.tally import Summary
 from grading.sandbox.sandbox import Limits, NoSandbox
 from grading.submission import DATE, NBGRADERS_OWN, Unreadable, digest_of, read
 from helpers.files import write_whole
@@ -88,6 +90,7 @@ class SandboxedAutograde(Autograde):
     pool = Integer(16, min=1, help="So many seeds are drawn for a run, which its submissions share.").tag(config=True)
 
     regrade = Bool(False, help=REGRADE).tag(config=True)
+    retry_failed = Bool(False, help="Grade again where the grader itself failed.").tag(config=True)
 
     def start(self) -> None:
         """Grade; the sandbox is started first, so that where there is none nothing has been touched."""
@@ -100,11 +103,13 @@ class SandboxedAutograde(Autograde):
         self.need_a_person: list[str] = []
         self.older: list[str] = []
         self.refused: list[str] = []
+        self.summary = Summary()
         self.penalties = AssignLatePenalties(parent=self)
         self.penalties.init_plugin()
         self.release = release_folder(self.coursedir, self.coursedir.assignment_id)
         try:
-            self.grade_all()
+            with alone(self.classroom):
+                self.grade_all()
         except Stopped as reason:
             self.log.error(str(reason))
             raise NbGraderException(str(reason)) from None
@@ -120,6 +125,11 @@ class SandboxedAutograde(Autograde):
                 len(self.need_a_person),
                 ", ".join(self.need_a_person),
             )
+
+    @property
+    def classroom(self) -> Path:
+        """The folder of the class, in which its submissions and its verdicts are."""
+        return Path(self.coursedir.root) / Path(self.coursedir.autograded_directory).parent
 
     def grade_all(self) -> None:
         """Grade with the gradebook open. Raises Stopped."""
@@ -145,6 +155,12 @@ class SandboxedAutograde(Autograde):
             return
         self.assignments = {folder: [os.path.join(folder, name) for name in names] for folder in folders}
         self.notebooks: list[str] = []
+        self.progress = tqdm(total=len(self.assignments), unit=" submissions", disable=None)
+
+    def convert_notebooks(self) -> None:
+        """Grade, with a bar where someone looks."""
+        super().convert_notebooks()
+        self.progress.close()
 
     def is_refused(self, folder: str) -> bool:
         """Whether the learner's name cannot be used; the reason is logged."""
@@ -162,10 +178,12 @@ class SandboxedAutograde(Autograde):
         if student_id in self.coursedir.student_id_exclude.split(","):
             return False
         place = Path(self._format_dest(assignment_id, student_id))
+        self.progress.update()
         with stopping():
             reason = "--force" if self.force else self.reason_to_grade(assignment_id, student_id, place)
             if reason is None:
                 self.log.info("Skipping %s: graded already, and unchanged", student_id)
+                self.summary.unchanged += 1
                 self.penalise_again(assignment_id, student_id)
                 return False
         if os.path.lexists(place):
@@ -186,6 +204,8 @@ class SandboxedAutograde(Autograde):
             verdict = read_verdict(Path(self.verdict_file(about)))
             if not (graded / file.name).is_file() or not self.is_recorded(about):
                 return "it has not been graded"
+            if self.retry_failed and verdict is not None and verdict.needs_a_person:
+                return "the grader failed"
             most_bytes = self.grader().sandbox.limits.notebook_bytes
             ours = nbformat.read(self.release / file.name, as_version=4)
             if verdict is not None and verdict.submission != digest_of(file, ours, most_bytes):
@@ -258,14 +278,13 @@ class SandboxedAutograde(Autograde):
             write_verdict(verdict_file, graded.verdict)
             graded_file = Path(self._format_dest(assignment, student)) / f"{name}.ipynb"
             write_whole(graded_file, graded.text)
+        self.summary.add(graded.verdict)
         if graded.verdict.needs_a_person:
             self.need_a_person.append(student)
 
     def verdict_file(self, about: dict[str, str]) -> str:
-        """Where the verdict is kept: beside the folder of autograded notebooks."""
-        folder = os.path.join(os.path.dirname(self.coursedir.autograded_directory), "verdicts")
-        place = self.coursedir.format_path(folder, about["student"], about["assignment"])
-        return os.path.join(place, f"{about['notebook']}.json")
+        """Where the verdict is kept."""
+        return str(verdict_folder(self.coursedir, about["student"], about["assignment"]) / f"{about['notebook']}.json")
 
 
 class UnknownLimit(ValueError):

@@ -32,6 +32,12 @@ def release_folder(coursedir: CourseDirectory, assignment: str) -> Path:
     return fresh
 
 
+def verdict_folder(coursedir: CourseDirectory, student: str, assignment: str) -> Path:
+    """Where the verdicts on a submission are kept: beside the folder of autograded notebooks."""
+    folder = Path(coursedir.autograded_directory).parent / "verdicts"
+    return Path(coursedir.format_path(str(folder), student, assignment))
+
+
 def worked_in(released: Path, executed: Path) -> bool:
     """Whether someone has changed a cell of a released notebook since it was made from the executed solution; False
     where there is no solution to make it from."""

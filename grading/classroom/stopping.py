@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
+LOCK = ".grading"  # in the folder of the class; no process holds it when none grades
 PATIENCE = 30  # seconds to wait for another program that writes into the gradebook
 SAFE = "What was graded stays graded; run this again to go on."
 GRADEBOOK = {
@@ -45,6 +49,23 @@ def stopping() -> Iterator[None]:
         if problem.errno not in DISK:
             raise
         raise Stopped(DISK[problem.errno]) from problem
+
+
+@contextmanager
+def alone(classroom: Path) -> Iterator[None]:
+    """Grade a classroom in one run at a time. Raises Stopped where another run is at work; its end, however it comes,
+    frees the classroom."""
+    with stopping():
+        classroom.mkdir(parents=True, exist_ok=True)
+        handle = os.open(classroom / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Stopped("Another run is grading this classroom. Wait until it has ended, then run this again.") from None
+        yield
+    finally:
+        os.close(handle)
 
 
 @event.listens_for(Engine, "connect")

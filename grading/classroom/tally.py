@@ -1,0 +1,44 @@
+"""What is said at the end of a run of grading."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # it needs torch, and nbgrader's other commands, which read this too, do not
+    from grading.verdict import Verdict
+
+MOST_FREQUENT = 3
+
+
+@dataclass
+class Summary:
+    """Counts of a run; no verdict is kept."""
+
+    graded: int = 0
+    unreadable: int = 0
+    grader_failed: int = 0
+    unchanged: int = 0
+    marks: float = 0.0
+    misconceptions: Counter[str] = field(default_factory=Counter)
+
+    def add(self, verdict: Verdict) -> None:
+        """Count one verdict; where a person must look it has no part in the mean."""
+        if verdict.needs_a_person:
+            self.grader_failed += 1
+            return
+        self.graded += 1
+        self.unreadable += verdict.outcome == "unreadable"
+        self.marks += sum(one.marks for one in verdict.exercises.values())
+        self.misconceptions.update(one.misconception for one in verdict.exercises.values() if one.misconception)
+
+    def sentences(self) -> Iterator[str]:
+        """The summary in words."""
+        counts = f"{self.graded} graded ({self.unreadable} of them unreadable), {self.grader_failed} left to a person"
+        yield f"{counts}, {self.unchanged} unchanged."
+        if self.graded:
+            yield f"Mean of those graded now: {self.marks / self.graded:.2f} points, stretch exercises included."
+        if most := self.misconceptions.most_common(MOST_FREQUENT):
+            yield "Most frequent misconceptions: " + ", ".join(f"{name} ({count})" for name, count in most) + "."

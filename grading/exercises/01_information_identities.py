@@ -22,6 +22,7 @@ from helpers.checking import plain
 HALF = (torch.float16, torch.bfloat16)
 FOUR = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
 UNIFORM = torch.full((4,), 0.25, dtype=torch.float64)
+OTHER = torch.tensor([0.25, 0.35, 0.1, 0.3], dtype=torch.float64)  # in which no mistake comes out right by chance
 SUMS_ALL = "The sum runs over everything: sum over the last dimension only, so that a batch stays a batch."
 SMALL_NUMBER = (
     "A small number keeps the logarithm from 0 here. It bends every answer a little, and turns an infinite cost into a "
@@ -50,6 +51,14 @@ def close_pair(rng, dtype):
     """Two batches of distributions so close that a divergence computed in a half type is lost in rounding."""
     pair = (1 + rng.multinomial(256 - 6, np.full(6, 1 / 6), size=3) for _ in range(2))
     return tuple(torch.from_numpy(counts / 256).to(dtype) for counts in pair)
+
+
+def rare(rng):
+    """Two distributions with results that hardly ever occur: what cuts small probabilities off gives itself away."""
+    n = size(rng, 4, 6)
+    p, q = distribution(rng, n), distribution(rng, n)
+    p[0], q[1], q[2] = 10.0 ** -size(rng, 8, 12), 10.0 ** -size(rng, 9, 14), 1e-30
+    return p / p.sum(), q / q.sum()
 
 
 def nearby(rng):
@@ -290,6 +299,7 @@ def entropy_and_divergence(p, q):
 @cross_entropy.criterion("matches the definition", marks=1, says="Cross-entropy -sum p log q in nats")
 def cross_entropy_definition(rng):
     n = size(rng, 5, 8)
+    yield case(FOUR, OTHER)
     yield case(FOUR, UNIFORM)
     yield case(UNIFORM, FOUR)
     yield case(distribution(rng, n), distribution(rng, n))
@@ -298,10 +308,11 @@ def cross_entropy_definition(rng):
 @cross_entropy.criterion(
     "0 log 0 is 0, an impossible result costs infinitely much",
     marks=0.5,
-    says=("A result with $p_i = 0$ adds 0", "makes the answer `inf`"),
+    says=("A result with $p_i = 0$ adds 0", "makes the answer `inf`", "nothing is cut off"),
 )
 def cross_entropy_zeros(rng):
     n = size(rng, 5, 7)
+    yield case(*rare(rng))
     yield case(tensor([0.5, 0.5, 0.0]), tensor([0.25, 0.75, 0.0]))
     yield case(tensor([0.5, 0.5, 0.0]), tensor([0.25, 0.0, 0.75]))
     yield case(distribution(rng, n, zeros=2), distribution(rng, n))
@@ -431,6 +442,11 @@ def cross_entropy_mean(p, q):
     return -torch.special.xlogy(p, q).mean(-1)
 
 
+@cross_entropy.misconception(SMALL_NUMBER, looks=small_number_in("cross_entropy"))
+def cross_entropy_cut_off(p, q):
+    return -torch.special.xlogy(p, torch.where(q > 0, q.clamp(min=1e-7), q)).sum(-1)
+
+
 @cross_entropy.breaks_rule
 def cross_entropy_of_torch(p, q):
     return functional.cross_entropy(q.log(), p)
@@ -481,6 +497,7 @@ def kl_by_torch(p, q):
 @kl_divergence.criterion("matches the definition", marks=1, says="KL(p, q) = sum p log(p / q) in nats")
 def kl_definition(rng):
     n = size(rng, 5, 8)
+    yield case(FOUR, OTHER)
     yield case(FOUR, UNIFORM)
     yield case(distribution(rng, n), distribution(rng, n))
 
@@ -492,6 +509,7 @@ def kl_definition(rng):
 )
 def kl_zeros(rng):
     n = size(rng, 5, 7)
+    yield case(*rare(rng))
     yield case(tensor([0.5, 0.5, 0.0]), tensor([0.25, 0.75, 0.0]))
     yield case(tensor([0.5, 0.5, 0.0]), tensor([0.25, 0.0, 0.75]))
     yield case(distribution(rng, n, zeros=2), distribution(rng, n))
@@ -648,6 +666,11 @@ def kl_in_half(p, q):
     return (torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).sum(-1)
 
 
+@kl_divergence.misconception(SMALL_NUMBER, looks=small_number_in("kl_divergence"))
+def kl_cut_off(p, q):
+    return (torch.special.xlogy(p, p) - torch.special.xlogy(p, torch.where(q > 0, q.clamp(min=1e-7), q))).sum(-1)
+
+
 @kl_divergence.breaks_rule
 def kl_of_torch(p, q):
     return functional.kl_div(q.log(), p, reduction="none").sum(-1)
@@ -713,6 +736,7 @@ def kl_with_torch_by_distributions(p, q):
 )
 def kl_with_torch_definition(rng):
     n = size(rng, 5, 8)
+    yield case(FOUR, OTHER)
     yield case(FOUR, UNIFORM)
     yield case(distribution(rng, n), distribution(rng, n))
     yield case(FOUR, FOUR)
@@ -725,6 +749,7 @@ def kl_with_torch_definition(rng):
 )
 def kl_with_torch_batches(rng):
     n = size(rng, 4, 6)
+    yield case(*rare(rng))
     yield case(distribution(rng, 3, n), distribution(rng, 3, n))
     yield case(distribution(rng, 2, 1, n), distribution(rng, 3, n))
     yield case(torch.zeros(0, 5, dtype=torch.float64), torch.zeros(0, 5, dtype=torch.float64))
@@ -842,6 +867,14 @@ def kl_with_torch_in_half(p, q):
     return functional.kl_div(q.log(), p, reduction="none").sum(-1)
 
 
+@kl_with_torch.misconception(
+    "A small number keeps the logarithm from 0 here, and bends every answer a little. q has no zeros: take q.log() as it is.",
+    looks=small_number_in("kl_divergence"),
+)
+def kl_with_torch_epsilon(p, q):
+    return functional.kl_div((q + 1e-8).log(), p, reduction="none").sum(-1)
+
+
 @kl_with_torch.breaks_rule
 def kl_with_torch_by_hand(p, q):
     return (p * (p / q).log()).sum(-1)
@@ -894,6 +927,7 @@ def geometric_mean(p, q):
 @perplexity.criterion("matches the definition", marks=1, says="The exponential of the cross-entropy in nats")
 def perplexity_definition(rng):
     n = size(rng, 5, 8)
+    yield case(FOUR, OTHER)
     yield case(FOUR, UNIFORM)
     yield case(UNIFORM, FOUR)
     yield case(distribution(rng, n), distribution(rng, n))
@@ -906,6 +940,7 @@ def perplexity_definition(rng):
 )
 def perplexity_zeros(rng):
     n = size(rng, 5, 7)
+    yield case(*rare(rng))
     yield case(tensor([0.5, 0.5, 0.0]), tensor([0.25, 0.75, 0.0]))
     yield case(tensor([0.5, 0.5, 0.0]), tensor([0.25, 0.0, 0.75]))
     yield case(distribution(rng, n, zeros=2), distribution(rng, n))
@@ -1113,6 +1148,7 @@ def between(values, share):
     "matches the definition", marks=1.5, says="The distribution of largest entropy on `values` with this mean"
 )
 def max_entropy_definition(rng):
+    yield case(tensor([2.0, 1.0, 7.0, 4.0]), 4.5, **MAX_ENTROPY)
     yield case(FACES, 4.5, **MAX_ENTROPY)
     yield case(FACES, number(rng, 1.5, 3.2), **MAX_ENTROPY)
     values = uneven(rng, size(rng, 4, 6)).sort().values
@@ -1125,7 +1161,7 @@ def max_entropy_definition(rng):
     says="of any size, may come in any order and repeat",
 )
 def max_entropy_values(rng):
-    for scale in (1.0, 200.0, 0.01):
+    for scale in (1.0, 200.0, 0.01, 1e-7, 1e7):
         values = uneven(rng, size(rng, 5, 7), scale)
         yield case(values, between(values, number(rng, 0.2, 0.4)), **MAX_ENTROPY)
     values = tensor([3.0, -1.0, 3.0, 0.0, -1.0])
@@ -1454,6 +1490,7 @@ def coded(p, **options):
     "an optimal code", marks=1.5, says="Code lengths in bits of an optimal binary prefix code for p"
 )
 def huffman_definition(rng):
+    yield coded(tensor([0.37, 0.15, 0.14, 0.06, 0.11, 0.17]))
     yield coded(FOUR)
     yield coded(tensor([0.15, 0.35, 0.16, 0.17, 0.17]))
     yield coded(distribution(rng, size(rng, 5, 8)))
@@ -1769,6 +1806,7 @@ def random_power(rng):
 @f_divergence.criterion("matches the definition", marks=1, says="sum q f(p / q) over the last dimension")
 def f_definition(rng):
     n = size(rng, 4, 6)
+    yield case(FOUR, OTHER, Function("offset_power_generator", (2.0, 0.5)))
     yield case(FOUR, UNIFORM, Function("kl_generator"))
     yield case(distribution(rng, n), distribution(rng, n), random_power(rng))
     yield case(distribution(rng, n), distribution(rng, n), Function("chi_squared_generator"))
@@ -1783,6 +1821,7 @@ def f_any(rng):
 
 @f_divergence.criterion("p may hold zeros", marks=0.5, says="$p$ may have zeros, and then `f` is finite at 0")
 def f_zeros(rng):
+    yield case(*rare(rng), Function("kl_generator"))
     yield case(tensor([0.5, 0.5, 0.0, 0.0]), tensor([0.25, 0.25, 0.25, 0.25]), random_power(rng))
     yield case(distribution(rng, 6, zeros=2), distribution(rng, 6), Function("hellinger_generator"))
     yield case(distribution(rng, 2, 5, zeros=1), distribution(rng, 2, 5), Function("kl_generator"))
@@ -1885,6 +1924,14 @@ def f_in_half(p, q, f):
     return (q * f(p / q)).sum(-1)
 
 
+@f_divergence.misconception(
+    "A small number is added to q, which changes every ratio a little and the ratios of rare results a lot. Every q is "
+    "above 0: divide by it as it is."
+)
+def f_epsilon(p, q, f):
+    return (q * f(p / (q + 1e-8))).sum(-1)
+
+
 @f_divergence.breaks_rule
 def f_from_helpers(p, q, f):
     from helpers.information import f_divergence as ours
@@ -1934,9 +1981,10 @@ def alpha_by_torch(p, q, alpha):
 )
 def alpha_definition(rng):
     n = size(rng, 4, 7)
+    yield case(FOUR, OTHER, 0.25)
     yield case(FOUR, UNIFORM, 0.5)
     yield case(distribution(rng, n), distribution(rng, n), 2.0)
-    for low, high in ((0.15, 0.4), (0.6, 0.85), (1.2, 1.8), (-1.2, -0.3)):
+    for low, high in ((0.15, 0.4), (0.6, 0.85), (1.2, 1.8), (-1.2, -0.3), (3.0, 5.0), (-4.0, -2.0)):
         yield case(distribution(rng, n), distribution(rng, n), number(rng, low, high))
 
 
@@ -1948,6 +1996,8 @@ def alpha_limits(rng):
     for alpha in (1.0, 0.0, 0.95, 1.05, 0.05, -0.05):
         yield case(distribution(rng, n), distribution(rng, n), alpha)
     yield case(FOUR, FOUR, 1.0)
+    for alpha in (1.0, number(rng, 0.3, 0.7)):
+        yield case(*rare(rng), alpha)
 
 
 @alpha_divergence.criterion(
@@ -2090,6 +2140,18 @@ def alpha_total(p, q, alpha):
     if alpha in (0, 1):
         return torch.special.xlogy(p, p / q).sum() if alpha == 1 else torch.special.xlogy(q, q / p).sum()
     return ((p**alpha * q ** (1 - alpha)).sum() - 1) / (alpha * (alpha - 1))
+
+
+@alpha_divergence.misconception(
+    "A small number is added to p and q, which changes the terms of rare results a lot. Neither has zeros: take them as they "
+    "are."
+)
+def alpha_epsilon(p, q, alpha):
+    p, q = p + 1e-8, q + 1e-8
+    if alpha in (0, 1):
+        a, b = (p, q) if alpha == 1 else (q, p)
+        return torch.special.xlogy(a, a / b).sum(-1)
+    return ((p**alpha * q ** (1 - alpha)).sum(-1) - 1) / (alpha * (alpha - 1))
 
 
 @alpha_divergence.breaks_rule

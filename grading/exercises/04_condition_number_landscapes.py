@@ -19,12 +19,28 @@ def vector(*values, dtype=F64):
     return torch.tensor(values, dtype=dtype)
 
 
+TURNED = torch.tensor([[5.0, -3, 0], [-3, 5, 0], [0, 0, 3]], dtype=F64)  # with eigenvalues 2, 3 and 8
+
+
 def symmetric(rng, *batch, eigenvalues, dtype=F64):
     """Symmetric matrices with these eigenvalues in a random order and basis, to four decimals."""
     spectrum = rng.permuted(np.broadcast_to(np.asarray(eigenvalues, float), (*batch, len(eigenvalues))), axis=-1)
     basis, _ = np.linalg.qr(rng.standard_normal((*batch, len(eigenvalues), len(eigenvalues))))
     matrices = np.einsum("...ik,...k,...jk->...ij", basis, spectrum, basis).round(4)
     return torch.from_numpy((matrices + np.swapaxes(matrices, -1, -2)) / 2).to(dtype)
+
+
+def off_the_diagonal(rng):
+    """A bowl whose steepest direction is (1, -1): iterating from (1, 1) finds the flattest instead."""
+    flat, steep = number(rng, 0.5, 1.5), number(rng, 4, 9)
+    return torch.tensor([[flat + steep, flat - steep], [flat - steep, flat + steep]], dtype=F64) / 2
+
+
+def with_close_ends(rng, d):
+    """A bowl with two nearly equal steepest directions and two nearly equal flattest ones."""
+    low, high = number(rng, 0.5, 1.0), number(rng, 20, 40)
+    middle = spectrum(rng, d - 2, 1.5 * low, 0.5 * high)
+    return symmetric(rng, eigenvalues=[low, 1.005 * low, *middle, 0.995 * high, high][-d:])
 
 
 def spectrum(rng, d, low, high):
@@ -62,6 +78,7 @@ def condition_number_by_norms(hessian):
 
 @condition_number.criterion("matches the definition", marks=1, says="The largest eigenvalue over the smallest")
 def condition_number_definition(rng):
+    yield case(TURNED)
     yield case(torch.diag(vector(2, 200)))
     yield case(hessians(rng, d=size(rng, 3, 5), kappa=number(rng, 20, 60)))
 
@@ -74,6 +91,9 @@ def condition_number_extremes(rng):
     yield case(vector(number(rng, 1, 5)).reshape(1, 1))
     yield case(torch.diag(vector(*rng.permutation([1e-3, number(rng, 1, 9), 20.0]))))
     yield case(number(rng, 1, 5) * 1e-9 * hessians(rng, d=2, kappa=number(rng, 2, 9)))
+    yield case(off_the_diagonal(rng))
+    yield case(with_close_ends(rng, 12))
+    yield case(torch.diag(vector(*rng.permutation([1e-4, 1.0, number(rng, 1, 9) * 1e5]))))
 
 
 @condition_number.criterion(
@@ -212,6 +232,7 @@ def max_stable_lr_by_search(hessian):
     "matches the definition", marks=1, says="Gradient descent on these bowls converges exactly for 0 < lr < this"
 )
 def max_stable_lr_definition(rng):
+    yield case(TURNED)
     yield case(torch.diag(vector(2, 200)))
     yield case(hessians(rng, d=size(rng, 3, 5), kappa=number(rng, 5, 50)))
 
@@ -224,6 +245,8 @@ def max_stable_lr_batches(rng):
     yield case(torch.stack([hessians(rng, 2, d=3, kappa=k) for k in (4.0, number(rng, 20, 40))]))
     yield case(torch.zeros(0, 2, 2, dtype=F64))
     yield case(torch.stack([scale * hessians(rng, d=2, kappa=number(rng, 2, 9)) for scale in (1e-9, 1e9)]))
+    yield case(torch.stack([off_the_diagonal(rng), off_the_diagonal(rng)]))
+    yield case(with_close_ends(rng, 12)[None])
 
 
 @max_stable_lr.criterion("keeps the dtype and its input", marks=0.5, says="Shapes, scales, dtype and input as before")
@@ -293,6 +316,26 @@ def max_stable_lr_over_the_batch(hessian):
     return 2 / torch.linalg.eigvalsh(hessian).max()
 
 
+FROM_A_FIXED_VECTOR = (
+    "Iterating from a fixed vector misses an eigenvector that is orthogonal to it, and takes many rounds where two eigenvalues "
+    "are close. torch.linalg.eigvalsh has them all."
+)
+
+
+def largest_from_ones(matrix, rounds=100):
+    """Power iteration from (1, ..., 1)."""
+    v = torch.ones(*matrix.shape[:-1], 1, dtype=matrix.dtype)
+    for _ in range(rounds):
+        v = matrix @ v
+        v = v / v.norm(dim=-2, keepdim=True)
+    return (v * (matrix @ v)).sum((-2, -1))
+
+
+@max_stable_lr.misconception(FROM_A_FIXED_VECTOR)
+def max_stable_lr_from_ones(hessian):
+    return 2 / largest_from_ones(hessian)
+
+
 # ------------------------------------------------------------------------------------------------ optimal_lr
 @exercise(
     hints=[
@@ -325,6 +368,7 @@ PAIR = ["learning rate", "rate"]
     "matches the definition", marks=1.5, says="The best constant learning rate of gradient descent, and its rate"
 )
 def optimal_lr_definition(rng):
+    yield case(TURNED, parts=PAIR)
     yield case(torch.diag(vector(2, 200)), parts=PAIR)
     yield case(hessians(rng, d=size(rng, 3, 5), kappa=number(rng, 4, 40)), parts=PAIR)
 
@@ -347,6 +391,8 @@ def optimal_lr_batches(rng):
     yield case(hessians(rng, 3, d=2, kappa=number(rng, 5, 20)) * scales, parts=PAIR, unchanged=True)
     yield case(torch.zeros(0, 2, 2, dtype=F64), parts=PAIR)
     yield case(torch.stack([scale * hessians(rng, d=2, kappa=number(rng, 2, 9)) for scale in (1e-9, 1e9)]), parts=PAIR)
+    yield case(torch.stack([off_the_diagonal(rng), off_the_diagonal(rng)]), parts=PAIR)
+    yield case(with_close_ends(rng, 12)[None], parts=PAIR)
     yield case(hessians(rng, 2, 2, d=3, kappa=number(rng, 4, 8), dtype=F32), parts=PAIR, unchanged=True)
 
 
@@ -485,9 +531,7 @@ def any_gradient_cases(rng, *numbers):
     """A gradient that is not linear, and a run that diverges."""
     d = size(rng, 3, 5)
     yield case(valleys(rng, d), normal(rng, d, scale=2), number(rng, 0.1, 0.2), *numbers, size(rng, 8, 12))
-    yield case(
-        Function("bowl_gradient", (100.0,)), vector(*rng.uniform(0.5, 1.5, 2)), 0.05, *numbers, size(rng, 15, 20)
-    )
+    yield case(Function("bowl_gradient", (100.0,)), vector(*rng.uniform(0.5, 1.5, 2)), 0.5, *numbers, size(rng, 18, 22))
 
 
 def still_cases(rng, *numbers):
@@ -500,6 +544,9 @@ def still_cases(rng, *numbers):
     yield case(Function("bowl_gradient", (kappa,)), tiny, round(0.6 / kappa, 5), *numbers, size(rng, 6, 10))
     balanced = number(rng, 0.5, 2) * vector(1, -1)
     yield case(Function("bowl_gradient", (1.0,)), balanced, number(rng, 0.1, 0.3), *numbers, size(rng, 4, 6))
+    nothing = vector(number(rng, 1, 9) * 1e-13, number(rng, 1, 9) * 1e-15)
+    yield case(Function("bowl_gradient", (kappa,)), nothing, round(0.6 / kappa, 5), *numbers, size(rng, 3, 5))
+    yield case(valleys(rng, 1), normal(rng, 1), 0.01, *numbers, size(rng, 300, 400), hidden=True)
 
 
 def dtype_cases(rng, *numbers):
@@ -691,6 +738,16 @@ def gradient_descent_one_gradient(grad_fn, theta0, lr, steps):
 )
 def gradient_descent_normalised(grad_fn, theta0, lr, steps):
     return gradient_descent_rows(lambda theta: grad_fn(theta) / grad_fn(theta).norm(), theta0, lr, steps)
+
+
+@gradient_descent.misconception(
+    "Large numbers are cut off. A run that diverges is to be seen diverging: leave every point as it comes."
+)
+def gradient_descent_clamped(grad_fn, theta0, lr, steps):
+    path = [theta0]
+    for _ in range(steps):
+        path.append((path[-1] - lr * grad_fn(path[-1])).clamp(-1e6, 1e6))
+    return torch.stack(path)
 
 
 @gradient_descent.breaks_rule
@@ -1299,10 +1356,10 @@ def fall(rng, n, rate=0.7):
     "finds the first step", marks=1, says="The first index whose loss is at or below the threshold, or None"
 )
 def steps_to_reach_definition(rng):
+    dip = [5.0, 3.0, 4.0, 0.4, 2.0, 1.5, 0.3, 0.1, 0.2]
+    yield case([round(x + number(rng, 0, 0.05), 4) for x in dip], 0.5)
     losses = fall(rng, size(rng, 10, 14))
     yield case(losses, round(float(losses[size(rng, 4, 6)]) * 1.02, 4))
-    dip = [5.0, 3.0, 4.0, 0.4, 2.0, 0.3, 0.1, 0.2]
-    yield case([round(x + number(rng, 0, 0.05), 4) for x in dip], 0.5)
 
 
 @steps_to_reach.criterion("counts the threshold itself, and the start", marks=0.5, says="at or below the threshold")

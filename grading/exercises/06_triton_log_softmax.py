@@ -28,6 +28,7 @@ INF, NAN = math.inf, math.nan
 HALF = (torch.float16, torch.bfloat16)
 FLOAT32 = {"rtol": 1e-5, "atol": 1e-6}
 FOUR = torch.tensor([2.0, 1.0, 0.5, 0.1], dtype=torch.float64)
+TWO_ROWS = torch.tensor([[2.0, 1.0, 0.5], [0.1, -1.0, 0.3]])  # of a width that no block has
 READY_MADE = [
     "logsumexp", "logcumsumexp", "log_softmax", "softmax", "softmin", "LogSoftmax", "Softmax", "Softmin", "cross_entropy",
     "CrossEntropyLoss", "gumbel_softmax", "Categorical", "OneHotCategorical", "AdaptiveLogSoftmaxWithLoss",
@@ -267,7 +268,7 @@ def log_softmax_by_scipy(logits, temperature):
     "matches the definition", marks=1, says="Log-probabilities of softmax(logits / temperature) over the last dimension"
 )
 def log_softmax_definition(rng):
-    yield case(FOUR, 1.0)
+    yield case(FOUR, 2.5)
     yield case(logits_of(rng, size(rng, 5, 8)), number(rng, 0.3, 0.8))
     yield case(logits_of(rng, size(rng, 5, 8)), number(rng, 1.5, 4))
 
@@ -281,6 +282,8 @@ def log_softmax_stable(rng):
     yield case(logits_of(rng, 4, shift=number(rng, 800, 2000)), 1.0)
     yield case(logits_of(rng, 4) + tensor([0, 0, 0, number(rng, 900, 1500)]), 1.0)
     yield case(torch.stack([logits_of(rng, 4, shift=1e4), logits_of(rng, 4, shift=-1e4)]), 1.0)
+    for temperature in (number(rng, 0.005, 0.02), number(rng, 50, 200)):
+        yield case(logits_of(rng, 4), temperature)
 
 
 @log_softmax.criterion("takes infinities as torch does", marks=0.25, says="Infinities as in torch")
@@ -437,6 +440,11 @@ def log_softmax_in_half(logits, temperature):
 def log_softmax_any_temperature(logits, temperature):
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return shifted_log_softmax(wide / (temperature or 1.0)).to(logits.dtype)
+
+
+@log_softmax.misconception("A small temperature is cut off at a larger one: every temperature above 0 counts as it is.")
+def log_softmax_temperature_floor(logits, temperature):
+    return shifted_log_softmax(logits / max(temperature, 0.1))
 
 
 def shifted_log_softmax(z):
@@ -694,6 +702,7 @@ def online_by_logaddexp(x, block):
 
 @online_log_sum_exp.criterion("matches the definition", marks=0.5, says="carrying (m, s) from block to block")
 def online_definition(rng):
+    yield case(tensor([-3.0, -1.5, -2.0, -0.5, -1.0]), 2)
     yield case(FOUR, 2)
     yield case(logits_of(rng, 7), 3)
     yield case(logits_of(rng, 10), 4)
@@ -1218,6 +1227,7 @@ def rows_by_scipy(x):
     says="Log-softmax over the columns of x, shape (rows, columns), by one kernel",
 )
 def rows_definition(rng):
+    yield played(TWO_ROWS, of=rows_of)
     yield played(FOUR.float()[None], of=rows_of)
     yield played(single(rng, 3, size(rng, 5, 7)), of=rows_of)
     yield left_out(single(rng, 2, 5), of=rows_of)
@@ -1568,6 +1578,7 @@ def wide_by_scipy(x, block):
     says="Log-softmax over the columns of x, shape (rows, columns), block by block",
 )
 def wide_definition(rng):
+    yield played(torch.cat([TWO_ROWS.flip(1), TWO_ROWS + 1], 1)[:, :5].contiguous(), 2, of=wide_rows_of)
     yield played(FOUR.float()[None], 4, of=wide_rows_of)
     yield played(single(rng, 3, size(rng, 9, 11)), 4, of=wide_rows_of)
     yield played(single(rng, 1, 8) - torch.arange(8) / 2, 2, of=wide_rows_of)
@@ -1866,6 +1877,7 @@ def single_enough(y):
 )
 def slope_definition(rng):
     n = size(rng, 5, 7)
+    yield sloped(torch.tensor([[1.0, -0.5, 2.0], [0.25, 1.0, -3.0]]), rows_of(TWO_ROWS))
     yield sloped(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), rows_of(FOUR)[None].float())
     yield sloped(single(rng, 3, n), rows_of(single(rng, 3, n)))
     yield left_out(single(rng, 2, 5), rows_of(single(rng, 2, 5)), of=slope)
@@ -2268,6 +2280,7 @@ def losses_by_scipy(logits, targets):
 )
 def losses_definition(rng):
     n = size(rng, 5, 7)
+    yield played(TWO_ROWS, torch.tensor([0, 2]), of=losses_of)
     yield played(torch.stack([FOUR, FOUR.flip(0)]).float(), torch.tensor([0, 3]), of=losses_of)
     yield played(single(rng, 3, n), targets_of(rng, 3, classes=n), of=losses_of)
     yield left_out(single(rng, 2, 5), targets_of(rng, 2, classes=5), of=losses_of)

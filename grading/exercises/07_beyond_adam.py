@@ -118,7 +118,7 @@ def lion_state(rng, *shape, dtype=F64):
 
 @lion_step.criterion("one step", marks=1, says="One step of Lion: the new (theta, m)")
 def lion_definition(rng):
-    yield case(f64(1.0, -2.0, 0.5), f64(3.0, -0.5, -0.2), f64(0.0, 0.0, 0.01), 0.1, 0.9, 0.99, 0.1, parts=LION_PARTS)
+    yield case(f64(1.0, -2.0, 0.5), f64(3.0, -0.5, -0.2), f64(-0.35, 0.1, 0.01), 0.1, 0.9, 0.99, 0.1, parts=LION_PARTS)
     theta, grad, m = lion_state(rng, 6)
     pulled = (
         -13.5 * m
@@ -351,7 +351,7 @@ def muon_by_powers_on_the_other_side(matrix, steps):
     "five steps on one matrix", marks=1.5, says="The matrix with its singular values near 1, after so many steps"
 )
 def muon_definition(rng):
-    yield case(f64(3.0, 0.0, 0.0, 4.0).reshape(2, 2), 1, **MUON)
+    yield case(f64(3.0, 1.0, -2.0, 4.0).reshape(2, 2), 1, **MUON)
     yield case(signed(rng, 3, 3), 5, **MUON)
 
 

@@ -152,6 +152,7 @@ plotting.show_figure(divergences.code_areas())
 #
 # - A result with $p_i = 0$ adds 0, even where $q_i = 0$.
 # - A result with $p_i > 0$ and $q_i = 0$ makes the answer `inf`: what you called impossible happened.
+# - However small a probability is, it counts as it is: nothing is cut off.
 # - Batches, dtype and inputs as before (half types are computed in at least float32); leading dimensions broadcast.
 
 
@@ -286,7 +287,7 @@ plotting.show_figure(divergences.kl_strip((0.1, 0.5, 0.9)))
 # Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
 #
 # - Use `torch.nn.functional.kl_div` or `torch.nn.KLDivLoss`; writing the sum yourself is no answer here.
-# - Sum over the last dimension only; `p` and `q` have no zeros. Leading dimensions broadcast, and may be empty.
+# - Sum over the last dimension only; `p` and `q` have no zeros, but perhaps 1e-30: nothing is cut off. Leading dimensions broadcast, and may be empty.
 # - The answer has the dtype of `p`, and half types are computed in at least float32: `kl_div` alone does not do that. `p` and `q` are not
 #   changed.
 
@@ -612,7 +613,7 @@ plotting.show_figure(codes.block_costs())
 #
 # Difficulty ●●●○○ · Importance ●●○○○ · 10 minutes
 #
-# - Every $q_i > 0$; $p$ may have zeros, and then `f` is finite at 0. `f` works elementwise on tensors.
+# - Every $q_i > 0$, however small; $p$ may have zeros, and then `f` is finite at 0. `f` works elementwise on tensors.
 # - Batches, dtype and inputs as before: leading dimensions broadcast, half types are computed in at least float32.
 
 
@@ -675,8 +676,8 @@ print(f"square root: {direct.sqrt():.4f} direct, {legs.sqrt().sum():.4f} by way 
 #
 # Difficulty ●●●○○ · Importance ●●○○○ · 10 minutes
 #
-# - `alpha` is a float: exactly 0 or 1 (where the formula is 0/0 and the limit counts), or at least .05 away from both.
-# - `p` and `q` have no zeros. Batches, dtype and inputs as before: leading dimensions broadcast, half types are computed in at least float32.
+# - `alpha` is a float: exactly 0 or 1 (where the formula is 0/0 and the limit counts), or at least .05 away from both, of either sign.
+# - `p` and `q` have no zeros, though their entries may be small. Batches, dtype and inputs as before: leading dimensions broadcast, half types are computed in at least float32.
 
 
 # %% nbgrader={"grade_id": "alpha_divergence"}

@@ -526,7 +526,7 @@ print(f"after the best of them: {best:.6f} nats")
 # Difficulty ●●●○○ · Importance ●●●○○ · 15 minutes
 #
 # - $Z$, the last dimension, is the condition.
-# - Zeros add 0, also a $z$ that never occurs. Batches, dtype (float32 and float64) and input as before.
+# - Zeros add 0, also a $z$ that never occurs; what is merely rare counts. Batches, dtype (float32 and float64) and input as before.
 
 
 # %% nbgrader={"grade_id": "conditional_mutual_information"}
@@ -797,7 +797,8 @@ plotting.show_figure(channel_figures.fano_curve())
 #
 # Difficulty ●●●●○ · Importance ●●○○○ · 20 minutes
 #
-# - One channel matrix. Stop when upper and lower bound are within `tol`, and return any number between them, with `r`.
+# - One channel matrix. Stop when upper and lower bound are within `tol`, thousands of rounds if
+#   need be, and return any number between them, with `r`.
 # - `r` is graded to $\sqrt{\text{tol}}$ where it is unique; where several inputs reach the capacity, any of them
 #   counts.
 # - The channel may hold zeros, and outputs that never come. Two results in the dtype of `channel` (a float will do for the
@@ -959,7 +960,7 @@ plotting.show_figure(channel_figures.water(noise, 5.0))
 #
 # Difficulty ●●●●○ · Importance ●●●○○ · 20 minutes
 #
-# - $R$ and $D$ are graded to $10^{-6}$: go on until $\max_z c(z) \le 1 + 10^{-12}$, a thousand rounds if need be. That $r$
+# - $R$ and $D$ are graded to $10^{-6}$: go on until $\max_z c(z) \le 1 + 10^{-12}$, thousands of rounds if need be. That $r$
 #   hardly moves is no sign of arrival.
 # - $p$ may hold zeros, $Z$ may have more or fewer values than $X$; for large $\beta$ entries of $W$ become 0.
 # - Two results in the dtype of `p`; nothing that comes in is changed.

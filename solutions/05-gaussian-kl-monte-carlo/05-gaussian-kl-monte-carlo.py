@@ -730,7 +730,7 @@ print(
 #
 # Difficulty ●●●○○ · Importance ●●●●○ · 15 minutes
 #
-# - `beta` is any number of at least 0. Dtype and inputs as before.
+# - `beta` is any number of at least 0, `log_var` as in `vae_kl`. Dtype and inputs as before.
 # - The log-density sums over the features, with $-\tfrac12\log 2\pi$ for each of them; the mean is over the batch.
 # - `log_prob` of a distribution class is allowed, `kl_divergence` is not.
 

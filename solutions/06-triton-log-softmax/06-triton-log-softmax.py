@@ -140,7 +140,7 @@ for shift in (0, 100, 1000):
 # - Accurate for rows near $\pm 10^4$ in float32: subtract the maximum *before* you add anything.
 # - Accurate far down: a logit 1000 below the others has log-probability about $-1000$, not `-inf`.
 # - Infinities as in torch: a `-inf` among finite logits gives `-inf`; a row with `+inf` or `nan`, or of nothing but `-inf`, is `nan`.
-# - Raise `ValueError` unless `temperature > 0`.
+# - Raise `ValueError` unless `temperature > 0`; any other counts as it is, .01 as well as 100.
 # - Batches, dtype (half types included) and input as before.
 
 

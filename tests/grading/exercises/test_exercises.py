@@ -39,6 +39,23 @@ def seeds_for(exercise):
     return (1, 2, 3) if exercise.seconds <= SECONDS_PER_CALL else (1,)
 
 
+SHOWS_LATER = {  # mistakes that the first case cannot tell, and why
+    "max_entropy_narrow_bracket": "only steep answers leave the bracket",
+    "three_ways_chain_rule": "Shannon's entropy obeys the chain rule, and answers of the joint alone have no other",
+    "three_ways_of_shannon": "the first entropy is Shannon's, for the same reason",
+    "samples_needed_rounded": "to the nearest is up, which is right, or down",
+    "capacity_stops_early": "it stops early where convergence is slow",
+    "warmup_counted_from_one": "a step of the cosine has no warm-up in it",
+    "warmup_ends_one_step_late": "a step of the cosine has no warm-up in it",
+    "warmup_from_lr_min": "a step of the cosine has no warm-up in it",
+    "warmup_one_step_ahead": "a step of the cosine has no warm-up in it",
+    "warmup_times_cosine": "it differs from a cosine over all steps during the warm-up alone",
+    "wsd_counted_from_one": "a step of the decay has no warm-up in it",
+    "wsd_one_step_ahead": "a step of the decay has no warm-up in it",
+    "wsd_without_plateau": "it differs from a jump on the plateau alone",
+}
+
+
 @cache
 def graded(notebook, name, seed):
     """The exercise as a submission with this seed meets it."""
@@ -257,6 +274,22 @@ class TestWrongAnswers:
                 lucky = report.criteria[0].passed and mistake in at_the_gate  # public cases would not have let it by
                 told_right = report.mistake_sentence == misconception.sentence
                 assert told_right or lucky, (mistake, seed, report.mistake, told(report))
+
+    @each_exercise
+    def test_the_first_case_tells_the_mistakes_of_the_first_criterion_apart(self, notebook, name):
+        """No uniform marginal, no mean difference of 1: what is wrong by the definition is wrong in the first case, and
+        in a way of its own."""
+        exercise = load(notebook)[name]
+        cases = exercise.as_data()["criteria"][0]["cases"]
+        valued = {mistake for mistake, m in exercise.misconceptions.items() if m.looks is None}
+        answers = cases[0]["mistakes"]
+        unseen = {mistake for case in cases for mistake in case["mistakes"]} & valued - set(answers) - set(SHOWS_LATER)
+        assert not unseen, "these are right in the first case"
+        seen = {}
+        for mistake in sorted(valued & set(answers) - set(SHOWS_LATER)):
+            sentence = exercise.misconceptions[mistake].sentence
+            other = seen.setdefault(json.dumps(answers[mistake], sort_keys=True), sentence)
+            assert other == sentence, f"{mistake} answers what another one does"
 
     @each_exercise
     def test_an_exercise_on_tensors_watches_its_inputs(self, notebook, name):

@@ -37,8 +37,10 @@ def tensor(numbers):
 
 
 def proper(*distributions):
-    """Whether torch.distributions can speak: it normalises, so the sums must be 1, and it knows no empty batch."""
-    return all(p.numel() and (p.sum(-1) - 1).abs().max() < 1e-12 for p in distributions)
+    """Whether torch.distributions can speak: it normalises, so the sums must be 1, it knows no empty batch, and it cuts
+    off what is smaller than 2e-16."""
+    sums = all(p.numel() and (p.sum(-1) - 1).abs().max() < 1e-12 for p in distributions)
+    return sums and not any(((p > 0) & (p < 1e-15)).any() for p in distributions)
 
 
 def on_grid(rng, rows, n, least=0, dtype=torch.float64):
@@ -90,6 +92,7 @@ def small_number_in(formula):
 
 
 # --------------------------------------------------------------------------------------------------- entropy
+# Inputs: rows of 1 to 1000 results, none to many rows; probabilities 0, or from 1e-30 to 1; half types to float64.
 @exercise(
     hints=[
         "Sum -p log p over the last dimension: `dim=-1`, so that leading dimensions stay.",
@@ -275,6 +278,7 @@ def entropy_from_helpers(p):
 
 
 # --------------------------------------------------------------------------------------------- cross_entropy
+# Inputs: as entropy; q = 0 under p > 0; probabilities of 1e-30, which weigh 69 nats.
 @exercise(
     hints=[
         "The weights are p, the logarithm is of q: -sum p log q over the last dimension.",
@@ -476,6 +480,7 @@ def cross_entropy_from_helpers(p, q):
 
 
 # --------------------------------------------------------------------------------------------- kl_divergence
+# Inputs: as cross_entropy; p = q, and q within 2% of p, where rounding must not make it negative.
 @exercise(
     hints=[
         "KL(p, q) is the mean of log(p / q) under p: sum p (log p - log q) over the last dimension.",
@@ -711,6 +716,7 @@ def kl_from_helpers(p, q):
 
 
 # --------------------------------------------------------------------------------------------- kl_with_torch
+# Inputs: as kl_divergence without zeros; probabilities of 1e-30.
 @exercise(
     hints=[
         "`torch.nn.functional.kl_div(input, target)` wants log-probabilities first and the target second: the log of q, then p.",
@@ -905,6 +911,7 @@ def kl_with_torch_from_helpers(p, q):
 
 
 # ------------------------------------------------------------------------------------------------ perplexity
+# Inputs: as cross_entropy; 90 results, whose perplexity half types round.
 @exercise(
     hints=[
         "First the cross-entropy in nats, -sum p log q, then its exponential.",
@@ -1087,6 +1094,7 @@ def perplexity_from_helpers(p, q):
 
 
 # ------------------------------------------------------------------------------------- max_entropy_with_mean
+# Inputs: 2 to 7 values, 1e-7 to 200 apart, in any order; means to 1% of either end, where lam is steepest.
 @exercise(
     hints=[
         "The answer has the form p_i = exp(lam * values_i) / sum_j exp(lam * values_j): only the one number lam is unknown.",
@@ -1161,7 +1169,7 @@ def max_entropy_definition(rng):
     says="of any size, may come in any order and repeat",
 )
 def max_entropy_values(rng):
-    for scale in (1.0, 200.0, 0.01, 1e-7, 1e7):
+    for scale in (1.0, 200.0, 0.01, 1e-7):
         values = uneven(rng, size(rng, 5, 7), scale)
         yield case(values, between(values, number(rng, 0.2, 0.4)), **MAX_ENTROPY)
     values = tensor([3.0, -1.0, 3.0, 0.0, -1.0])
@@ -1437,6 +1445,7 @@ def max_entropy_by_importlib(values, mean):
 
 
 # -------------------------------------------------------------------------------------- huffman_code_lengths
+# Inputs: 1 to 40 symbols, zeros, ties, codes of 12 bits.
 @exercise(
     hints=[
         "Join the two least likely groups of symbols again and again; a join makes every symbol in them one bit longer.",
@@ -1767,6 +1776,7 @@ def huffman_by_exec(p):
 
 
 # ---------------------------------------------------------------------------------------------- f_divergence
+# Inputs: as kl_divergence with q > 0: ratios p / q from 0 to 1e29; f that is no divergence.
 @exercise(
     stretch=True,
     hints=[
@@ -1947,6 +1957,7 @@ def f_from_helpers_by_getattr(p, q, f):
 
 
 # ------------------------------------------------------------------------------------------ alpha_divergence
+# Inputs: alpha from -4 to 5, exactly 0 and 1, and .05 from them; probabilities of 1e-30.
 @exercise(
     stretch=True,
     hints=[

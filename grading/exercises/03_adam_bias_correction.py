@@ -71,6 +71,7 @@ def runs(rng, make, names, parts, *rest):
 
 
 # ------------------------------------------------------------------------------------------------------- ema
+# Inputs: 1 to 8 steps, none to many columns; beta 0 to .999.
 @exercise(
     hints=[
         "Start from m = 0 with the shape of `values[0]`, and go through `values` one row at a time.",
@@ -262,6 +263,7 @@ def ema_powers_in_float32(values, beta):
 
 
 # --------------------------------------------------------------------------------------------- momentum_step
+# Inputs: gradients 0, 1e-14 to 1e12; beta 0 to .95; runs of 300 steps; no entries at all.
 @exercise(
     hints=[
         "Two lines: first the new velocity, then the step, which uses the new velocity.",
@@ -415,6 +417,7 @@ def momentum_in_place(theta, grad, velocity, lr, beta):
 
 
 # ------------------------------------------------------------------------------------------------- adam_step
+# Inputs: gradients 0, 1e-14 to 1e12; t from 1 to 90,000; runs of 300 steps.
 @exercise(
     hints=[
         "Five lines: the average m of the gradients, the average v of their squares, both corrected, then the step. Everything is elementwise.",
@@ -692,6 +695,7 @@ def adam_in_place(theta, grad, m, v, t, lr, beta1, beta2, eps):
 
 
 # ------------------------------------------------------------------------------------ uncorrected_step_ratio
+# Inputs: t from 1 to 9000; beta1 from .5, beta2 from .9 to .999.
 @exercise(
     hints=[
         "By definition m = (1 - beta1^t) m_hat and v = (1 - beta2^t) v_hat. Put both into m / sqrt(v).",
@@ -798,6 +802,7 @@ def ratio_product_for_power(t, beta1, beta2):
 
 
 # ------------------------------------------------------------------------------------------------ adamw_step
+# Inputs: as adam_step; decay 0 to .5.
 @exercise(
     hints=[
         "Adam's step with the plain gradient, and beside it theta shrinks by lr * weight_decay * theta. The decay never touches m and v.",
@@ -1003,6 +1008,7 @@ def adamw_results_exchanged(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_
 
 
 # --------------------------------------------------------------------------------------- clip_by_global_norm
+# Inputs: norms from 0 and just below max_norm to 18 times it; scalars and empty tensors.
 @exercise(
     hints=[
         "One norm for all tensors together: the root of the sum of all squares, over every tensor in the list.",
@@ -1175,6 +1181,7 @@ def clip_in_place(grads, max_norm):
 
 
 # --------------------------------------------------------------------------------------------- warmup_cosine
+# Inputs: steps before, at and beyond every joint, to twice the total; no warm-up.
 @exercise(
     hints=[
         "Three pieces: before warmup_steps a straight line from 0, after total_steps lr_min, and the cosine between.",
@@ -1367,6 +1374,7 @@ def warmup_divides_by_zero(step, warmup_steps, total_steps, lr_max, lr_min):
 
 
 # ------------------------------------------------------------------------------------------------- train_xor
+# Inputs: any seed; five of them and two more in each grading.
 @exercise(
     hints=[
         "Make a torch.Generator from the seed and draw every initial weight from it. Two inputs, 8 or more hidden units with tanh, one output; every layer has a bias.",
@@ -1642,6 +1650,7 @@ def xor_returns_one_loss(seed):
 
 
 # --------------------------------------------------------------------------------------- warmup_stable_decay
+# Inputs: as warmup_cosine; no plateau.
 @exercise(
     stretch=True,
     hints=[
@@ -1782,6 +1791,7 @@ def wsd_rises_again(step, warmup_steps, decay_start, total_steps, lr_max, lr_min
 
 
 # ---------------------------------------------------------------------------------------------- amsgrad_step
+# Inputs: as adam_step; v_max equal to v, and three times it.
 @exercise(
     stretch=True,
     hints=[

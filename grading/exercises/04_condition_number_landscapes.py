@@ -55,6 +55,8 @@ def hessians(rng, *batch, d, kappa, dtype=F64):
 
 
 # ------------------------------------------------------------------------------------------ condition_number
+# Inputs: 1 to 12 dimensions, scales from 1e-9, kappa from 1 to 1e10, extreme eigenvalues within .5% of the next;
+# steepest direction orthogonal to (1, 1).
 @exercise(
     hints=[
         "A symmetric matrix has real eigenvalues, and `torch.linalg.eigvalsh` gives them in ascending order.",
@@ -209,6 +211,7 @@ def condition_number_by_cond(hessian):
 
 
 # --------------------------------------------------------------------------------------------- max_stable_lr
+# Inputs: as condition_number, scales from 1e-9 to 1e9.
 @exercise(
     hints=[
         "Along an eigenvector one step multiplies the distance by 1 - lr * lambda. For which lr is that inside (-1, 1)?",
@@ -337,6 +340,7 @@ def max_stable_lr_from_ones(hessian):
 
 
 # ------------------------------------------------------------------------------------------------ optimal_lr
+# Inputs: as max_stable_lr; round bowls.
 @exercise(
     hints=[
         "Each step multiplies direction i by 1 - lr * lambda_i. The worst of these factors, in absolute value, is the rate.",
@@ -556,6 +560,7 @@ def dtype_cases(rng, *numbers):
         yield case(valleys(rng, 3), start, 0.125, *numbers, size(rng, 4, 6), unchanged=True)
 
 
+# Inputs: 0 to 400 steps in 1 to 5 dimensions; starts at the minimum, 1e-15 from it, and runs that diverge to 1e40.
 @exercise(
     hints=[
         "Begin a list with the start and append one point for each step: steps + 1 points.",
@@ -762,6 +767,7 @@ def gradient_descent_by_sgd(grad_fn, theta0, lr, steps):
 
 
 # ------------------------------------------------------------------------------------------------ heavy_ball
+# Inputs: as gradient_descent; beta 0 to .9.
 @exercise(
     hints=[
         "Carry a velocity that starts at zero: each step keeps beta of it and adds the new gradient.",
@@ -970,6 +976,7 @@ def heavy_ball_without_end(grad_fn, theta0, lr, beta, steps):
 
 
 # -------------------------------------------------------------------------------------------------- nesterov
+# Inputs: as heavy_ball.
 @exercise(
     hints=[
         "First look ahead: where would the velocity alone carry you? Take the gradient there.",
@@ -1189,6 +1196,7 @@ def nesterov_without_start(grad_fn, theta0, lr, mu, steps):
 
 
 # ---------------------------------------------------------------------------------------- heavy_ball_optimum
+# Inputs: kappa 1 to 1e8, eigenvalues from 1e-10.
 @exercise(
     hints=[
         "Both formulas are built from square roots: those of the two eigenvalues, or that of kappa.",
@@ -1325,6 +1333,7 @@ def heavy_ball_optimum_root_of_sum(lambda_min, lambda_max):
 
 
 # -------------------------------------------------------------------------------------------- steps_to_reach
+# Inputs: no losses to 14; nan, inf; a threshold met exactly, and missed by 1e-6.
 @exercise(
     hints=[
         "Go through the losses in order and stop at the first one at or below the threshold. `enumerate` counts from 0.",
@@ -1500,6 +1509,7 @@ def steps_to_reach_smallest(losses, threshold):
 
 
 # ------------------------------------------------------------------------------------ top_hessian_eigenvalue
+# Inputs: 3 to 8 parameters, 1 to 20 products; an eigenvector that no fixed start finds.
 @exercise(
     stretch=True,
     hints=[
@@ -1734,6 +1744,7 @@ def top_hessian_eigenvalue_by_jacobian(loss_fn, params, iterations, generator):
 
 
 # ------------------------------------------------------------------------------------- natural_gradient_step
+# Inputs: 2 to 14 dimensions, condition number to 1e4, damping from 0; rank one.
 @exercise(
     stretch=True,
     hints=[

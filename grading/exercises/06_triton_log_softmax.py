@@ -61,6 +61,7 @@ def special_rows(rng, n):
 
 
 # ----------------------------------------------------------------------------------------------- log_sum_exp
+# Inputs: numbers to 1e4 in size, -inf, +inf, nan; none to six rows.
 @exercise(
     hints=[
         "exp(1000) is inf. For any m: log sum exp(x) = m + log sum exp(x - m). Which m keeps every exponent at or below 0?",
@@ -240,6 +241,7 @@ def log_sum_exp_from_helpers(x):
 
 
 # ----------------------------------------------------------------------------------------------- log_softmax
+# Inputs: as log_sum_exp; temperatures from .005 to 200; logits 1500 apart.
 @exercise(
     hints=[
         "log of a softmax: log(exp(z_i) / sum exp(z)) = z_i - log sum exp(z), with z = logits / temperature.",
@@ -474,6 +476,7 @@ def log_softmax_categorical(logits, temperature):
 
 
 # --------------------------------------------------------------------------------- cross_entropy_from_logits
+# Inputs: losses from 0 to 1500 and inf; one row to six.
 @exercise(
     hints=[
         "The loss of one row is -log p[target] = log sum exp(x) - x[target]: one logit is picked, no probability is needed.",
@@ -679,6 +682,7 @@ def loss_of_log_softmax(logits, targets):
 
 
 # ---------------------------------------------------------------------------------------- online_log_sum_exp
+# Inputs: blocks from 1 to wider than the row; numbers that rise and fall by 500 a step; first blocks of -inf.
 @exercise(
     hints=[
         "Carry two numbers for each row: the largest value m so far, and s = sum exp(x - m) so far. What does s become when a block has a larger maximum?",
@@ -976,6 +980,7 @@ def single(rng, *shape, shift=0.0):
     return logits_of(rng, *shape, dtype=torch.float32, shift=shift)
 
 
+# Inputs: 1 to 20,000 columns; numbers from -1e30; a row of -inf.
 @exercise(
     hints=[
         "One program takes one row: `row = tl.program_id(0)`, `column = tl.arange(0, BLOCK)`. The row's numbers are at `x + row * columns + column`, as x is packed.",
@@ -1203,6 +1208,7 @@ def nearly_sure(rng, rows, n, dtype):
     return (logits_of(rng, rows, n) / 4 + 8 * likely).to(dtype)
 
 
+# Inputs: no rows to three, 1 to 20,000 columns; any strides; numbers to 1e4, -inf, +inf, nan.
 @exercise(
     hints=[
         "One program takes one row: `row = tl.program_id(0)`, `column = tl.arange(0, BLOCK)`, and the mask is `column < columns`. The block is a power of two at least as wide as the row.",
@@ -1554,6 +1560,7 @@ def rows_without_a_kernel(x):
 
 
 # ----------------------------------------------------------------------------------- log_softmax_wide_triton
+# Inputs: as log_softmax_triton; blocks from 1 to 2048.
 @exercise(
     hints=[
         "Two loops in one kernel: the first carries (m, s) over the blocks of the row as online_log_sum_exp does, the second loads every block again and writes.",
@@ -1833,6 +1840,7 @@ def slope(grad, y):
     return grad - y.exp() * grad.sum(-1, keepdim=True)
 
 
+# Inputs: as log_softmax_triton; stride 0; probabilities 0.
 @exercise(
     hints=[
         "Each row needs one sum over grad, then every entry on its own: dx = grad - exp(y) * sum(grad).",
@@ -2120,6 +2128,7 @@ def slope_in_torch(grad, y):
 
 
 # ------------------------------------------------------------------------------------------------- intensity
+# Inputs: both sides of the roofline's corner, and the corner.
 @exercise(
     hints=[
         "Intensity is operations per byte: how much work each byte that is moved gives.",
@@ -2249,6 +2258,7 @@ def losses_of(logits, targets):
     return functional.cross_entropy(logits, targets, reduction="none")
 
 
+# Inputs: as log_softmax_triton; losses of 1000; targets with strides.
 @exercise(
     stretch=True,
     hints=[

@@ -76,6 +76,7 @@ def starts(rng):
 
 
 # ------------------------------------------------------------------------------------------------- lion_step
+# Inputs: gradients 0, 1e-14 to 1e12; betas and decay from 0; runs of 300 steps; no entries at all.
 @exercise(
     hints=[
         "Three lines: a blend of m and the gradient, whose sign is the step; the decay; and the new m. The blend and the new m use different betas.",
@@ -314,6 +315,7 @@ A, B, C = 3.4445, -4.7750, 2.0315
 MUON = {"rtol": 3e-4, "atol": 3e-4}  # float32 inside, whose rounding grows where singular values are small
 
 
+# Inputs: 1e-2 to 1e8 in size, and 0; wide, tall, none to four matrices; 0 to 5 steps.
 @exercise(
     hints=[
         "Divide the matrix by its Frobenius norm (all entries together), then repeat one line `steps` times.",
@@ -670,6 +672,7 @@ def muon_by_principal_components(matrix, steps):
 
 
 # ---------------------------------------------------------------------------------------------- sam_gradient
+# Inputs: gradients 0 to 1e6; rho from 0; a scalar to six entries; runs of 300 steps.
 @exercise(
     hints=[
         "Two calls of grad_fn: one where you are, one a distance rho further uphill.",
@@ -891,6 +894,7 @@ def sam_by_a_package(grad_fn, theta, rho):
 
 
 # ---------------------------------------------------------------------------------------- schedule_free_step
+# Inputs: t from 1 to 90,000; beta from 0 to 1; runs of 300 steps.
 @exercise(
     hints=[
         "Three lines, in this order: z takes a plain gradient step, x becomes the average of all z so far, y lies between the two.",
@@ -1114,6 +1118,7 @@ def schedule_free_by_its_authors(z, x, grad, t, lr, beta):
 
 
 # ------------------------------------------------------------------------------------------------ adopt_step
+# Inputs: v below eps^2, 0 and far above; t = 1; runs of 300 steps.
 @exercise(
     hints=[
         "In the first call (t == 1) only v changes: it becomes the squared gradient. theta and m come back as they are.",
@@ -1396,6 +1401,7 @@ def adopt_by_a_package(theta, grad, m, v, t, lr, beta1, beta2, eps):
 
 
 # ----------------------------------------------------------------------------------------------- sophia_step
+# Inputs: h negative, 0 and above eps; runs of 300 steps; indefinite Hessians.
 @exercise(
     stretch=True,
     hints=[
@@ -1707,6 +1713,7 @@ def sophia_by_a_package(theta, grad, hessian_diagonal, m, h, lr, beta1, beta2, r
 
 
 # ------------------------------------------------------------------------------------------------- kfac_step
+# Inputs: 1 to 9 samples, layers to 2 x 4; damping from 0 to 9; runs of 300 steps.
 @exercise(
     stretch=True,
     hints=[

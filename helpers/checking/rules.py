@@ -20,6 +20,7 @@ import ast
 import builtins
 import functools
 import inspect
+import linecache
 import textwrap
 from types import ModuleType
 from typing import Any
@@ -237,9 +238,33 @@ def vars_of(value: Any) -> dict[str, Any]:
         return {}
 
 
+def class_in_its_cell(one: type) -> ast.AST | None:
+    """The definition of a class of a notebook, whose text `inspect` looks for in a module's file: found in the cell
+    that its methods come from."""
+    codes = [
+        getattr(inspect.unwrap(getattr(value, "__func__", value)), "__code__", None) for value in vars(one).values()
+    ]
+    for code in filter(inspect.iscode, codes):
+        try:
+            nodes = list(ast.walk(ast.parse("".join(linecache.getlines(code.co_filename)))))
+        except (SyntaxError, ValueError):
+            continue
+        for node in nodes:
+            last = getattr(node, "end_lineno", None) or 0
+            if (
+                isinstance(node, ast.ClassDef)
+                and node.name == one.__name__
+                and node.lineno <= code.co_firstlineno <= last
+            ):
+                return node
+    return None
+
+
 def tree_of(function: Any) -> ast.AST | None:
     """The syntax tree of a live function, or None where its text cannot be had. The text of a lambda is its whole line;
     only the lambdas on it count."""
+    if isinstance(function, type) and (found := class_in_its_cell(function)) is not None:
+        return found
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(undecorated(function))))
     except (OSError, TypeError, SyntaxError, ValueError):

@@ -220,6 +220,11 @@ def entropy_mean_surprise(p):
     return -p.log().mean(-1)
 
 
+@entropy.misconception("This is the mean of the terms -p log p: p weighs them already, so add them up.")
+def entropy_mean_of_terms(p):
+    return torch.special.entr(p).mean(-1)
+
+
 @entropy.misconception("p holds probabilities already, not logits: take its logarithm, without a softmax.")
 def entropy_of_logits(p):
     return -(p.softmax(-1) * p.log_softmax(-1)).sum(-1)

@@ -1232,6 +1232,15 @@ def conditional_mutual_information_unweighted(joint):
 
 
 @conditional_mutual_information.misconception(
+    "This is the mean of the terms: the weights p(x, y, z) average already, so add the terms up."
+)
+def conditional_mutual_information_mean_of_terms(joint):
+    pz, pxz, pyz = (joint.sum(dims, keepdim=True) for dims in ((-3, -2), -2, -3))
+    terms = torch.special.xlogy(joint, joint * pz) - torch.special.xlogy(joint, pxz * pyz)
+    return terms.mean((-3, -2, -1))
+
+
+@conditional_mutual_information.misconception(
     "This is I(X, Y; Z), what X and Y together tell about Z: here Z is given, and X and Y tell about each other."
 )
 def conditional_mutual_information_of_pair(joint):
@@ -1339,7 +1348,7 @@ def samples(rng, n, bins, noise):
 )
 def plugin_definition(rng):
     yield case(
-        torch.tensor([0, 0, 0, 1, 1, 1, 1, 0, 1, 0]), torch.tensor([0, 0, 1, 1, 1, 0, 1, 0, 1, 1]), 2, dtype="float64"
+        torch.tensor([0, 0, 0, 1, 1, 1, 1, 1, 1, 1]), torch.tensor([0, 0, 1, 1, 1, 0, 1, 0, 1, 1]), 2, dtype="float64"
     )
     yield case(*samples(rng, size(rng, 60, 90), 3, 0.6), 3, dtype="float64")
 
@@ -1461,6 +1470,16 @@ def plugin_mean_of_terms(x, y, bins):
     joint = pair_table(x, y, bins) / len(x)
     product = joint.sum(1, keepdim=True) * joint.sum(0, keepdim=True)
     return (torch.special.xlogy(joint, joint) - torch.special.xlogy(joint, product)).mean()
+
+
+@plugin_mutual_information.misconception(
+    "px * py multiplies entry by entry, and the rows then share one product: independence is an outer product, "
+    "px[:, None] * py[None, :]."
+)
+def plugin_no_outer_product(x, y, bins):
+    joint = pair_table(x, y, bins) / len(x)
+    product = (joint.sum(1) * joint.sum(0)).expand_as(joint)
+    return (torch.special.xlogy(joint, joint) - torch.special.xlogy(joint, product)).sum()
 
 
 @plugin_mutual_information.misconception(NORMALISED)

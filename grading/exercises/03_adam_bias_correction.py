@@ -957,6 +957,65 @@ def adamw_uncorrected(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay)
     return stepped - lr * weight_decay * theta, m, v
 
 
+def told_for_adam(name):
+    """The sentence of a mistake in Adam's own part, which is made in its relatives, too."""
+    return adam_step.misconceptions[name].sentence
+
+
+@adamw_step.misconception(told_for_adam("adam_t_plus_one"))
+def adamw_t_plus_one(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    stepped, m, v = adam_t_plus_one(theta, grad, m, v, t, lr, beta1, beta2, eps)
+    return stepped - lr * weight_decay * theta, m, v
+
+
+@adamw_step.misconception(told_for_adam("adam_corrects_m_alone"))
+def adamw_corrects_m_alone(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    stepped, m, v = adam_corrects_m_alone(theta, grad, m, v, t, lr, beta1, beta2, eps)
+    return stepped - lr * weight_decay * theta, m, v
+
+
+@adamw_step.misconception(told_for_adam("adam_corrects_v_alone"))
+def adamw_corrects_v_alone(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    stepped, m, v = adam_corrects_v_alone(theta, grad, m, v, t, lr, beta1, beta2, eps)
+    return stepped - lr * weight_decay * theta, m, v
+
+
+@adamw_step.misconception(told_for_adam("adam_corrects_the_root"))
+def adamw_corrects_the_root(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    stepped, m, v = adam_corrects_the_root(theta, grad, m, v, t, lr, beta1, beta2, eps)
+    return stepped - lr * weight_decay * theta, m, v
+
+
+@adamw_step.misconception(told_for_adam("adam_same_correction_always"))
+def adamw_same_correction_always(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    stepped, m, v = adam_same_correction_always(theta, grad, m, v, t, lr, beta1, beta2, eps)
+    return stepped - lr * weight_decay * theta, m, v
+
+
+@adamw_step.misconception(told_for_adam("adam_multiplies_by_the_corrections"))
+def adamw_multiplies_by_the_corrections(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    stepped, m, v = adam_multiplies_by_the_corrections(theta, grad, m, v, t, lr, beta1, beta2, eps)
+    return stepped - lr * weight_decay * theta, m, v
+
+
+@adamw_step.misconception(told_for_adam("adam_betas_exchanged"))
+def adamw_betas_exchanged(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    stepped, m, v = adam_betas_exchanged(theta, grad, m, v, t, lr, beta1, beta2, eps)
+    return stepped - lr * weight_decay * theta, m, v
+
+
+@adamw_step.misconception(told_for_adam("adam_forgets"))
+def adamw_forgets(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    stepped, m, v = adam_forgets(theta, grad, m, v, t, lr, beta1, beta2, eps)
+    return stepped - lr * weight_decay * theta, m, v
+
+
+@adamw_step.misconception(told_for_adam("adam_uphill"))
+def adamw_uphill(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    stepped, m, v = adam_uphill(theta, grad, m, v, t, lr, beta1, beta2, eps)
+    return stepped - lr * weight_decay * theta, m, v
+
+
 EPS_TOO_EARLY = "eps is added before v is corrected. Correct v first: sqrt(v / (1 - beta2^t)) + eps."
 
 
@@ -1913,6 +1972,50 @@ def amsgrad_uncorrected(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
     m, v = adam_moments(grad, m, v, beta1, beta2)
     v_max = torch.maximum(v_max, v)
     return theta - lr * m / (v_max.sqrt() + eps), m, v, v_max
+
+
+@amsgrad_step.misconception("Only m is corrected. v_max starts at 0, too: divide it by 1 - beta2^t before the root.")
+def amsgrad_corrects_m_alone(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    v_max = torch.maximum(v_max, v)
+    return theta - lr * m / (1 - beta1**t) / (v_max.sqrt() + eps), m, v, v_max
+
+
+@amsgrad_step.misconception("Only v_max is corrected. m starts at 0, too: divide it by 1 - beta1^t.")
+def amsgrad_corrects_v_alone(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    v_max = torch.maximum(v_max, v)
+    return theta - lr * m / ((v_max / (1 - beta2**t)).sqrt() + eps), m, v, v_max
+
+
+@amsgrad_step.misconception(told_for_adam("adam_same_correction_always"))
+def amsgrad_same_correction_always(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    v_max = torch.maximum(v_max, v)
+    return theta - lr * m / (1 - beta1) / ((v_max / (1 - beta2)).sqrt() + eps), m, v, v_max
+
+
+@amsgrad_step.misconception(told_for_adam("adam_t_plus_one"))
+def amsgrad_t_plus_one(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    v_max = torch.maximum(v_max, v)
+    return theta - lr * m / (1 - beta1 ** (t + 1)) / ((v_max / (1 - beta2 ** (t + 1))).sqrt() + eps), m, v, v_max
+
+
+@amsgrad_step.misconception(
+    "The root is taken before the correction. Correct v_max first: sqrt(v_max / (1 - beta2^t))."
+)
+def amsgrad_corrects_the_root(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    v_max = torch.maximum(v_max, v)
+    return theta - lr * m / (1 - beta1**t) / (v_max.sqrt() / (1 - beta2**t) + eps), m, v, v_max
+
+
+@amsgrad_step.misconception(told_for_adam("adam_uphill"))
+def amsgrad_uphill(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
+    m, v = adam_moments(grad, m, v, beta1, beta2)
+    v_max = torch.maximum(v_max, v)
+    return theta + lr * m / (1 - beta1**t) / ((v_max / (1 - beta2**t)).sqrt() + eps), m, v, v_max
 
 
 @amsgrad_step.misconception(

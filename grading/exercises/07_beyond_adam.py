@@ -1662,14 +1662,32 @@ def sophia_in_place(theta, grad, hessian_diagonal, m, h, lr, beta1, beta2, rho, 
     return theta.sub_(lr * (m / h.clamp(min=eps)).clamp(-rho, rho)), m, h
 
 
+NEVER = {"judge": "estimates", "value": argument_as_data(f64()), "rtol": 0.0, "atol": 0.0}
+
+
 def seems(what):
     """Knows estimates by what their mean seems to be."""
-    never = {"judge": "estimates", "value": argument_as_data(f64()), "rtol": 0.0, "atol": 0.0}
-    return lambda one: one.expected | {"seems": what} if one.driver == "average_estimates" else never
+    return lambda one: one.expected | {"seems": what} if one.driver == "average_estimates" else NEVER
 
 
 def signs_like(params, generator):
     return torch.randint(0, 2, params.shape, generator=generator).to(params.dtype) * 2 - 1
+
+
+def raises_where_it_estimates(one):
+    """How an answer looks that cannot differentiate twice."""
+    return {"judge": "raises", "error": "RuntimeError"} if one.driver == "average_estimates" else NEVER
+
+
+@sophia_step.misconception(
+    "The gradient cannot be differentiated a second time: ask for it with create_graph=True.",
+    function="hessian_diagonal_estimate",
+    looks=raises_where_it_estimates,
+)
+def estimate_without_graph(loss_fn, params, generator):
+    theta, u = params.clone().requires_grad_(), signs_like(params, generator)
+    (grad,) = torch.autograd.grad(loss_fn(theta), theta)
+    return u * torch.autograd.grad((grad * u).sum(), theta)[0]
 
 
 @sophia_step.misconception(

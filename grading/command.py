@@ -51,6 +51,8 @@ COMMANDS = (
     ),
     Command("grade", "grading.classroom.bulk:main", "grade what a class has handed in"),
     Command("results", "grading.classroom.results:main", "print what each answer was worth, and why"),
+    Command("report", "grading.report.page:main", "show on one page what a class did with an assignment"),
+    Command("demo", "grading.demo.circle:main", "grade a simulated class in a folder of its own, up to the report"),
     Command("due", "grading.classroom.due:main", "show or set when an assignment is due, for all or for one learner"),
     Command("doctor", "grading.doctor:main", "say what is well on this machine, what is not, and what to do"),
 )

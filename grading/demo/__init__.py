@@ -1,0 +1,1 @@
+"""`infograd demo`: a simulated class, from handing in to the report."""

@@ -1,0 +1,1 @@
+"""The teacher's report: what a class did with an assignment, on one page that needs no network."""

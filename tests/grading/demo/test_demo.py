@@ -1,0 +1,74 @@
+"""The demonstration, played whole with a small class."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+
+from grading.building.build import ROOT
+from grading.demo.circle import NOTEBOOK, main
+from grading.demo.people import HOSTILE, MALFORMED, renamed, simulated_class
+from grading.verdict import read_verdict
+
+RELEASED = ROOT / "notebooks" / NOTEBOOK / f"{NOTEBOOK}.ipynb"
+SOLUTION = ROOT / "solutions" / NOTEBOOK / f"{NOTEBOOK}.ipynb"
+SIZE = 11
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    """The folder of a demonstration."""
+    folder = tmp_path_factory.mktemp("demo") / "a class"
+    assert main(["--to", str(folder), "--learners", str(SIZE)]) == 0
+    return folder
+
+
+def test_everyone_has_a_verdict_and_feedback(played):
+    class_list = simulated_class(NOTEBOOK, RELEASED, SOLUTION, SIZE, 0)
+    for one in class_list:
+        verdict = read_verdict(played / "classroom" / "verdicts" / one.name / NOTEBOOK / f"{NOTEBOOK}.json")
+        assert not verdict.needs_a_person
+        page = played / "classroom" / "feedback" / one.name / NOTEBOOK / f"{NOTEBOOK}.html"
+        assert page.is_file()
+        marks = sum(exercise.marks for exercise in verdict.exercises.values())
+        if one.kind == "perfect":
+            assert all(exercise.marks == exercise.points for exercise in verdict.exercises.values())
+        elif one.kind in ("untouched", *MALFORMED):
+            assert marks == 0
+
+
+def test_the_report_shows_the_class(played):
+    page = (played / "classroom" / "reports" / f"{NOTEBOOK}.html").read_text()
+    assert f"<b>{SIZE}</b> learners graded" in page
+    assert "half a file" not in page
+    assert "unreadable" in page
+
+
+def test_the_same_seed_is_the_same_class_and_has_every_kind():
+    first, again = (simulated_class(NOTEBOOK, RELEASED, SOLUTION, 40, 3) for _ in range(2))
+    assert first == again != simulated_class(NOTEBOOK, RELEASED, SOLUTION, 40, 4)
+    kinds = Counter(one.kind for one in first)
+    assert {*HOSTILE, *MALFORMED, "untouched", "perfect", "partial", "same slip", "copy"} == kinds.keys()
+    assert len({one.name for one in first}) == 40
+    for one in first:
+        if one.kind not in MALFORMED:
+            json.loads(one.text)
+
+
+def test_a_copy_has_other_names_and_the_same_meaning():
+    text = renamed("def area(r):\n    square = r * r\n    return 3 * square\n", "area")
+    given: dict = {}
+    exec(text, given)
+    assert "my_square" in text
+    assert given["area"](2) == 12
+
+
+def test_what_cannot_be_is_said(capsys, tmp_path):
+    assert main(["09-nothing"]) == 2
+    assert "09-nothing" in capsys.readouterr().err
+    (tmp_path / "mine.txt").write_text("")
+    assert main(["--to", str(tmp_path)]) == 2
+    assert "not empty" in capsys.readouterr().err
+    assert main(["--learners", "0"]) == 2

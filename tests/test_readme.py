@@ -143,5 +143,5 @@ def test_the_wrapper_starts_the_command_of_its_own_clone(clone: Clone) -> None:
     done = subprocess.run(
         line, cwd="/", env=environment(clone.homes / "new"), capture_output=True, text=True, check=True
     )
-    assert "open JupyterLab on the notebooks" in done.stdout
+    assert "open JupyterLab" in done.stdout
     assert done.stderr == ""

@@ -126,11 +126,14 @@ class PageExporter(HTMLExporter):
         return environment
 
     @pass_context
-    def markdown2html(self, context: Context, source: str) -> str:
-        """Markdown as harmless HTML; a learner's is shut in a box."""
-        about = context.get("cell", {}).get("metadata", {}).get("nbgrader", {})
+    def markdown2html(self, context: Context, source: str, learners: bool | None = None) -> str:
+        """Markdown as harmless HTML; a learner's is shut in a box. nbgrader's templates do not say whose it is: there it
+        is the cell that tells."""
+        if learners is None:
+            cell = context.get("cell")
+            learners = cell is None or bool(cell.metadata.get("nbgrader", {}).get("solution"))
         formulas = Formulas()
-        return formulas.put_into(sanitise.markdown(source, formulas.render, bool(about.get("solution"))))
+        return formulas.put_into(sanitise.markdown(source, formulas.render, bool(learners)))
 
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         notebook, resources = super()._preprocess(nb, resources)  # type: ignore[no-untyped-call] # nbconvert's own

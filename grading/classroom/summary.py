@@ -14,9 +14,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from nbformat import NotebookNode
 
-from grading.feedback import FACTS
-from helpers.checking.marking import CORRECT
-
 BY_HAND = "graded by a person"
 UNKNOWN = "not judged"
 FOLDER = Path(__file__).resolve().parent / "templates"
@@ -36,6 +33,8 @@ class Row:
     @property
     def good(self) -> bool:
         """Whether there is nothing to mend."""
+        from helpers.checking.marking import CORRECT  # torch comes with it, which nbgrader's settings must not need
+
         return self.outcome == CORRECT
 
 
@@ -59,6 +58,8 @@ def as_html(notebook: NotebookNode) -> str:
 
 def rows(notebook: NotebookNode) -> list[Row]:
     """The rows of a graded notebook."""
+    from grading.feedback import FACTS  # as above
+
     facts = notebook.metadata.get(FACTS, {})
     return [row(cell.metadata.nbgrader, facts) for cell in notebook.cells if about(cell).get("grade")]
 

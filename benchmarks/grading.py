@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from grading.building.build import notebook_from_source
+from grading.building.products import notebook_from_source
 from grading.course import ROOT
 from grading.exercises import notebooks
 from grading.grade import Grader

@@ -15,6 +15,12 @@ CLASSROOM = ROOT / "classroom"  # what a class produces, and what is kept aside;
 SETTINGS = "nbgrader_config.py"
 
 
+def notebooks() -> list[str]:
+    """The notebooks that have exercises, in order."""
+    definitions = Path(__file__).resolve().parent / "exercises"
+    return sorted(file.stem.replace("_", "-") for file in definitions.glob("[0-9][0-9]_*.py"))
+
+
 def course_settings() -> Config:
     """The settings in nbgrader_config.py."""
     from traitlets.config.loader import PyFileConfigLoader

@@ -12,7 +12,8 @@ import nbformat
 import pytest
 from nbgrader.validator import Validator
 
-from grading.building import build
+from grading.building import build, products
+from grading.building.inputs import PRODUCTS, BuildError, product, source_of
 from grading.exercises import load, notebooks
 from grading.release import released_text
 
@@ -152,7 +153,7 @@ def test_every_picture_has_an_alternative_text(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_exercises_stand_alone(name):
     """No cell outside an exercise's own uses what a learner writes: figures and facts come from the helpers."""
-    source = jupytext.read(build.source_of(name, ROOT), fmt="py:percent")
+    source = jupytext.read(source_of(name, ROOT), fmt="py:percent")
     for cell in source.cells:
         if cell.cell_type == "code" and "nbgrader" not in cell.metadata:
             used = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
@@ -162,24 +163,25 @@ def test_exercises_stand_alone(name):
 class TestBuild:
     def test_a_difference_is_found_in_each_product_and_named(self, tmp_path, capsys, monkeypatch):
         name = NAMES[0]
-        for product in build.products(name):
-            (tmp_path / product).parent.mkdir(parents=True, exist_ok=True)
-            text = (ROOT / product).read_text()
-            (tmp_path / product).write_text(text)
-            assert build.same(tmp_path / product, ROOT / product)
+        for kind in PRODUCTS:
+            file = product(kind, name)
+            (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+            text = (ROOT / file).read_text()
+            (tmp_path / file).write_text(text)
+            assert products.same(tmp_path / file, ROOT / file)
             changed = text.replace("entropy", "enthalpy", 1)
-            (tmp_path / product).write_text(changed)
-            assert not build.same(tmp_path / product, ROOT / product)
-        assert not build.same(ROOT / build.products(name)[0], tmp_path / "missing.json")
+            (tmp_path / file).write_text(changed)
+            assert not products.same(tmp_path / file, ROOT / file)
+        assert not products.same(ROOT / product("answer key", name), tmp_path / "missing.json")
 
     def test_numbers_in_the_key_are_compared_to_12_digits(self, tmp_path):
-        product = build.products(NAMES[0])[0]
-        text = (ROOT / product).read_text()
+        key = ROOT / product("answer key", NAMES[0])
+        text = key.read_text()
         digits = re.search(r"1\.27985422583\d+", text)[0]
         (tmp_path / "last.json").write_text(text.replace(digits, "1.279854225833667"))
         (tmp_path / "more.json").write_text(text.replace(digits, "1.2798542258"))
-        assert build.same(tmp_path / "last.json", ROOT / product)
-        assert not build.same(tmp_path / "more.json", ROOT / product)
+        assert products.same(tmp_path / "last.json", key)
+        assert not products.same(tmp_path / "more.json", key)
 
     def test_pictures_are_compared_for_presence(self, tmp_path):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("draw()")])
@@ -189,8 +191,8 @@ class TestBuild:
             notebook.cells[0].outputs = [nbformat.v4.new_output("display_data", {"text/html": content})]
             files.append(tmp_path / f"{len(files)}.ipynb")
             nbformat.write(notebook, files[-1])
-        assert build.same(files[0], files[1])
-        assert not build.same(files[0], files[2])
+        assert products.same(files[0], files[1])
+        assert not products.same(files[0], files[2])
 
     def test_an_unknown_notebook_is_named(self, capsys):
         assert build.main(["99-nothing"]) == 2
@@ -199,13 +201,13 @@ class TestBuild:
     def test_a_cell_that_raises_or_warns_stops_the_build(self):
         cell = nbformat.v4.new_code_cell("x")
         cell.outputs = [nbformat.v4.new_output("error", ename="NameError", evalue="x", traceback=[])]
-        with pytest.raises(build.BuildError, match="here raised NameError"):
-            build.tidy_outputs(cell, "here")
+        with pytest.raises(BuildError, match="here raised NameError"):
+            products.tidy_outputs(cell, "here")
         cell.outputs = [nbformat.v4.new_output("stream", name="stderr", text="UserWarning: odd")]
-        with pytest.raises(build.BuildError, match="here warns"):
-            build.tidy_outputs(cell, "here")
+        with pytest.raises(BuildError, match="here warns"):
+            products.tidy_outputs(cell, "here")
 
     def test_a_cell_without_an_exercise_is_named(self):
         cell = nbformat.v4.new_code_cell("x", metadata={"nbgrader": {"grade_id": "nothing"}})
-        with pytest.raises(build.BuildError, match="no exercise for the cell with grade_id 'nothing'"):
-            build.complete(cell, NAMES[0])
+        with pytest.raises(BuildError, match="no exercise for the cell with grade_id 'nothing'"):
+            products.complete(cell, NAMES[0])

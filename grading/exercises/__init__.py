@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from grading.course import ROOT
+from grading.course import ROOT, notebooks
 from grading.exercises.exercise import Exercise
 from helpers import interpreter
 from helpers.checking.kinds.tables import DRIVERS, JUDGES, NAMED
@@ -29,11 +29,6 @@ DECIDING = (
 )  # fmt: skip
 
 interpreter.prepare()  # now: the first use of torch.optim imports triton, and kernels then run as they were decorated
-
-
-def notebooks() -> list[str]:
-    """The notebooks that have exercises, in order."""
-    return sorted(file.stem.replace("_", "-") for file in FOLDER.glob("[0-9][0-9]_*.py"))
 
 
 @cache

@@ -199,7 +199,8 @@ def notice(name: str, sentence: str) -> Card:
 
 
 def progress_table(table: dict[str, list[tuple[str, float, bool, dict[str, Any]]]]) -> Card:
-    """All notebooks with the marks earned so far: (exercise, points, whether it is a stretch, what is remembered)."""
+    """All notebooks with the marks earned so far: (exercise, points, whether it is a stretch, what is remembered). The
+    exercises of those that nobody has begun are left out."""
     text, body = ["Progress"], []
     for notebook, exercises in table.items():
         core = [(points, done.get("marks", 0.0)) for _, points, is_stretch, done in exercises if not is_stretch]
@@ -207,7 +208,8 @@ def progress_table(table: dict[str, list[tuple[str, float, bool, dict[str, Any]]
         text.append(f"  {notebook}: {total}")
         heading = f"{html.escape(notebook)}<span style='float:right'>{total}</span>"
         body.append(f"<div style='margin-top:6px;font-weight:600'>{heading}</div>")
-        for name, points, is_stretch, done in exercises:
+        begun = any(done for *_, done in exercises)
+        for name, points, is_stretch, done in exercises if begun else ():
             marks = done.get("marks")
             passed = None if marks is None else marks >= points
             label = name + (" (stretch)" if is_stretch else "")

@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderApp
 
-from grading.building.build import notebook_from_source
+from grading.building.products import notebook_from_source
 from grading.grade import GradedNotebook, Grader
 from grading.release import released_text
 from grading.verdict import read_verdict, write_verdict

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grading.building import build
+from grading.building import products
 from grading.building.comparing import UNCOMPARED, same_notebook
 from grading.course import keep_copy
 from grading.exercises import notebooks
@@ -63,12 +63,12 @@ def test_a_key_that_says_the_same_stays_and_another_is_written(tmp_path: Path, m
     file.write_text(key, encoding="utf-8")
     digits = "1.2798542258336674"
     assert digits in key
-    monkeypatch.setattr(build, "make_key", lambda name: key.replace(digits, "1.2798542258336671"))
-    build.write_key(NOTEBOOK, tmp_path)
+    monkeypatch.setattr(products, "make_key", lambda name: key.replace(digits, "1.2798542258336671"))
+    products.write_key(NOTEBOOK, tmp_path)
     assert file.read_text(encoding="utf-8") == key
     changed = key.replace('"points": 3.0', '"points": 4.0', 1)
-    monkeypatch.setattr(build, "make_key", lambda name: changed)
-    build.write_key(NOTEBOOK, tmp_path)
+    monkeypatch.setattr(products, "make_key", lambda name: changed)
+    products.write_key(NOTEBOOK, tmp_path)
     assert file.read_text(encoding="utf-8") == changed
 
 
@@ -78,18 +78,18 @@ def test_what_somebody_wrote_in_a_learners_notebook_is_kept(
     for folder in ("solutions", "notebooks"):
         shutil.copytree(ROOT / folder / NOTEBOOK, tmp_path / folder / NOTEBOOK)
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
-    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(products, "ROOT", tmp_path)
     monkeypatch.setattr("grading.course.ROOT", tmp_path)
-    monkeypatch.setattr(build, "keep_copy", partial(keep_copy, classroom=tmp_path / "classroom"))
+    monkeypatch.setattr(products, "keep_copy", partial(keep_copy, classroom=tmp_path / "classroom"))
     file = tmp_path / "notebooks" / NOTEBOOK / f"{NOTEBOOK}.ipynb"
     as_made = file.read_text(encoding="utf-8")
     work = json.dumps(answered(file, {"entropy": "def entropy(p):\n    return 1\n"}))
     file.write_text(work, encoding="utf-8")
-    build.write_release(NOTEBOOK, tmp_path)
+    products.write_release(NOTEBOOK, tmp_path)
     assert file.read_text(encoding="utf-8") == as_made
     assert (tmp_path / "classroom" / "kept" / NOTEBOOK / "1.ipynb").read_text(encoding="utf-8") == work
     assert "it is kept as" in capsys.readouterr().err
-    build.write_release(NOTEBOOK, tmp_path)
+    products.write_release(NOTEBOOK, tmp_path)
     assert len(list((tmp_path / "classroom" / "kept").rglob("*.ipynb"))) == 1
 
 

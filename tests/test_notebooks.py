@@ -4,6 +4,8 @@ import ast
 import copy
 import json
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -158,6 +160,39 @@ def test_exercises_stand_alone(name):
         if cell.cell_type == "code" and "nbgrader" not in cell.metadata:
             used = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
             assert not used & set(load(name)), cell.source
+
+
+SENTENCE = (
+    ": this kernel lacks the course. Open the notebook with ./infograd lab, or choose the kernel in the course's "
+    ".venv; elsewhere, as in Colab, run %pip install with the course's folder or git+ADDRESS, and restart.\n"
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_away_from_the_course_the_first_cell_says_in_a_sentence_what_to_do(name, tmp_path):
+    assert run_first_cell(name, tmp_path) == f"ImportError: No module named 'helpers'{SENTENCE}"
+
+
+@pytest.mark.parametrize(
+    ("helpers", "reason"),
+    [("", "cannot import name 'check' from 'helpers'"), ("from torch import check", "No module named 'torch'")],
+    ids=["of another project", "without packages"],
+)
+def test_helpers_that_are_of_no_use_are_no_riddle(helpers, reason, tmp_path):
+    (tmp_path / "helpers.py").write_text(helpers)
+    said = run_first_cell(NAMES[0], tmp_path)
+    assert said.startswith(f"ImportError: {reason}")
+    assert said.endswith(SENTENCE)
+
+
+def run_first_cell(name, folder):
+    """The last line that a Python without any packages says of a notebook's first cell."""
+    source = next(cell.source for cell in learners(name).cells if cell.cell_type == "code")
+    (folder / "cell.py").write_text(source)
+    line = [sys.executable, "-E", "-S", "cell.py"]  # its folder is where a kernel would look, too
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    return done.stderr.splitlines(keepends=True)[-1]
 
 
 class TestBuild:

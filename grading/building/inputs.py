@@ -2,7 +2,7 @@
 
 A product is fresh when everything that it can depend on is what it was when the product was made, and the product is as
 it was left. Where that is in doubt it is made again: the code that counts is every module that is imported on the way,
-by whatever statement, and of data, packages and Python everything counts. What was made from what is noted in
+by whatever statement, and of data, locked packages and Python everything counts. What was made from what is noted in
 `.infograd-built.json`, which git ignores: it speaks of one working tree on one machine.
 
 This module imports nothing heavy, so that a build with nothing to do ends at once."""
@@ -13,10 +13,11 @@ import ast
 import hashlib
 import json
 import platform
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from helpers.files import write_whole
@@ -53,7 +54,9 @@ class Inputs:
 
     def __init__(self, root: Path, names: Iterable[str]):
         self.root = root
-        around = [environment(), *self.digests(data_files(root))]
+        self.content: dict[Path, str] = {}  # digests of files that have been read
+        self.arrows: dict[Path, list[Path]] = {}  # what a file imports
+        around = [environment(root), *self.digests(data_files(root))]
         self.fixed = {
             (kind, name): digest_of([*around, *self.digests(self.code_files(kind, name))])
             for name in names
@@ -69,11 +72,29 @@ class Inputs:
             "learner's notebook": [self.root / "nbgrader_config.py"],
         }
         files = [*starts[kind], module_file(self.root, MAKING)]
-        return sorted(imported(self.root, [file for file in files if file is not None and file.is_file()]))
+        return sorted(self.imported([file for file in files if file is not None and file.is_file()]))
+
+    def imported(self, starts: Iterable[Path]) -> set[Path]:
+        """The files of ours that these files import, directly or through others, themselves included. Every import
+        statement counts, in functions and answers too. Raises BuildError."""
+        found: set[Path] = set()
+        waiting = list(starts)
+        while waiting:
+            file = waiting.pop()
+            if file not in found:
+                found.add(file)
+                if file not in self.arrows:
+                    modules = imports(file, file.read_bytes())
+                    self.arrows[file] = [one for module in modules for one in files_on_the_way(self.root, module)]
+                waiting += self.arrows[file]
+        return found
 
     def digests(self, files: Iterable[Path]) -> Iterator[str]:
         """Each file's name and digest."""
-        return (f"{file.relative_to(self.root)} {digest_of_file(file)}" for file in files)
+        for file in files:
+            if file not in self.content:
+                self.content[file] = f"{file.relative_to(self.root)} {digest_of_file(file)}"
+            yield self.content[file]
 
     def digest(self, kind: str, name: str) -> str:
         """A digest of all that a product is made from, earlier products included as they are now."""
@@ -115,26 +136,13 @@ class Record:
         write_whole(self.file, json.dumps(self.noted() | {str(place): entry}, indent=1, sort_keys=True) + "\n")
 
 
-def imported(root: Path, starts: Iterable[Path]) -> set[Path]:
-    """The files of ours that these files import, directly or through others, themselves included. Every import
-    statement counts, in functions and answers too."""
-    found: set[Path] = set()
-    waiting = list(starts)
-    while waiting:
-        file = waiting.pop()
-        if file not in found:
-            found.add(file)
-            waiting += [one for module in imports(file) for one in files_on_the_way(root, module)]
-    return found
-
-
 @cache
-def imports(file: Path) -> frozenset[str]:
+def imports(file: Path, content: bytes) -> frozenset[str]:
     """The modules that a file may import, by every import statement in it; `from a import b` may mean a.b. Raises
     BuildError."""
     modules: set[str] = set()
     try:
-        tree = ast.parse(file.read_bytes(), str(file))
+        tree = ast.parse(content, str(file))
     except SyntaxError as error:
         raise BuildError(f"{file}, line {error.lineno}: {error.msg}") from None
     for node in ast.walk(tree):
@@ -166,11 +174,18 @@ def data_files(root: Path) -> list[Path]:
     return sorted(file for file in found if file.is_file() and file.parent != root / "helpers" / "keys")
 
 
-@cache
-def environment() -> str:
-    """Python, the machine, and every package installed here."""
-    packages = sorted({f"{one.name} {one.version}" for one in distributions()})
-    return "\n".join([sys.version, platform.platform(), *packages])
+def environment(root: Path) -> str:
+    """Python, the machine, and which versions of the packages that the course locks are installed."""
+    locked = re.findall(r"^([\w.-]+)==", (root / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    return "\n".join([sys.version, platform.platform(), *(f"{name} {installed(name)}" for name in locked)])
+
+
+def installed(package: str) -> str:
+    """The version of a package that is installed here; nothing if none is."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def total(key: Path) -> str:

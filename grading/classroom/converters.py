@@ -12,9 +12,11 @@ from typing import Any
 from nbconvert.exporters.exporter import ResourcesDict
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import GenerateAssignment, GenerateFeedback
+from nbgrader.converters.base import NbGraderException
 from traitlets.config import Config
 
 from grading.classroom import pages
+from grading.classroom.gradebook import not_in
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder, worked_in
 from grading.classroom.summary import FOLDER
@@ -51,7 +53,7 @@ class RegisteringAssignment(GenerateAssignment):
 
 class FreshFeedback(GenerateFeedback):
     """generate_feedback. Its pages are made again whenever the graded notebook or the gradebook's marks and comments
-    are others, whatever their dates say."""
+    are others, whatever their dates say. Where the gradebook lacks marks there is none, and the others get theirs."""
 
     def __init__(self, *arguments: Any, **settings: Any):
         super().__init__(*arguments, **settings)
@@ -60,11 +62,35 @@ class FreshFeedback(GenerateFeedback):
         config.HTMLExporter.extra_template_basedirs = [str(FOLDER)]
         self.update_config(config)
 
+    def convert_notebooks(self) -> None:
+        """Make the pages. Raises NbGraderException at the end where some could not be made."""
+        self.without_marks: list[str] = []
+        super().convert_notebooks()
+        if self.without_marks:
+            message = f"No feedback for {', '.join(self.without_marks)}; see above."
+            self.log.error(message)
+            raise NbGraderException(message)
+
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
         """Whether to make the pages."""
+        if lacking := self.lacking(assignment_id, student_id):
+            self.without_marks.append(student_id)
+            self.log.error(
+                "No feedback for %s: the gradebook has no entry for %s. `infograd grade %s` grades this submission again.",
+                student_id, ", ".join(lacking), assignment_id,
+            )  # fmt: skip
+            return False
         place = Path(self._format_dest(assignment_id, student_id))
         fresh = bool(super().init_destination(assignment_id, student_id))
         return fresh or self.state(assignment_id, student_id) != read_state(place)
+
+    def lacking(self, assignment: str, student: str) -> list[str]:
+        """What was graded and is not in the gradebook."""
+        if student in self.coursedir.student_id_exclude.split(","):
+            return []
+        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+            files = map(Path, self.notebooks)
+            return [name for file in files for name in not_in(gradebook, (file.stem, assignment, student), file)]
 
     def init_single_notebook_resources(self, notebook_filename: str) -> dict[str, Any]:
         """What the page is about."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import CsvExportPlugin
@@ -83,6 +84,21 @@ def enter_grades(gradebook: Gradebook, place: tuple[str, str, str], graded: Grad
         if cell.is_learners:
             comment = gradebook.find_comment(cell.name, *place)
             comment.auto_comment = comment_on(cell, graded)
+
+
+def not_in(gradebook: Gradebook, place: tuple[str, str, str], graded: Path) -> list[str]:
+    """What a graded notebook has and the gradebook has not for this learner (place: notebook, assignment, student):
+    the notebook, if the learner or the whole gradebook was removed, or cells that a regrade of others has dropped."""
+    try:
+        submitted = gradebook.find_submission_notebook(*place)
+        cells = nbformat.read(graded, as_version=4).cells
+    except MissingEntry:
+        return [place[0]]
+    except (OSError, ValueError, nbformat.validator.NotebookValidationError):
+        return []
+    known = {"grade": {one.name for one in submitted.grades}, "solution": {one.name for one in submitted.comments}}
+    abouts = [cell.metadata.nbgrader for cell in cells if "nbgrader" in cell.metadata]
+    return [a.grade_id for a in abouts if any(a.get(kind) and a.grade_id not in names for kind, names in known.items())]
 
 
 def marks_of(cell: Cell, graded: GradedNotebook) -> tuple[float | None, float | None]:

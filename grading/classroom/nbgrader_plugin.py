@@ -39,7 +39,7 @@ from traitlets.config import Config
 
 from grading.classroom import pages
 from grading.classroom.converters import FreshFeedback, RegisteringAssignment
-from grading.classroom.gradebook import enter_penalty, one_transaction, record
+from grading.classroom.gradebook import enter_penalty, not_in, one_transaction, record
 from grading.classroom.learners import unfit
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder, verdict_folder
@@ -202,10 +202,12 @@ class SandboxedAutograde(Autograde):
         for file in map(Path, self.notebooks):
             about = {"assignment": assignment, "student": student, "notebook": file.stem}
             verdict = read_verdict(Path(self.verdict_file(about)))
-            if not (graded / file.name).is_file() or not self.is_recorded(about):
+            if not (graded / file.name).is_file():
                 return "it has not been graded"
             if self.retry_failed and verdict is not None and verdict.needs_a_person:
                 return "the grader failed"
+            if not_in(self.gradebook, (file.stem, assignment, student), graded / file.name):
+                return "the gradebook lacks its marks"
             most_bytes = self.grader().sandbox.limits.notebook_bytes
             ours = nbformat.read(self.release / file.name, as_version=4)
             if verdict is not None and verdict.submission != digest_of(file, ours, most_bytes):
@@ -222,14 +224,6 @@ class SandboxedAutograde(Autograde):
         with one_transaction(self.gradebook):
             for file in self.notebooks:
                 enter_penalty(self.gradebook, (Path(file).stem, assignment, student), self.penalties)
-
-    def is_recorded(self, about: dict[str, str]) -> bool:
-        """Whether the gradebook has this notebook."""
-        try:
-            self.gradebook.find_submission_notebook(about["notebook"], about["assignment"], about["student"])
-        except MissingEntry:
-            return False
-        return True
 
     def init_assignment(self, assignment_id: str, student_id: str) -> None:
         """See that the gradebook knows the assignment. Of the files handed in only nbgrader's own two are copied: the

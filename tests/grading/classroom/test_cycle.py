@@ -34,9 +34,9 @@ class Class:
         self.folder, self.course = folder, folder / "course"
         self.exchange = make_course(self.course) / "classroom" / "exchange"
 
-    def teacher(self, *command: str) -> str:
+    def teacher(self, *command: str, ends: int = 0) -> str:
         """A command in the course's folder."""
-        return nbgrader(self.course, self.folder / "home" / "teacher", *command)
+        return nbgrader(self.course, self.folder / "home" / "teacher", *command, ends=ends)
 
     def learner(self, name: str, *command: str) -> str:
         """A command in a learner's folder."""
@@ -192,6 +192,31 @@ def test_feedback_on_work_that_was_put_in_by_hand_stops_nobodys_release(graded: 
     graded.teacher("autograde", NOTEBOOK, "--student=by-hand")
     graded.teacher("generate_feedback", NOTEBOOK, "--student=by-hand")
     assert "Feedback released" in graded.teacher("release_feedback", NOTEBOOK)
+
+
+@pytest.mark.parametrize("lost", ["a learner", "a cell"])
+def test_what_the_gradebook_has_lost_is_named_and_graded_again(graded: Class, lost: str) -> None:
+    """A teacher removes a learner, or a whole gradebook; or a regrade of others drops a cell that is no more in the
+    release, and with which this learner was graded."""
+    before = grades(graded, "partly")
+    if lost == "a learner":
+        with Gradebook(f"sqlite:///{graded.course}/classroom/gradebook.db") as gradebook:
+            gradebook.remove_student("partly")
+    else:
+        file = graded.file("autograded", "partly")
+        notebook = json.loads(file.read_text())
+        cell = next(cell for cell in notebook["cells"] if cell["id"] == "entropy")
+        cell["metadata"]["nbgrader"]["grade_id"] = "dropped"
+        file.write_text(json.dumps(notebook))
+    page = graded.file("feedback", "perfect", "html")
+    page.unlink()
+    said = graded.teacher("generate_feedback", NOTEBOOK, "--force", ends=1)
+    assert f"No feedback for partly: the gradebook has no entry for {NOTEBOOK if lost == 'a learner' else 'dropped'}." in said
+    assert "Traceback" not in said
+    assert page.is_file()
+    assert "Grading partly again: the gradebook lacks its marks" in graded.teacher("autograde", NOTEBOOK)
+    graded.teacher("generate_feedback", NOTEBOOK, "--student=partly")
+    assert grades(graded, "partly") == before
 
 
 def test_what_is_graded_and_unchanged_is_left_alone(graded: Class) -> None:

@@ -176,7 +176,7 @@ plotting.show_figure(
 )
 
 # %% [markdown]
-# **In practice.** Temperature is the dial of every chat model: near 0 it always says the likeliest word, and says the same thing twice.
+# **In practice.** Temperature is the dial of most chat models: near 0 it always says the likeliest word, and says the same thing twice.
 # Distillation trains a small model on a large one's hot probabilities, which
 # say what the large one held for *nearly* right.
 #

@@ -76,7 +76,7 @@ def test_nothing_is_stale_that_nothing_has_changed(course: Path) -> None:
 
 
 def test_other_marks_concern_their_own_notebook_alone(course: Path) -> None:
-    edit(course / "grading/exercises/01_information_identities.py", "marks=1)", "marks=1.25)")
+    edit(course / "grading/exercises/01_information_identities.py", "marks=1,", "marks=1.25,")
     assert stale(course) == of(FIRST, "answer key", "executed solution")
     edit(course / product("answer key", FIRST), "entropy", "Entropy")  # as the build does next
     assert stale(course) == of(FIRST, "answer key", "executed solution")
@@ -181,7 +181,7 @@ def test_a_build_makes_what_is_stale_and_what_that_makes_stale(course: Path, mon
             yield name
 
     monkeypatch.setattr(build, "make", pretend)
-    edit(course / "grading/exercises/01_information_identities.py", "marks=1)", "marks=1.25)")
+    edit(course / "grading/exercises/01_information_identities.py", "marks=1,", "marks=1.25,")
     assert build.build(NAMES, course) == 0
     assert made == [(kind, FIRST) for kind in PRODUCTS]
     made.clear()

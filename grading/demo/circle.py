@@ -112,7 +112,7 @@ def convert(converter: type, notebook: str, folder: Path, size: int) -> None:
     log.setLevel(logging.INFO)
     with tqdm(total=size, unit="learner", leave=False) as bar, contextlib.redirect_stderr(io.StringIO()):
 
-        class Shown(converter):  # type: ignore[misc]
+        class Shown(converter):  # type: ignore[misc] # which step it extends is known when it runs
             """The step, which moves the bar after each learner."""
 
             def set_permissions(self, assignment_id: str, student_id: str) -> None:

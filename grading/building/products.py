@@ -140,6 +140,7 @@ def execute(notebook: NotebookNode, folder: Path, keys: Path) -> NotebookNode:
         environment = os.environ | {
             "INFOGRAD_PROGRESS": str(Path(scratch) / "progress.json"),
             "INFOGRAD_KEYS": str(keys),
+            "INFOGRAD_SHEET": "0",  # the one that model answers are in the words of
             "IPYTHONDIR": scratch,
             "OMP_NUM_THREADS": "1",
             "PYTHONHASHSEED": "0",

@@ -58,6 +58,8 @@ def own_names(tree: ast.AST) -> set[str]:
 def answer_text(notebook: str, functions: Mapping[str, Any]) -> str:
     """The cell that hands in `functions` (by the names that the exercise asks for), with the imports and helpers that
     they need; other exercises' functions come from their own cells. Raises NoText where there is none."""
+    if all(hasattr(function, "always") for function in functions.values()):  # see `written.returning`
+        return "\n\n\n".join(f"def {name}():\n    return {one.always!r}" for name, one in functions.items())
     wanted = {}
     for name, function in functions.items():
         if not isinstance(function, FunctionType) or function.__name__ not in source_of(notebook).definitions:

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from helpers.checking import plain
-from helpers.checking.kinds.tables import WORDS
+from helpers.checking.kinds.latex import Reading
+from helpers.checking.kinds.tables import READINGS, WORDS
 from helpers.checking.marking import CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED, CriterionReport, Played, Report
 from helpers.checking.shapes import Call, Expectation
 
@@ -27,6 +28,7 @@ MONO = "var(--jp-code-font-family, ui-monospace, monospace)"
 # one colour and one word for each outcome: the word carries the meaning, the colour repeats it (Okabe and Ito, 2008)
 ACCENTS = {CORRECT: "#009e73", INCORRECT: "#d55e00", NOT_ATTEMPTED: "#7d8590", RAISED: "#cc79a7", "": "#0072b2"}
 MARKS = {True: "passed", False: "not yet", None: "not reached"}
+READ_AS = "Read as:"
 SIGNS = {True: "✓", False: "✗", None: "·"}
 
 
@@ -81,9 +83,23 @@ def from_report(report: Report) -> Card:
         if len(report.hints) > 1:
             text.append(f"  More: hint({report.exercise!r}, 2)")
         body.append(hint_details(report.hints))
+    read = readings(report)
+    text = [f"{READ_AS} {one.text}" for one in read] + text
+    above = "".join(paragraph(f"<span style='color:{FAINT}'>{READ_AS}</span> {one.html}") for one in read)
     title = f"{html.escape(report.exercise)}<span style='font-weight:400'> · {report.outcome}</span>"
     right = f"{report.marks:g} / {report.points:g}{stretch(report)}"
-    return Card("\n".join(text), frame(title, right, "".join(body), ACCENTS[report.outcome]))
+    return Card("\n".join(text), frame(title, right, "".join(body), ACCENTS[report.outcome], above))
+
+
+def readings(report: Report) -> list[Reading]:
+    """How the answer was read, where that is not plain: before the verdict, so that a misreading is seen as one."""
+    found: list[Reading] = []
+    for criterion in report.criteria:
+        for played in criterion.played:
+            expected, observation = played.case["expected"], played.observation
+            if expected["judge"] in READINGS and observation["outcome"] == "returned":
+                found += READINGS[expected["judge"]](plain.decode(observation["value"]), expected)
+    return list(dict.fromkeys(found))
 
 
 def stretch(report: Report) -> str:
@@ -218,14 +234,14 @@ def progress_table(table: dict[str, list[tuple[str, float, bool, dict[str, Any]]
     return Card("\n".join(text), frame("Progress", "", "".join(body), ACCENTS[""]))
 
 
-def frame(title: str, right: str, body: str, accent: str) -> str:
-    """The card around its content."""
+def frame(title: str, right: str, body: str, accent: str, above: str = "") -> str:
+    """The card around its content; `above` stands before the title."""
     head = f"<div style='font-weight:600;margin-bottom:6px'>{title}<span style='float:right'>{right}</span></div>"
     style = (
         f"border:1px solid {LINE};border-left:4px solid {accent};border-radius:4px;padding:10px 14px;margin:4px 0;"
         f"max-width:760px;color:{INK};background:{PANEL};font-size:14px;line-height:1.5"
     )
-    return f"<div style='{style}'>{head}{body}</div>"
+    return f"<div style='{style}'>{above}{head}{body}</div>"
 
 
 def paragraph(text: str) -> str:

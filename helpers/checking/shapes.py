@@ -35,6 +35,26 @@ class Call(TypedDict):
     parameters: NotRequired[list[Plain]]  # of the driver
 
 
+class Question(TypedDict):
+    """A question with its options, as an answer key holds it (see `kinds.choices`)."""
+
+    name: str
+    text: str
+    options: list[str]
+    right: str  # a salted digest
+    told: dict[str, str]  # by an option's digest, sealed
+
+
+class Proof(TypedDict):
+    """A derivation to put in order, as an answer key holds it (see `kinds.choices`)."""
+
+    name: str
+    text: str
+    steps: list[str]
+    order: list[str]  # salted digests of its beginnings, each one step longer
+    told: dict[str, str]  # by a step's digest, sealed
+
+
 class JudgesOptions(TypedDict, total=False):
     """What judges read in an expectation."""
 
@@ -71,6 +91,12 @@ class JudgesOptions(TypedDict, total=False):
     high: float  # seeded_start
     iterations: int  # seeded_start
     block: int  # within_block
+    language: str  # latex
+    part: str  # latex
+    place: int  # latex
+    questions: list[Question]  # chosen, chosen_symptom
+    proofs: list[Proof]  # in_order, in_order_symptom
+    at_least: float  # chosen, in_order: the share that must be right
 
 
 class Expectation(JudgesOptions):

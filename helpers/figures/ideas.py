@@ -29,6 +29,7 @@ IDEAS: dict[str, tuple[str, ...]] = {
     "05": ("Gaussian KL", "Monte Carlo", "KL estimators", "ELBO"),
     "06": ("log-softmax", "online softmax", "backward pass", "roofline"),
     "07": ("Lion", "Muon", "SAM", "Schedule-Free", "ADOPT", "Sophia", "K-FAC"),
+    "08": ("derivations", "LaTeX", "GAN"),
 }
 # From, to, and how the one leads to the other.
 LINKS: tuple[tuple[str, str, str], ...] = (
@@ -63,10 +64,13 @@ LINKS: tuple[tuple[str, str, str], ...] = (
     ("schedules", "Schedule-Free", "an average in place of the end"),
     ("Adam", "ADOPT", "divide first"),
     ("Hessian-vector product", "Sophia", "the diagonal by random signs"),
+    ("natural gradient", "LaTeX", "a step and a matrix, sign by sign"),
+    ("Adam", "derivations", "why its averages are corrected, line by line"),
+    ("KL estimators", "GAN", "from samples alone, by a classifier"),
     ("natural gradient", "K-FAC", "layer by layer, in two factors"),
 )
 HALF = 1.2  # of a box's width
-COLUMNS = (("01", "02"), ("05", "06"), ("03", "04"), ("07",))  # notebooks above each other
+COLUMNS = (("01", "02"), ("05", "06"), ("03", "04"), ("07", "08"))  # notebooks above each other
 
 
 def places() -> dict[str, tuple[float, float]]:
@@ -105,10 +109,11 @@ def box(axes: Axes, idea: str, place: tuple[float, float], colour: str) -> None:
 def map_of_ideas() -> Figure:
     """All ideas in the columns of their notebooks, with an arrow for each link."""
     at, home = places(), {idea: notebook for notebook, ideas in IDEAS.items() for idea in ideas}
-    colours = dict(zip(IDEAS, [PALETTE[n] for n in ("blue", "vermilion", "green", "purple", "orange", "sky", "black")],
-                       strict=True))  # fmt: skip
+    names = ("blue", "vermilion", "green", "purple", "orange", "sky", "black")
+    grey = STYLE["axes.edgecolor"]  # the palette's last one, yellow, cannot be read on white
+    colours = dict(zip(IDEAS, [*(PALETTE[name] for name in names), grey], strict=True))
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(7.6, 5.3), dpi=85)
+        figure = Figure(figsize=(7.6, 5.3), dpi=76)
         axes = figure.add_subplot()
         for start, end, _ in LINKS:
             arrow(axes, at[start], at[end], colours[home[start]])

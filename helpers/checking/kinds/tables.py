@@ -3,6 +3,7 @@
 DRIVERS  the ways in which a case calls an answer. A driver takes the function, then its own parameters, then the
          function's arguments, and returns a value that has a plain form.
 WORDS    what the card puts behind the call for each driver.
+READINGS how an answer was read, where that is for the card to show.
 JUDGES   hold a returned value against an expectation: the problem, or None.
 NAMED    functions that may be arguments; a case is plain data, so it says {"function": "power", "arguments": [2.0]}.
 
@@ -14,8 +15,20 @@ from collections.abc import Callable
 from typing import Any
 
 from helpers.checking.comparing import close
-from helpers.checking.kinds import calls, channels, divergences, kernels, landscapes, lending, sampling, steps, training
-from helpers.checking.shapes import Judge
+from helpers.checking.kinds import (
+    calls,
+    channels,
+    choices,
+    divergences,
+    kernels,
+    landscapes,
+    latex,
+    lending,
+    sampling,
+    steps,
+    training,
+)
+from helpers.checking.shapes import Expectation, Judge
 
 DRIVERS: dict[str, Callable[..., Any]] = {
     "call": calls.call_once,
@@ -35,6 +48,7 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "wide_kernel": kernels.call_wide_kernel,
     "columns_at_once": kernels.columns_at_once,
     **steps.DRIVERS,
+    **choices.DRIVERS,
 }
 WORDS = {
     "call": "",
@@ -54,6 +68,7 @@ WORDS = {
     "wide_kernel": ", written out side by side, rising by 1, 3001 times: the two ends of the answer",
     "columns_at_once": ", counting the columns that one operation takes at once",
     **steps.WORDS,
+    **choices.WORDS,
 }
 JUDGES: dict[str, Judge] = {
     "close": close,
@@ -76,7 +91,10 @@ JUDGES: dict[str, Judge] = {
     **landscapes.JUDGES,
     **sampling.JUDGES,
     **steps.JUDGES,
+    **choices.JUDGES,
+    **latex.JUDGES,
 }
+READINGS: dict[str, Callable[[Any, Expectation], list[latex.Reading]]] = {"latex": latex.readings}
 NAMED: dict[str, Callable[..., Callable[..., object]]] = {
     function.__name__: function
     for function in (*divergences.FUNCTIONS, *channels.FUNCTIONS, *landscapes.FUNCTIONS, *sampling.FUNCTIONS)

@@ -1,0 +1,221 @@
+"""Questions with options, and derivations to put in order (notebook 08).
+
+Each learner's sheet has its own order and its own word before each option; an answer is that word, so it says nothing
+to a neighbour whose sheet is another. There are SHEETS of them, a word can be read back whoever wrote it, and a key
+holds only salted digests: whoever reads it does not see which option is right, and the sentence for an option can be
+opened only by who has chosen it. (Whoever runs `check` on every option finds the right ones; so they would without.)"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from helpers.checking.comparing import kind_of
+from helpers.checking.shapes import Expectation, Judge, Proof, Question
+from helpers.checking.words import Problem, printable
+
+SHEETS = 64
+SALT = "reading and writing"
+CONSONANTS, VOWELS, SYLLABLES = "bdfghklmnprstvz", "aeiou", 3
+MOST_WORDS = 200
+SHOWN = 24  # characters of an answer in a sentence
+
+
+def digest(*parts: str) -> str:
+    """A salted digest of some texts."""
+    return hashlib.sha256("\0".join([SALT, *parts]).encode()).hexdigest()[:16]
+
+
+def seal(text: str, *secret: str) -> str:
+    """A text that only who has the secret can open."""
+    plain = text.encode()
+    stream = hashlib.shake_256("\0".join([SALT, *secret]).encode()).digest(len(plain))
+    return bytes(a ^ b for a, b in zip(plain, stream, strict=True)).hex()
+
+
+def opened(sealed: str, *secret: str) -> str:
+    """The text that was sealed."""
+    closed = bytes.fromhex(sealed)
+    stream = hashlib.shake_256("\0".join([SALT, *secret]).encode()).digest(len(closed))
+    return bytes(a ^ b for a, b in zip(closed, stream, strict=True)).decode()
+
+
+def word(sheet: int, question: str, option: str) -> str:
+    """The word that stands before an option on a sheet."""
+    number = int.from_bytes(hashlib.sha256(f"{sheet}\0{question}\0{option}".encode()).digest()[:8], "big")
+    letters = []
+    for _ in range(SYLLABLES):
+        number, consonant = divmod(number, len(CONSONANTS))
+        number, vowel = divmod(number, len(VOWELS))
+        letters.append(CONSONANTS[consonant] + VOWELS[vowel])
+    return "".join(letters)
+
+
+def in_order_of(sheet: int, question: str, options: Sequence[str]) -> list[str]:
+    """The options in the order of a sheet."""
+    order = sorted(options)
+    random.Random(f"{sheet}/{question}").shuffle(order)
+    return order
+
+
+class Sheet(NamedTuple):
+    """Answers read back: the sheet that their words are from, and the option that each word stands for."""
+
+    number: int
+    chosen: dict[str, list[str]]  # by question; a word of no option there is left out
+    strange: dict[str, list[str]]  # by question: words of no option
+
+
+def read_back(answers: Mapping[str, Sequence[str]], options: Mapping[str, Sequence[str]]) -> Sheet:
+    """The options behind the words, on the sheet that explains most of them."""
+    best: Sheet | None = None
+    for sheet in range(SHEETS):
+        chosen: dict[str, list[str]] = {}
+        strange: dict[str, list[str]] = {}
+        for name, words in answers.items():
+            meaning = {word(sheet, name, option): option for option in options[name]}
+            chosen[name] = [meaning[one] for one in words if one in meaning]
+            strange[name] = [one for one in words if one not in meaning]
+        if best is None or sum(map(len, chosen.values())) > sum(map(len, best.chosen.values())):
+            best = Sheet(sheet, chosen, strange)
+    assert best is not None
+    return best
+
+
+def ask(function: Callable[..., Any], nonce: int) -> Any:
+    """Driver: call without arguments; `nonce` tells one case from another."""
+    return function()
+
+
+def words_of(value: Any, names: Sequence[str], several: bool) -> dict[str, list[str]] | Problem:
+    """The words of an answer by question, tidied; or what is wrong with its form."""
+    if type(value) is not dict:
+        return Problem.of("structure", "The answer is {kind}, where a dict of words was expected.", kind=kind_of(value))
+    found: dict[str, list[str]] = {}
+    for name in names:
+        given = value.get(name, [] if several else "")
+        texts = list(given) if isinstance(given, (list, tuple)) else [given]
+        if not all(type(one) is str for one in texts) or len(texts) > MOST_WORDS or (not several and len(texts) != 1):
+            form = "a list of words" if several else "one word"
+            return Problem.of("structure", "The answer to {name} is not {form}.", name=name, form=form)
+        found[name] = [one.strip().lower() for one in texts if one.strip()]
+    return found
+
+
+def chosen(value: Any, expectation: Expectation) -> Problem | None:
+    """Judge: the right option of every question, or of the share `at_least`."""
+    questions = expectation["questions"]
+    answers = words_of(value, [one["name"] for one in questions], several=False)
+    if isinstance(answers, Problem):
+        return answers
+    sheet = read_back(answers, {one["name"]: one["options"] for one in questions})
+    said = [found for one in questions if (found := about(one, sheet)) is not None]
+    return too_few(said, len(questions), expectation.get("at_least", 1.0))
+
+
+def too_few(said: list[str], asked: int, at_least: float) -> Problem | None:
+    """The sentences on wrong answers, where more are wrong than may be."""
+    right = asked - len(said)
+    if right >= at_least * asked:
+        return None
+    return Problem.of("numbers", "{right} of {asked} are right. {said}", right=right, asked=asked, said=" ".join(said))
+
+
+def about(question: Question, sheet: Sheet) -> str | None:
+    """What there is to say of the answer to a question; None where it is right."""
+    name = question["name"]
+    if sheet.strange[name]:
+        return f"{name}: {shortened(sheet.strange[name][0])} is no word of this question on your sheet."
+    if not sheet.chosen[name]:
+        return f"{name}: no answer yet."
+    option = sheet.chosen[name][0]
+    if digest(name, option) == question["right"]:
+        return None
+    return f"{name}: {opened(question['told'][digest(name, option, 'told')], name, option)}"
+
+
+def shortened(text: str) -> str:
+    """A learner's text in a sentence of ours."""
+    return repr(printable(text, SHOWN))
+
+
+def in_order(value: Any, expectation: Expectation) -> Problem | None:
+    """Judge: the right steps of every derivation, or of the share `at_least`, in their order, without the wrong one."""
+    proofs = expectation["proofs"]
+    answers = words_of(value, [one["name"] for one in proofs], several=True)
+    if isinstance(answers, Problem):
+        return answers
+    sheet = read_back(answers, {one["name"]: one["steps"] for one in proofs})
+    said = [found for one in proofs if (found := about_order(one, sheet)) is not None]
+    return too_few(said, len(proofs), expectation.get("at_least", 1.0))
+
+
+def about_order(proof: Proof, sheet: Sheet) -> str | None:
+    """What there is to say of an order; None where it is right."""
+    name, steps = proof["name"], sheet.chosen[proof["name"]]
+    if sheet.strange[name]:
+        return f"{name}: {shortened(sheet.strange[name][0])} is no word of this derivation on your sheet."
+    if not steps:
+        return f"{name}: no answer yet."
+    for step in steps:
+        if digest(name, step, "told") in proof["told"]:
+            return f"{name}: {opened(proof['told'][digest(name, step, 'told')], name, step)}"
+    good = sum(1 for _ in itertools.takewhile(bool, beginnings(proof, steps)))
+    if good == len(steps) == len(proof["order"]):
+        return None
+    if good == len(steps):
+        return f"{name}: right so far; {len(proof['order']) - good} more to come."
+    return (
+        f"{name}: the first {good} stand where they must; {word(sheet.number, name, steps[good])} does not follow yet."
+    )
+
+
+def beginnings(proof: Proof, steps: Sequence[str]) -> Iterator[bool]:
+    """Whether the steps are right up to the first, the second, ..."""
+    for length in range(1, len(steps) + 1):
+        yield length <= len(proof["order"]) and digest(proof["name"], *steps[:length]) == proof["order"][length - 1]
+
+
+def habit(value: Any, expectation: Expectation) -> Problem | None:
+    """Judge of symptoms: whether all was answered in one way, whatever was asked (HABITS)."""
+    options = {one["name"]: one["options"] for one in expectation.get("questions", [])}
+    options |= {one["name"]: one["steps"] for one in expectation.get("proofs", [])}
+    names = list(options)
+    answers = words_of(value, names, several="proofs" in expectation)
+    if isinstance(answers, dict) and all(answers.values()):
+        sheet = read_back(answers, options)
+        if all(HABITS[expectation["symptom"]](name, answers[name], options[name], sheet) for name in names):
+            return None
+    return Problem.of("numbers", "That is something else.")
+
+
+def always_at(place: int) -> Callable[..., bool]:
+    """Whether a word is that of the option at one place of the sheet."""
+
+    def habit_of(name: str, words: list[str], options: Sequence[str], sheet: Sheet) -> bool:
+        return sheet.chosen[name][:1] == [in_order_of(sheet.number, name, options)[place]]
+
+    return habit_of
+
+
+HABITS: dict[str, Callable[[str, list[str], Sequence[str], Sheet], bool]] = {
+    "longest": lambda name, words, options, sheet: sheet.chosen[name][:1] == [max(options, key=len)],
+    "first": always_at(0),
+    "last": always_at(-1),
+    "letters": lambda name, words, options, sheet: all(len(one) == 1 for one in words),
+    "texts": lambda name, words, options, sheet: set(words) <= {one.lower().strip() for one in options},
+    "everything": lambda name, words, options, sheet: set(sheet.chosen[name]) == set(options),
+    "as shown": lambda name, words, options, sheet: (
+        sheet.chosen[name] == in_order_of(sheet.number, name, options)[: len(words)]
+    ),
+    "backwards": lambda name, words, options, sheet: (
+        sheet.chosen[name] == in_order_of(sheet.number, name, options)[::-1][: len(words)]
+    ),
+}
+
+DRIVERS: dict[str, Callable[..., Any]] = {"ask": ask}
+WORDS = {"ask": ""}
+JUDGES: dict[str, Judge] = {"chosen": chosen, "in_order": in_order, "habit": habit}

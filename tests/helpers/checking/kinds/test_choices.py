@@ -1,0 +1,84 @@
+"""Choices and orders: per learner, sealed, and never passed by habit."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+
+import pytest
+
+from grading.exercises.written import on_sheet
+from helpers.checking import key
+from helpers.checking.kinds import choices
+
+definitions = import_module("grading.exercises.08_reading_and_writing_math")
+GROUPS = {"ten_signs": definitions.SIGNS, "code_to_formula": definitions.CODE, "adam_paper": definitions.PAPER}
+QUESTIONS = [one for group in GROUPS.values() for one in group]
+each_question = pytest.mark.parametrize("question", QUESTIONS, ids=lambda one: f"{one.text[:20]}")
+
+
+def judged(question, word):
+    return choices.chosen({question.name: word}, {"judge": "chosen", "questions": [question.as_data()]})
+
+
+@each_question
+def test_every_wrong_option_is_told_its_own_sentence(question):
+    assert judged(question, choices.word(5, question.name, question.right)) is None
+    assert len(set(question.wrong.values())) == len(question.wrong) == 3
+    for option, sentence in question.wrong.items():
+        assert sentence in judged(question, choices.word(5, question.name, option)).text
+
+
+@each_question
+def test_the_longest_option_is_wrong(question):
+    assert max(question.options, key=len) != question.right
+
+
+@each_question
+def test_words_and_places_differ_from_sheet_to_sheet(question):
+    sheets = range(choices.SHEETS)
+    words = {choices.word(sheet, question.name, question.right) for sheet in sheets}
+    places = [choices.in_order_of(sheet, question.name, question.options).index(question.right) for sheet in sheets]
+    assert len(words) == choices.SHEETS
+    assert set(places) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_no_two_options_of_a_sheet_share_a_word_and_each_is_read_back(name):
+    group = GROUPS[name]
+    for sheet in range(choices.SHEETS):
+        for one in group:
+            assert len({choices.word(sheet, one.name, option) for option in one.options}) == 4
+        answers = {question: [word] for question, word in on_sheet(group, sheet).items()}
+        assert choices.read_back(answers, {one.name: one.options for one in group}).number == sheet
+
+
+def test_the_key_says_in_clear_neither_what_is_right_nor_why():
+    for name, group in GROUPS.items():
+        text = json.dumps(key.find(name))
+        for one in group:
+            assert not [sentence for sentence in one.wrong.values() if json.dumps(sentence)[1:-1] in text]
+            assert not [sheet for sheet in range(choices.SHEETS) if choices.word(sheet, one.name, one.right) in text]
+        kept = key.find(name)["criteria"][0]["cases"][0]["expected"]["questions"]
+        rights = [data["options"].index(one.right) for data, one in zip(kept, group, strict=True)]
+        assert len(set(rights)) > 1
+        assert all(len(data["told"]) == 4 for data in kept)
+
+
+def test_what_derivations_are_told():
+    (proof, *_) = definitions.PROOFS
+    expected = {"judge": "in_order", "proofs": [proof.as_data()]}
+    right = [choices.word(3, proof.name, step) for step in proof.steps]
+    assert choices.in_order({proof.name: right}, expected) is None
+    assert "1 more to come" in choices.in_order({proof.name: right[:-1]}, expected).text
+    assert "the first 0 stand" in choices.in_order({proof.name: right[::-1]}, expected).text
+    wrong = [*right[:1], choices.word(3, proof.name, proof.wrong), *right[2:]]
+    assert proof.told in choices.in_order({proof.name: wrong}, expected).text
+    assert "is no word" in choices.in_order({proof.name: ["zzzz"]}, expected).text
+    assert "no answer yet" in choices.in_order({}, expected).text
+
+
+@pytest.mark.parametrize("answer", [None, "a", [], {"1": 3}, {"1": ["a", "b"]}, {"1": None}, {"1": "x" * 90_000}])
+def test_any_answer_is_judged(answer):
+    data = {"judge": "chosen", "questions": [QUESTIONS[0].as_data()]}
+    assert choices.chosen(answer, data) is not None

@@ -13,14 +13,12 @@
 # %% [markdown]
 # # 01 Information identities
 #
-# A language model is trained by lowering one number, its cross-entropy. What does that number measure, in what unit, and how
-# low can it go? By the end of this notebook you will have written the answer in seven small functions, read a loss of 1.386 as
-# "as good as guessing among four", and seen a table of counts beat `zlib` on a page of English.
+# A language model is trained by lowering one number, its cross-entropy. What does it measure, in what unit, and how low can it
+# go? You will write the answer in seven small functions, and see a table of counts beat `zlib` on a page of English.
 #
 # You need a little Python and the idea of a logarithm. The seven exercises take about 75 minutes, the two stretch exercises 20
-# more, reading apart; each stands alone, so skip what you know. Run the cells from the top. A check tells you whether an answer
-# is right and, where it can, which mistake it is. Stuck? `hint("entropy")` gives a nudge, `hint("entropy", 2)` a bigger one.
-# Proofs are folded under "Why?".
+# more, reading apart; each stands alone. A check says whether an answer is right and, where it can, which mistake it is. Stuck?
+# `hint("entropy")` gives a nudge, `hint("entropy", 2)` a bigger one. Proofs and traps are folded.
 
 # %%
 import math
@@ -39,8 +37,8 @@ print("ready")
 #
 # Someone rolls a loaded four-sided die and hides it. How surprised will you be by the result, on average?
 #
-# A result of probability $p$ surprises you by $-\log p$: nothing if it was certain, more the rarer it is, and the surprises
-# of independent results add up. The average surprise is the **entropy** (Shannon, 1948, section 6):
+# A result of probability $p$ surprises you by $-\log p$: nothing if it was certain, more the rarer it is. The average surprise is
+# the **entropy** (Shannon, 1948, section 6):
 #
 # $$H(p) = -\sum_i p_i \log p_i .$$
 #
@@ -49,11 +47,10 @@ print("ready")
 # | $p$ | `p` | `(..., n)` | a distribution: not negative, sums to 1 over the last dimension |
 # | $H(p)$ | `H` | `(...)` | entropy in nats |
 #
-# With the natural logarithm the unit is the **nat**; with $\log_2$ it is the bit, and 1 nat is $1/\log 2 \approx 1.4427$
-# bits. This course uses nats, as PyTorch does.
+# The unit is the **nat**, with $\log_2$ the bit; 1 nat is $1/\log 2 \approx 1.4427$ bits. This course uses nats, as PyTorch does.
 #
-# By hand, for $p = (\tfrac12, \tfrac14, \tfrac14)$: the surprises are $\log 2$, $2\log 2$ and $2\log 2$, their average is
-# $\tfrac12\log 2 + \tfrac14 \cdot 2\log 2 + \tfrac14 \cdot 2\log 2 = 1.5 \log 2 \approx 1.0397$ nats.
+# By hand, $p = (\tfrac12, \tfrac14, \tfrac14)$: $\tfrac12\log 2 + \tfrac14 \cdot 2\log 2 + \tfrac14 \cdot 2\log 2 = 1.5 \log 2
+# \approx 1.0397$ nats.
 #
 # <details><summary>Why a logarithm?</summary>
 #
@@ -72,7 +69,7 @@ print("ready")
 # Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - `p` has shape `(..., n)`, the answer `(...)`: sum over the last dimension only. A batch may be empty.
-# - An impossible result adds nothing: $0 \log 0 = 0$, exactly, since $x \log x \to 0$ as $x \to 0$.
+# - An impossible result adds nothing: $0 \log 0 = 0$, exactly: the limit of $x \log x$.
 # - The answer has the dtype of `p`; half types are computed in at least float32. `p` itself is not changed.
 # - Autograd must give $-\log p_i - 1$ wherever $p_i > 0$.
 
@@ -97,24 +94,29 @@ print(f"H(.4, .3, .2, .1)  = {nats:.6f} nats = {nats / math.log(2):.6f} bits")
 print(f"H(uniform on 4)    = {information.entropy(uniform):.6f} nats = log 4")
 
 # %% [markdown]
-# Every three-sided die: a corner always shows one face, the centre is fair, with $\log 3 \approx 1.0986$ nats. Follow the line: throw one
-# of two dice, chosen by a coin, and the result is at least as uncertain as the two are *on average*. Entropy is **concave**.
+# Every three-sided die: at a corner one face is certain, the centre is fair, with $\log 3 \approx 1.0986$ nats. On the line a
+# coin chooses which of two dice is thrown: the result is at least as uncertain as the two are *on average*. Entropy is
+# **concave**.
 
 # %%
 plotting.show_figure(divergences.entropy_surface())
 
 # %% [markdown]
-# **In practice.** The entropy of a model's next-token distribution says how many continuations it weighs: $e^H$ of them, in
-# effect. Reinforcement learning often adds $H$ to the reward so that a policy keeps exploring.
+# **In practice.** $H$ of a model's next-token distribution says how many continuations it weighs: $e^H$. Reinforcement
+# learning often adds $H$ to the reward, so that a policy keeps exploring.
 #
-# **Traps.** `p * p.log()` is `nan` at 0. `(p + 1e-8).log()` hides that and bends every other number. `torch.log2` answers in
+# <details><summary><b>Traps</b></summary>
+#
+# `p * p.log()` is `nan` at 0. `(p + 1e-8).log()` hides that and bends every other number. `torch.log2` answers in
 # bits. A bare `.sum()` swallows the batch. `torch.distributions.Categorical` clamps: 1.2e-7 for a sure result in float32, not 0.
+#
+# </details>
 
 # %% [markdown]
 # ## What if you believe the wrong distribution?
 #
-# The die follows $p$, but you expect $q$. Each result now surprises you by $-\log q_i$ while it arrives with frequency $p_i$.
-# The average is the **cross-entropy**:
+# The die follows $p$, but you expect $q$. Each result surprises you by $-\log q_i$, and arrives with frequency $p_i$. The average
+# is the **cross-entropy**:
 #
 # $$H(p, q) = -\sum_i p_i \log q_i .$$
 #
@@ -124,12 +126,11 @@ plotting.show_figure(divergences.entropy_surface())
 # | $q$ | `q` | `(..., n)` | what you expect; its leading dimensions broadcast with those of `p` |
 # | $H(p, q)$ | `H` | `(...)` | average surprise in nats |
 #
-# By hand, $p = (1, 0)$ and $q = (\tfrac14, \tfrac34)$: only the first result happens, so $H(p, q) = -\log\tfrac14 = 2\log 2
-# \approx 1.3863$. That is all a classifier's loss is: $p$ is one-hot, and the loss is $-\log$ of the probability given to
-# the right class.
+# By hand, $p = (1, 0)$, $q = (\tfrac14, \tfrac34)$: $H(p, q) = -\log\tfrac14 = 2\log 2 \approx 1.3863$. A classifier's loss is
+# just that: $-\log$ of the probability given to the right class.
 #
-# As a picture: a symbol is a box, as wide as it is likely and as high as its code is long, $-\log_2$ of the probability that the
-# code was made for. The area is the price.
+# Below, a box is as wide as its symbol is likely and as high as its code is long: $-\log_2$ of the probability that the code was
+# made for. The area is the price.
 
 # %%
 plotting.show_figure(divergences.code_areas())
@@ -176,16 +177,19 @@ print(f"H(p, p)       = {information.cross_entropy(p, p):.6f} nats = H(p)")
 
 # %% [markdown]
 # **In practice.** A model that knows nothing about $k$ classes starts at a loss of $\log k$: 2.303 for ten digits, 10.825 for
-# GPT-2's 50,257 tokens. A first loss far above that points to the initialisation. `torch.nn.functional.cross_entropy`, which you will
-# call, takes *logits* $z$; its gradient is $\mathrm{softmax}(z) - p$ (notebook 06).
+# GPT-2's 50,257 tokens. A first loss far above points to the initialisation.
 #
-# **Traps.** `-(p * q.log()).sum(-1)` turns $0 \cdot \log 0$ into `nan`. The order matters: $H(p,q)$ is not $H(q,p)$.
+# <details><summary><b>Traps</b></summary>
+#
+# `-(p * q.log()).sum(-1)` turns $0 \cdot \log 0$ into `nan`. The order matters: $H(p,q)$ is not $H(q,p)$. PyTorch's own
+# `cross_entropy` takes *logits* $z$, not probabilities; its gradient is $\mathrm{softmax}(z) - p$ (notebook 06).
+#
+# </details>
 
 # %% [markdown]
 # ## What does the wrong belief cost?
 #
-# Even with the right $q = p$ you pay $H(p)$. What you pay on top, for being wrong, is the **Kullback-Leibler divergence**
-# (Kullback and Leibler, 1951):
+# Even with $q = p$ you pay $H(p)$. What you pay on top is the **Kullback-Leibler divergence** (Kullback and Leibler, 1951):
 #
 # $$\mathrm{KL}(p, q) = H(p, q) - H(p) = \sum_i p_i \log\frac{p_i}{q_i} \ge 0 .$$
 #
@@ -193,9 +197,8 @@ print(f"H(p, p)       = {information.cross_entropy(p, p):.6f} nats = H(p)")
 # |---|---|---|---|
 # | $\mathrm{KL}(p, q)$ | `D` | `(...)` | extra surprise in nats; 0 exactly when $p = q$ |
 #
-# By hand, $p = (\tfrac12, \tfrac12)$ and $q = (\tfrac14, \tfrac34)$: $\tfrac12\log 2 + \tfrac12\log\tfrac23 =
-# \tfrac12\log\tfrac43 \approx 0.1438$. The other way round: $\tfrac14\log\tfrac12 + \tfrac34\log\tfrac32 \approx 0.1308$. It
-# is no distance.
+# By hand, $p = (\tfrac12, \tfrac12)$, $q = (\tfrac14, \tfrac34)$: $\tfrac12\log 2 + \tfrac12\log\tfrac23 \approx 0.1438$. The
+# other way round: $\tfrac14\log\tfrac12 + \tfrac34\log\tfrac32 \approx 0.1308$. It is no distance.
 #
 # <details><summary>Why is it never negative?</summary>
 #
@@ -238,8 +241,8 @@ difference = information.cross_entropy(p, uniform) - information.entropy(p)
 print(f"H(p, uniform) - H(p) = {difference:.6f}")
 
 # %% [markdown]
-# Below, $p = (.3, .7)$ stays and $q$ moves. Both touch 0 at $q = p$ only. They part at the edges: $\mathrm{KL}(p, q)$ explodes when $q$
-# calls impossible what happens; $\mathrm{KL}(q, p)$ stays finite there.
+# Below, $p = (.3, .7)$ stays and $q$ moves. At the edges $\mathrm{KL}(p, q)$ explodes, as $q$ calls impossible what happens;
+# $\mathrm{KL}(q, p)$ stays finite.
 
 # %%
 plotting.show_figure(divergences.kl_curves())
@@ -254,30 +257,30 @@ plotting.explore(divergences.kl_curves, p=(0.02, 0.98, 0.02, 0.3))
 plotting.show_figure(divergences.kl_strip((0.1, 0.5, 0.9)))
 
 # %% [markdown]
-# Only for $p = \tfrac12$; and $p$ and $1 - p$ are mirror images of each other.
+# Only for $p = \tfrac12$.
 #
-# **In practice.** Minimising the loss over $q$ minimises $\mathrm{KL}(p, q)$, since $H(p)$ does not depend on $q$. Fine-tuning by reinforcement
-# learning holds a model near its base by a KL penalty; a VAE pays one in its latent space; distillation *is* one.
+# **In practice.** Minimising the loss over $q$ minimises $\mathrm{KL}(p, q)$, since $H(p)$ does not depend on $q$. Fine-tuning by
+# reinforcement learning holds a model near its base by a KL penalty; a VAE pays one for its latents.
 #
-# **Traps.** Swapped arguments: same sign, plausible size, wrong number. `p / q` before the logarithm is `nan` at $0/0$.
+# <details><summary><b>Traps</b></summary>
+#
+# Swapped arguments: same sign, plausible size, wrong number. `p / q` before the logarithm is `nan` at $0/0$.
+#
+# </details>
 
 # %% [markdown]
 # ## Which argument is which?
 #
-# PyTorch has this divergence as `torch.nn.functional.kl_div(input, target)`, and it is easily misread. It computes, before any
-# reduction,
+# PyTorch's `torch.nn.functional.kl_div(input, target)` is easily misread. Before any reduction it computes
 #
-# $$\text{target} \cdot (\log \text{target} - \text{input}),$$
-#
-# so `input` is already a *logarithm* and belongs to $q$; `target` is $p$.
+# $$\text{target} \cdot (\log \text{target} - \text{input}) .$$
 #
 # | symbol | in `kl_div` | what it expects |
 # |---|---|---|
 # | $\log q$ | `input`, first | log-probabilities |
 # | $p$ | `target`, second | probabilities (or $\log p$ with `log_target=True`) |
 #
-# By hand, for one entry with $p = \tfrac12$ and $q = \tfrac14$: $\tfrac12(\log\tfrac12 - \log\tfrac14) = \tfrac12\log 2 \approx
-# 0.3466$.
+# By hand, one entry, $p = \tfrac12$, $q = \tfrac14$: $\tfrac12(\log\tfrac12 - \log\tfrac14) = \tfrac12\log 2 \approx 0.3466$.
 
 # %% [markdown]
 # ### Exercise 4. `kl_with_torch`
@@ -288,8 +291,7 @@ plotting.show_figure(divergences.kl_strip((0.1, 0.5, 0.9)))
 #
 # - Use `torch.nn.functional.kl_div` or `torch.nn.KLDivLoss`; writing the sum yourself is no answer here.
 # - Sum over the last dimension only; `p` and `q` have no zeros, but perhaps 1e-30: nothing is cut off. Leading dimensions broadcast, and may be empty.
-# - The answer has the dtype of `p`, and half types are computed in at least float32: `kl_div` alone does not do that. `p` and `q` are not
-#   changed.
+# - The answer has the dtype of `p`, and half types are computed in at least float32 (not so by `kl_div`). `p` and `q` are not changed.
 
 
 # %% nbgrader={"grade_id": "kl_with_torch"}
@@ -306,7 +308,7 @@ def kl_with_torch(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
 check("kl_with_torch", kl_with_torch)
 
 # %% [markdown]
-# Five ways to call it, one of them right. None raises an error:
+# Five calls, one of them right. None raises an error:
 
 # %%
 import warnings
@@ -325,14 +327,14 @@ with warnings.catch_warnings():
         print(f"{words:38}{value:10.6f}")
 
 # %% [markdown]
-# **In practice.** A negative *exact* KL, summed over a whole distribution, has a mistake in it, most often that forgotten logarithm. A
-# *sampled* one, the mean of $\log p/q$ over the tokens that were drawn, may be negative by chance (notebook 05).
+# **In practice.** A negative *exact* KL, over a whole distribution, has a mistake in it, such as that forgotten logarithm. A
+# *sampled* one, the mean of $\log p/q$ over the tokens drawn, may be negative by chance (notebook 05).
 
 # %% [markdown]
 # ## How many words is the model choosing from?
 #
-# A loss of 1.386 is hard to picture. $e^{1.386} \approx 4$ is not: the model is as unsure as someone who guesses among 4 equally
-# likely words. That is the **perplexity**:
+# A loss of 1.386 is hard to picture. $e^{1.386} \approx 4$ is not: the model is as unsure as if it guessed among 4 equally likely
+# words. That is the **perplexity**:
 #
 # $$\mathrm{PPL}(p, q) = e^{H(p, q)} = 2^{H(p, q)\ \text{in bits}} .$$
 #
@@ -340,7 +342,7 @@ with warnings.catch_warnings():
 # |---|---|---|---|
 # | PPL | `PPL` | `(...)` | effective number of choices; at least $e^{H(p)}$ |
 #
-# By hand: for a fair coin judged as fair, $H = \log 2$ and PPL $= 2$.
+# By hand: a fair coin judged as fair has $H = \log 2$ and PPL $= 2$.
 
 # %% [markdown]
 # ### Exercise 5. `perplexity`
@@ -366,9 +368,9 @@ def perplexity(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
 check("perplexity", perplexity)
 
 # %% [markdown]
-# Now a real text: most of the first chapter of *Alice's Adventures in Wonderland* (Carroll, 1865), in 27 symbols, letters and space. The
-# model is a table of counts: how often did each letter follow the last 0 to 3 letters in the first 5,000? A tenth of a count more for
-# everything keeps a new combination from costing `inf`. What does the rest of the text cost?
+# Now a real text: most of chapter 1 of *Alice's Adventures in Wonderland* (Carroll, 1865), as letters and spaces. The model
+# counts in the first 5,000 how often each followed the last 0 to 3, and adds a tenth everywhere, lest anything new cost `inf`.
+# What does the rest cost?
 
 # %%
 x = texts.letters(texts.alice())
@@ -402,20 +404,24 @@ packed = packer.compress(bytes(fresh.tolist())) + packer.flush()
 print(f"zlib needs {8 * len(packed) / len(fresh):.2f} bits a letter for the fresh part")
 
 # %% [markdown]
-# With two letters of context fresh text costs 2.80 bits a letter (here also: a byte), less than `zlib` needs. Shannon (1951) gives 4.03,
-# 3.32 and 3.1 for 0, 1 and 2 letters. But a third letter makes the table better on what it has *seen* and worse on everything else: that
-# is why a loss is measured on fresh text.
+# With two letters of context fresh text costs 2.80 bits a letter (here also: a byte), less than `zlib` needs. A third makes the
+# table better on what it has *seen* and worse on the rest: so a loss is measured on fresh text.
 #
-# **In practice.** Perplexities compare only over the same tokens: fewer, longer tokens raise the perplexity per token of the same text.
-# Bits per byte do not have that problem.
+# **In practice.** Perplexities compare only over the same tokens: longer tokens raise the perplexity of each. Bits per byte
+# always compare.
 #
-# **Traps.** $2^{H}$ with $H$ in nats, and averaging perplexities instead of the losses inside the exponential.
+# <details><summary><b>Traps</b></summary>
+#
+# $2^{H}$ with $H$ in nats. Averaging perplexities instead of the losses inside the exponential. Taking these bits for those of
+# English: Shannon (1951) gives 4.03, 3.32 and 3.1 for 0, 1 and 2 letters before.
+#
+# </details>
 
 # %% [markdown]
 # ## What should you believe when you know only the mean?
 #
-# You are told that a die shows 4.5 on average, and nothing else. What are the six probabilities? Infinitely many dice fit. Jaynes
-# (1957) says: take the one with the largest entropy, since any other claims to know something you were not told. It is always of the form
+# A die shows 4.5 on average. What are its six probabilities? Infinitely many dice fit. Jaynes (1957) takes the one of largest
+# entropy: any other claims to know more than that. It is always of the form
 #
 # $$p_i = \frac{e^{\lambda v_i}}{\sum_j e^{\lambda v_j}}, \qquad \text{with } \lambda \text{ such that } \sum_i p_i v_i = m .$$
 #
@@ -426,15 +432,16 @@ print(f"zlib needs {8 * len(packed) / len(fresh):.2f} bits a letter for the fres
 # | $\lambda$ | `lam` | float | found numerically: the mean rises with it |
 # | $p$ | `p` | `(n,)` | the answer |
 #
-# By hand: with values $(0, 1)$ and mean $m$ there is nothing to choose, $p = (1-m, m)$ and $\lambda = \log\frac{m}{1-m}$. With
-# $m$ the plain average of the values, $\lambda = 0$ and $p$ is uniform.
+# By hand: values $(0, 1)$ leave no choice, $p = (1-m, m)$ and $\lambda = \log\frac{m}{1-m}$. If $m$ is the plain average of the
+# values, $\lambda = 0$ and $p$ is uniform.
 #
 # <details><summary>Why an exponential?</summary>
 #
 # Lagrange: at the maximum of $H(p) + \lambda (\sum_i p_i v_i - m) + \mu (\sum_i p_i - 1)$ every derivative is 0, $-\log p_i - 1 + \lambda v_i + \mu = 0$,
 # so $p_i \propto e^{\lambda v_i}$: an **exponential family**. (Without the mean, $p_i$ is the same for all $i$.) Is it a maximum? For any other
 # $r$ with mean $m$, Gibbs gives $H(r) \le H(r, p) = \log Z - \lambda m$, with $Z = \sum_j e^{\lambda v_j}$. The right side is the same for all
-# such $r$, $p$ included, and for $p$ it is $H(p)$.
+# such $r$, $p$ included, and for $p$ it is $H(p)$. (So of all $p$ with the same mean logit $\sum_i p_i z_i$, $\mathrm{softmax}(z)$ is the most
+# uncertain.)
 #
 # </details>
 
@@ -485,20 +492,22 @@ print("mean 4.5:", "  ".join(f"{x:.4f}" for x in die.tolist()))
 print(f"entropy  {information.entropy(die):.6f} nats; a fair die has {math.log(6):.6f}")
 
 # %% [markdown]
-# **In practice.** With energies $E_i$ for values this is **Boltzmann's distribution** of physics, $p_i \propto e^{-E_i/T}$: the mean energy
-# fixes the temperature $T = -1/\lambda$. A softmax of logits $z = -E$ is the same thing, $T$ the temperature that you sample at: of all $p$ with
-# the same mean logit $\sum_i p_i z_i$ it is the most uncertain.
+# **In practice.** With energies $E_i$ for values this is **Boltzmann's distribution**, $p_i \propto e^{-E_i/T}$, with temperature
+# $T = -1/\lambda$. A softmax of logits $z = -E$ is the same, at the temperature you sample with.
 #
-# **Traps.** `exp` before subtracting the maximum. A root bracket that is too narrow. Tilting $p$ until the mean fits without asking
-# for the largest entropy: many dice have mean 4.5.
+# <details><summary><b>Traps</b></summary>
+#
+# `exp` before subtracting the maximum. A root bracket that is too narrow. Tilting $p$ until the mean fits without asking for the
+# largest entropy: many dice have mean 4.5.
+#
+# </details>
 
 # %% [markdown]
 # ## How short can a code be?
 #
-# You send die rolls over a wire, as bits. Frequent results deserve short codes. How short, on average? Shannon's answer: a code that can
-# be decoded never needs less than $H_2(p)$, the entropy in bits, and the best is always within 1 bit of it. Huffman (1952) found the best
-# prefix code (no code word begins another): join the two least likely symbols, again and again; every join makes its symbols one bit
-# longer.
+# You send die rolls over a wire, as bits. How few, on average? A code that can be decoded never needs less than $H_2(p)$, the
+# entropy in bits, and the best is within 1 bit of it (Shannon). Huffman (1952) found the best prefix code, in which no word
+# begins another: join the two least likely symbols, again and again; every join adds a bit to its symbols.
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
@@ -506,9 +515,8 @@ print(f"entropy  {information.entropy(die):.6f} nats; a fair die has {math.log(6
 # | $\ell_i$ | `lengths` | `(n,)` | length of symbol $i$'s code, in bits, an int |
 # | $\sum_i p_i \ell_i$ | | | mean length; at least $H_2(p)$ |
 #
-# By hand, $p = (.4, .3, .2, .1)$: join .2 and .1 to .3; join that .3 with the other .3 to .6; join .6 and .4. The lengths are
-# $(1, 2, 3, 3)$ and the mean is $.4 + .6 + .6 + .3 = 1.9$ bits, against an entropy of 1.846439 bits. The ideal lengths $-\log_2 p_i$ would
-# be $1.32, 1.74, 2.32, 3.32$.
+# By hand, $p = (.4, .3, .2, .1)$, joined as below: lengths $(1, 2, 3, 3)$, where $-\log_2 p_i$ would be $1.32, 1.74, 2.32, 3.32$;
+# mean $.4 + .6 + .6 + .3 = 1.9$ bits, entropy 1.846439.
 
 # %%
 plotting.show_figure(codes.huffman_tree())
@@ -533,7 +541,6 @@ plotting.show_figure(codes.huffman_tree())
 # - `p` is one vector; return ints, as a list or a tensor. Any optimal code counts, however it breaks ties.
 # - A symbol of probability 0 gets length 0. If only one symbol occurs, it gets length 1.
 # - `p` may have hundreds of symbols and any floating dtype; it is not changed.
-# - `heapq` keeps a list with the smallest item ready.
 
 
 # %% nbgrader={"grade_id": "huffman_code_lengths"}
@@ -571,28 +578,36 @@ for q in (p, torch.tensor([0.9, 0.1], dtype=torch.float64)):
 plotting.show_figure(codes.code_length_against_entropy())
 
 # %% [markdown]
-# The second code above wastes half a bit a symbol: one symbol needs at least one whole bit. Blocks of $k$ symbols waste
-# less than $1/k$ bit a symbol (longer is not always better: 0.470 bits for blocks of 6, 0.476 for 8):
+# The second code wastes half a bit a symbol, as none gets less than a whole one. Blocks of $k$ symbols waste less than $1/k$ bit
+# each (longer is not always better: 0.470 bits for blocks of 6, 0.476 for 8):
 
 # %%
 plotting.show_figure(codes.block_costs())
 
 # %% [markdown]
-# **In practice.** Arithmetic coding makes the whole text one block. With it a language model with loss $H(p, q)$ *is* a compressor to that
-# many nats a token, like the table above to 2.80 bits a letter. Better prediction and better compression are one thing.
+# **In practice.** Arithmetic coding makes the whole text one block. With it a language model *is* a compressor, to as many nats a
+# token as its loss; the table above is one to 2.80 bits a letter.
 #
-# **Traps.** Rounding $-\log_2 p_i$ up gives a valid code (Shannon's) but not the best. Giving a symbol that never occurs a code
+# <details><summary><b>Traps</b></summary>
+#
+# Rounding $-\log_2 p_i$ up gives a valid code (Shannon's) but not the best. Giving a symbol that never occurs a code
 # makes others longer.
+#
+# </details>
 
 # %% [markdown]
 # ## One family for all of them (stretch)
 #
-# KL is one of many. For a convex $f$ with $f(1) = 0$ and every $q_i > 0$, the **f-divergence** (Csiszár, 1967; Ali and Silvey, 1966) is
+# For a convex $f$ with $f(1) = 0$ and every $q_i > 0$, the **f-divergence** (Csiszár, 1967; Ali and Silvey, 1966) is
 #
 # $$D_f(p \,\|\, q) = \sum_i q_i \, f\!\left(\frac{p_i}{q_i}\right).$$
 #
-# (Where $q_i = 0$ the full definition adds $p_i$ times the slope of $f$ at infinity: so the total variation of $(1, 0)$ and $(0, 1)$ is
-# $\tfrac12 + \tfrac12 = 1$.)
+# <details><summary>And where q is 0?</summary>
+#
+# There the full definition adds $p_i$ times the slope of $f$ at infinity: the total variation of $(1, 0)$ and $(0, 1)$ is
+# $\tfrac12 + \tfrac12 = 1$.
+#
+# </details>
 #
 # | $f(t)$ | divergence |
 # |---|---|
@@ -603,8 +618,12 @@ plotting.show_figure(codes.block_costs())
 # | $\tfrac12 (\sqrt t - 1)^2$ | squared Hellinger |
 # | $\tfrac12\left(t\log t - (1+t)\log\tfrac{1+t}{2}\right)$ | Jensen-Shannon |
 #
-# By hand, total variation of $(\tfrac12, \tfrac12)$ and $(\tfrac14, \tfrac34)$: $\tfrac14\cdot\tfrac12\cdot 1 +
+# <details><summary>By hand</summary>
+#
+# Total variation of $(\tfrac12, \tfrac12)$ and $(\tfrac14, \tfrac34)$: $\tfrac14\cdot\tfrac12\cdot 1 +
 # \tfrac34\cdot\tfrac12\cdot\tfrac13 = \tfrac14$, half the sum of $|p_i - q_i|$.
+#
+# </details>
 
 # %% [markdown]
 # ### Stretch 1. `f_divergence`
@@ -633,7 +652,7 @@ check("f_divergence", f_divergence)
 # %% [markdown]
 # > **Is it true?** "KL is no distance, but Jensen-Shannon is."
 # >
-# > Measure first. A distance obeys the triangle inequality: a detour is never *shorter* than the direct way.
+# > Measure first. In a distance, a detour is never *shorter* than the direct way: the triangle inequality.
 
 
 # %%
@@ -661,13 +680,21 @@ print(f"square root: {direct.sqrt():.4f} direct, {legs.sqrt().sum():.4f} by way 
 #
 # $$D_\alpha(p \,\|\, q) = \frac{\sum_i p_i^{\alpha} q_i^{1-\alpha} - 1}{\alpha(\alpha - 1)} .$$
 #
-# Small $\alpha$ lets $q$ seek one mode of $p$, large $\alpha$ makes it cover all: notebook 05 draws both ends.
+# <details><summary>Other books' alpha</summary>
 #
-# Elsewhere $\alpha$ runs from $-1$ to 1: as $2\alpha - 1$ of ours (Bishop, 2006, equation 10.19), or with Amari's own sign as $1 - 2\alpha$, so that
-# *his* 1 is $\mathrm{KL}(q, p)$. Look which one a paper means.
+# Elsewhere $\alpha$ runs from $-1$ to 1: as $2\alpha - 1$ of ours (Bishop, 2006, equation 10.19), or with Amari's own sign as
+# $1 - 2\alpha$, so that *his* 1 is $\mathrm{KL}(q, p)$. Look which one a paper means.
 #
-# By hand, $p = (\tfrac12, \tfrac12)$, $q = (\tfrac14, \tfrac34)$, $\alpha = 2$: $(\tfrac14/\tfrac14 + \tfrac14/\tfrac34 - 1)/2 =
+# </details>
+#
+# <details><summary>By hand, and what it is for</summary>
+#
+# $p = (\tfrac12, \tfrac12)$, $q = (\tfrac14, \tfrac34)$, $\alpha = 2$: $(\tfrac14/\tfrac14 + \tfrac14/\tfrac34 - 1)/2 =
 # \tfrac16$, half the chi-squared divergence.
+#
+# Fitted with small $\alpha$, $q$ seeks one mode of $p$; with large $\alpha$ it covers all. Notebook 05 draws both ends.
+#
+# </details>
 
 # %% [markdown]
 # ### Stretch 2. `alpha_divergence`
@@ -701,8 +728,6 @@ check("alpha_divergence", alpha_divergence)
 
 # %% [markdown]
 # > **Is it true?** "At $\alpha = \tfrac12$ the alpha-divergence is the Hellinger distance."
-# >
-# > Measure first.
 
 # %%
 half = information.alpha_divergence(p, uniform, 0.5)
@@ -714,21 +739,22 @@ print(f"4 (1 - sum sqrt(p q))          {4 * (1 - (p * uniform).sqrt().sum()):.6f
 print(f"4 times the distance, squared  {4 * distance**2:.6f}")
 
 # %% [markdown]
-# > No. It is $4\,(1 - \sum_i \sqrt{p_i q_i}) = 2 \sum_i (\sqrt{p_i} - \sqrt{q_i})^2$: four times the *square* of the Hellinger distance
-# > $\sqrt{\tfrac12\sum_i(\sqrt{p_i} - \sqrt{q_i})^2}$. As with Jensen-Shannon the root is a distance; the root of KL is none.
+# > No: it is four times the *square* of the Hellinger distance. As with Jensen-Shannon the root is a distance; the root of KL is
+# > none.
 
 # %% [markdown]
 # ## In your own words (2 points, graded by hand)
 #
-# Two models are trained on the same text. Model A ends at a loss of 2.0 nats a token, model B at 1.9. Both use the same
-# tokens. In at most six sentences: what does the difference mean as perplexity and as file size when the models compress the text, and why can neither loss reach 0?
+# Two models are trained on the same tokens of the same text. A ends at a loss of 2.0 nats a token, B at 1.9. In at most six
+# sentences: what does the difference mean as perplexity and as file size when the models compress the text, and why can neither
+# loss reach 0?
 
 # %% [markdown] nbgrader={"grade_id": "reflection", "grade": true, "solution": true, "points": 2}
 # ### BEGIN SOLUTION
 # **A model answer.** Perplexity is $e^{2.0} \approx 7.39$ against $e^{1.9} \approx 6.69$: model B hesitates between about 0.7 fewer
 # equally likely tokens. As a compressor A needs $2.0/\log 2 \approx 2.89$ bits a token and B 2.74, so B's file is 5% smaller. The loss is
 # $H(p) + \mathrm{KL}(p, q)$: B's KL is 0.1 nats smaller, while $H(p)$, the uncertainty in the text itself, is the same for both and is not 0,
-# because text is not determined by what came before. So even a perfect model, with a KL of 0, stops at $H(p)$.
+# because text is not determined by what came before.
 #
 # **Rubric.** ½ point: perplexities compared correctly (7.39 and 6.69, or "by a factor $e^{0.1}$"). ½ point: bits or file size (5% smaller,
 # or 0.144 bits a token). 1 point: loss $= H(p) + \mathrm{KL}(p, q)$, with $H(p) > 0$ as the floor (½ point for "text is random" without the
@@ -738,8 +764,7 @@ print(f"4 times the distance, squared  {4 * distance**2:.6f}")
 # %% [markdown]
 # ## Where you are
 #
-# `progress()` shows what you have done so far, in this notebook and the others. Next: notebook 02 asks how much one thing tells you
-# about another.
+# `progress()` shows what you have done. Next: how much does one thing tell you about another?
 
 # %% tags=["nbval-ignore-output"]
 progress()

@@ -59,9 +59,13 @@ class Chapter:
         """A link to the notebook, or to a heading of it; the bare text where there is no notebook."""
         if self.place is None:
             return text
-        # JupyterLab makes a heading's id from its text, with hyphens for blanks.
-        anchor = "#" + quote(heading.replace("`", "").replace(" ", "-")) if heading else ""
-        return f"[{text}]({quote(self.place)}{anchor})"
+        return f"[{text}]({quote(self.place)}{'#' + anchor(heading) if heading else ''})"
+
+
+def anchor(heading: str) -> str:
+    """The part of a link that leads to a notebook's heading. JupyterLab makes its id from its text, with hyphens for
+    blanks."""
+    return quote(heading.replace("`", "").replace(" ", "-"))
 
 
 def refresh() -> None:

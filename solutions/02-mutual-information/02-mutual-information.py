@@ -13,16 +13,14 @@
 # %% [markdown]
 # # 02 Mutual information
 #
-# You see an umbrella. How much does that tell you about the rain? This notebook puts a number on it, the **mutual
-# information**, and follows that number through noise, through small samples, and to its limits: how much a channel can
-# carry at most, and how little you can send if small errors are allowed. The last one is what a beta-VAE trades.
+# You see an umbrella. How much does that tell you about the rain? There is a number for it, the **mutual information**; here you
+# follow it through noise, small samples and limits.
 #
-# You need entropy, $H(p) = -\sum_i p_i \log p_i$ in nats, and of notebook 01 the divergence
-# $\mathrm{KL}(p, q) = \sum_i p_i \log\frac{p_i}{q_i}$, which is never negative and 0 only for $q = p$.
+# You need entropy, $H(p) = -\sum_i p_i \log p_i$ in nats, and the divergence $\mathrm{KL}(p, q)$ of notebook 01.
 #
-# The exercises take about 80 minutes, the five stretch exercises another 95: take those that tempt you. Each stands
-# alone. A check tells you whether an answer is right and, where it can, which mistake it is. Stuck?
-# `hint("marginals")` gives a nudge, `hint("marginals", 2)` a bigger one.
+# The exercises take about 80 minutes, the five stretch exercises another 95: take what tempts you. Each stands alone. Proofs
+# and traps are folded, and so is what only a stretch exercise needs. Stuck? `hint("marginals")` gives a nudge,
+# `hint("marginals", 2)` a bigger one.
 
 # %%
 import math
@@ -40,15 +38,15 @@ print("ready")
 # %% [markdown]
 # ## Two things at once
 #
-# Write down the weather and the umbrellas of many days, and you have a **joint distribution**: how often each *pair*
-# occurs. Rows are the weather (0 dry, 1 rain), columns the umbrella (0 at home, 1 with you):
+# Weather of many days (rows: 0 dry, 1 rain) and umbrellas (columns: 0 at home, 1 with you) make a **joint distribution**, how
+# often each *pair* occurs:
 #
 # | $p(x, y)$ | $y = 0$ | $y = 1$ |
 # |---|---|---|
 # | $x = 0$ | .5 | .1 |
 # | $x = 1$ | .15 | .25 |
 #
-# How often does it rain at all? Add up what you do not care about. The result is a **marginal**:
+# How often does it rain at all? Add up what you do not care about, to a **marginal**:
 #
 # $$p(x) = \sum_y p(x, y), \qquad p(y) = \sum_x p(x, y) .$$
 #
@@ -63,7 +61,7 @@ print("ready")
 # %% [markdown]
 # ### Exercise 1. `marginals`
 #
-# **Goal:** both marginals of a joint, or of a batch of them.
+# **Goal:** both marginals of a joint or a batch.
 #
 # Difficulty ●○○○○ · Importance ●●●●● · 5 minutes
 #
@@ -87,32 +85,32 @@ joint = torch.tensor([[0.5, 0.1], [0.15, 0.25]], dtype=torch.float64)
 plotting.show_figure(joint_figures.table(joint))
 
 # %% [markdown]
-# **In practice.** Summing out is how a model over pairs answers a question about one thing: a language model's
-# probability of a word, whatever comes after it.
+# **In practice.** A language model sums out, too: the probability of a word, whatever comes after it.
 #
-# **Traps.** `joint.sum(0)` is right for one table and wrong for a batch of them; count dimensions from the end. "Sum
+# <details><summary><b>Traps</b></summary>
+#
+# `joint.sum(0)` is right for one table and wrong for a batch of them; count dimensions from the end. "Sum
 # over $x$" leaves $p(y)$, not $p(x)$.
+#
+# </details>
 
 # %% [markdown]
 # ## What is still open once you have looked?
 #
-# You see the weather, $x$. How unsure are you about the umbrella then? In row $x$ the umbrella follows
-# $p(y \mid x) = p(x, y) / p(x)$; average the entropy of the rows, each as often as it occurs. That is the **conditional
-# entropy** (Cover and Thomas, 2006, equation 2.10):
+# You see the weather, $x$. How unsure are you about the umbrella then? In row $x$ it follows $p(y \mid x) = p(x, y) / p(x)$.
+# Average the entropy of the rows, each as often as it occurs: the **conditional entropy** (Cover and Thomas, 2006, equation 2.10)
 #
 # $$H(Y \mid X) = -\sum_{x, y} p(x, y) \log p(y \mid x) = H(X, Y) - H(X) .$$
 #
-# The second form is the **chain rule**: the pair is as uncertain as $X$, and then $Y$ once $X$ is known. Here $H(X, Y)$
-# is the entropy of the pairs, the **joint entropy**; with capital letters for variables it is not the cross-entropy
-# $H(p, q)$ of notebook 01, which holds one distribution against another.
+# The second form is the **chain rule**: the pair is as uncertain as $X$, and then $Y$ once $X$ is known. $H(X, Y)$ is the **joint
+# entropy**, of the pairs; the cross-entropy $H(p, q)$ of notebook 01 is another thing.
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
 # | $H(X, Y)$ | `hxy` | `(...)` | entropy of the pairs, in nats: the sum runs over both dimensions |
-# | $p(y \mid x)$ | `joint / px` | `(..., X, Y)` | each row divided by its sum |
 # | $H(Y \mid X)$ | `H` | `(...)` | what $X$ leaves open about $Y$, in nats |
 #
-# By hand: the rows are $(\tfrac56, \tfrac16)$ and $(\tfrac38, \tfrac58)$ with entropies 0.450561 and 0.661563. So
+# By hand: the rows $(\tfrac56, \tfrac16)$ and $(\tfrac38, \tfrac58)$ have entropies 0.450561 and 0.661563, so
 # $H(Y \mid X) = .6 \cdot 0.450561 + .4 \cdot 0.661563 = 0.534962$ nats.
 
 # %% [markdown]
@@ -146,8 +144,7 @@ print(f"H(Y|X) = {channels.conditional_entropy(joint):.6f} nats")
 print(f"H(X|Y) = {channels.conditional_entropy(joint.T):.6f} nats: another question")
 
 # %% [markdown]
-# Each band of the figure is a row of the table: as high as $p(x)$, divided in the shares $p(y \mid x)$. So areas are
-# joint probabilities, and $H(Y \mid X)$ is the mean of the bands' entropies by height.
+# Below, each row of the table is a band as high as $p(x)$, divided in the shares $p(y \mid x)$: areas are joint probabilities.
 
 # %%
 plotting.show_figure(joint_figures.mosaic(joint))
@@ -155,7 +152,7 @@ plotting.show_figure(joint_figures.mosaic(joint))
 # %% [markdown]
 # > **Is it true?** "Learning something never makes you less certain."
 # >
-# > Measure it on a rare alarm: $x = 1$ in one case out of ten.
+# > Measure it on a rare alarm, $x = 1$.
 
 # %%
 alarm = torch.tensor([[0.85, 0.05], [0.05, 0.05]], dtype=torch.float64)
@@ -166,22 +163,24 @@ print(f"alarm (x = 1):       H(Y|X=1)  = {information.entropy(rows[1]):.6f}")
 print(f"on average:          H(Y|X)    = {channels.conditional_entropy(alarm):.6f}")
 
 # %% [markdown]
-# > On average, yes: $H(Y \mid X) \le H(Y)$ always (the next section says why). For a single result, no: the alarm takes
-# > you from fairly sure to a coin flip.
+# > On average, yes: $H(Y \mid X) \le H(Y)$ always. For a single result, no: the alarm leaves you with a coin flip.
 #
-# **In practice.** $H(\text{next token} \mid \text{context})$ is the floor that no language model's loss on fresh text
-# gets below (on its training text it may, by heart). The gap between loss and floor is what training can still remove.
+# **In practice.** $H(\text{next token} \mid \text{context})$ is the floor of a language model's loss on fresh text (on its
+# training text it may go below, by heart).
 #
-# **Traps.** Conditioning on the wrong variable gives 0.560527 here, close enough to go unnoticed. So is 0.556062, the
+# <details><summary><b>Traps</b></summary>
+#
+# Conditioning on the wrong variable gives 0.560527 here, close enough to go unnoticed. So is 0.556062, the
 # plain mean of the rows' entropies, without the weights $p(x)$. Rows with $p(x) = 0$ are $0/0$; `joint / joint.sum(-1)`
 # without `keepdim=True` divides the columns.
+#
+# </details>
 
 # %% [markdown]
 # ## How much does one tell about the other?
 #
-# If weather and umbrella had nothing to do with each other, the joint would be the product of its marginals,
-# $p(x)\,p(y)$. How far is it from that? Notebook 01 has the measure, $\mathrm{KL}$. Here it is called **mutual
-# information** (Shannon, 1948; Cover and Thomas, equation 2.28):
+# If weather and umbrella had nothing to do with each other, the joint would be the product of its marginals. How far is it from
+# that? The KL between the two is the **mutual information** (Shannon, 1948; Cover and Thomas, equation 2.28):
 #
 # $$I(X; Y) = \mathrm{KL}\big(p(x, y),\ p(x)\,p(y)\big) = \sum_{x, y} p(x, y) \log \frac{p(x, y)}{p(x)\,p(y)} .$$
 #
@@ -194,8 +193,6 @@ print(f"on average:          H(Y|X)    = {channels.conditional_entropy(alarm):.6
 #
 # $$.5\log\tfrac{.5}{.39} + .1\log\tfrac{.1}{.21} + .15\log\tfrac{.15}{.26} + .25\log\tfrac{.25}{.14}
 # = .124231 - .074194 - .082507 + .144955 = 0.112485 \text{ nats.}$$
-#
-# Single terms may be negative; the sum never is.
 #
 # <details><summary>Why is I at least 0, and at most either entropy?</summary>
 #
@@ -245,8 +242,8 @@ hx, hy = information.entropy(px), information.entropy(py)
 print(f"never more than the smaller of H(X) = {hx:.6f} and H(Y) = {hy:.6f}")
 
 # %% [markdown]
-# For continuous $X$ and $Y$ the $p$ are densities and the sum is an integral; nothing else changes. Two Gaussians of
-# correlation $\rho$ have $I = -\tfrac12\log(1 - \rho^2)$. A fine grid of the density is a table, and says the same:
+# For continuous $X$ and $Y$ the sum is an integral over densities: $-\tfrac12\log(1 - \rho^2)$ for Gaussians of correlation
+# $\rho$. A fine grid says the same:
 
 # %%
 grid, rho = torch.linspace(-7, 7, 561, dtype=torch.float64), 0.9
@@ -256,11 +253,8 @@ print(f"on the grid: {channels.mutual_information(density / density.sum()):.6f} 
 print(f"the formula: {-math.log(1 - rho**2) / 2:.6f}")
 
 # %% [markdown]
-# > **Is it true?** A widely read textbook (Zhang et al., *Dive into Deep Learning*, appendix on information theory)
-# > computes the mutual information of the joint $((.1, .5), (.1, .3))$ from two marginals that it writes down by hand,
-# > $(.2, .8)$ and $(.75, .25)$. It prints 0.7195 bits.
-# >
-# > Measure first, then look at what went in.
+# > **Is it true?** A widely read textbook (Zhang et al., *Dive into Deep Learning*, appendix on information theory) gives the
+# > joint $((.1, .5), (.1, .3))$, the marginals $(.2, .8)$ and $(.75, .25)$, and a mutual information of 0.7195 bits.
 
 # %%
 printed = torch.tensor([[0.1, 0.5], [0.1, 0.3]], dtype=torch.float64)
@@ -281,12 +275,10 @@ print("the columns sum to", columns)
 print("p_x * p_y is      ", p_x * p_y)
 
 # %% [markdown]
-# > No: the true value is 0.0074 bits, a hundredth of it. Two things went wrong, and neither raised an error.
-# > $(.75, .25)$ is no marginal of this table: its rows sum to .6 and .4. With a correct outer product that alone would
-# > give 0.0855 bits. And the two vectors have shapes `(2,)` and `(1, 2)`, so `*` multiplies entry by entry along the
-# > columns; the "product distribution" sums to .7.
+# > No: it is 0.0074 bits. $(.75, .25)$ is no marginal of this table, whose rows sum to .6 and .4; that alone would give 0.0855
+# > bits. And `*` multiplies shapes `(2,)` and `(1, 2)` entry by entry: the "product" sums to .7.
 #
-# Both are caught by checking what goes in. Our own routines do, and say what is wrong:
+# Our own routines check what goes in:
 
 # %%
 try:
@@ -297,28 +289,31 @@ for name, p in (("the book's", p_y[0]), ("its own", rows)):
     print(f"{name} p(y) belongs to this joint: {torch.allclose(p, printed.sum(1))}")
 
 # %% [markdown]
-# **In practice.** ID3's decision trees split where the mutual information with the label is largest, the "information
-# gain"; C4.5 divides it by the split's own entropy, and scikit-learn takes Gini's measure unless told `criterion="entropy"`.
-# Contrastive learning maximises a lower bound on the information between two *views* of one thing, and that bound never
-# exceeds $\log K$ for $K$ candidates (van den Oord et al., 2018). Unlike correlation, $I$ sees every kind of dependence:
-# for $X$ uniform on $-1, 0, 1$ and $Y = X^2$ the correlation is 0, and $I(X; Y) = H(Y) = 0.636514$ nats.
+# **In practice.** ID3's decision trees split where $I$ with the label, the "information gain", is largest. Unlike correlation,
+# $I$ sees every kind of dependence: for $X$ uniform on $-1, 0, 1$ and $Y = X^2$ the correlation is 0, and $I(X; Y) = 0.636514$
+# nats.
 #
-# **Traps.** Marginals that do not come from the joint. A product that is not an outer product. `nansum` and `abs`, which
-# hide whatever goes wrong. Bits for nats: $I$ in bits is 1.4427 times as large. A small number inside the logarithm.
+# <details><summary><b>Traps</b></summary>
+#
+# Marginals that do not come from the joint. A product that is not an outer product. `nansum` and `abs`, which hide whatever goes
+# wrong. Bits for nats: $I$ in bits is 1.4427 times as large. A small number inside the logarithm. A bound for the thing:
+# contrastive learning maximises a lower bound on the information between two *views* of one thing, which never exceeds $\log K$
+# for $K$ candidates (van den Oord et al., 2018).
+#
+# </details>
 
 # %% [markdown]
 # ## Three ways to one number
 #
-# What $X$ tells about $Y$ is what there was to know less what is still open. It works from either side, and a third way
-# needs no condition at all:
+# What one tells about the other is what there was to know less what is still open; a third way needs no condition:
 #
 # $$I(X; Y) = H(X) - H(X \mid Y) = H(Y) - H(Y \mid X) = H(X) + H(Y) - H(X, Y) .$$
 #
-# By hand: $0.673012 - 0.560527$, $0.647447 - 0.534962$ and $0.673012 + 0.647447 - 1.207974$ are all $0.112485$. So
-# information is symmetric: the umbrella tells as much about the rain as the rain about the umbrella.
+# By hand: $0.673012 - 0.560527$, $0.647447 - 0.534962$ and $0.673012 + 0.647447 - 1.207974$ are all $0.112485$. The umbrella
+# tells as much about the rain as the rain about the umbrella.
 #
-# Would any measure of uncertainty do? Here is a family of them (Tsallis, 1988), with Shannon's entropy at $q = 1$ and at
-# $q = 2$ the Gini impurity of the decision trees, the probability that two draws differ:
+# Would any measure of uncertainty do? A family of them (Tsallis, 1988) holds Shannon's entropy, $q = 1$, and the Gini impurity of
+# decision trees, $q = 2$: how often two draws differ.
 
 
 # %%
@@ -339,10 +334,11 @@ shannon, gini = tsallis(1), tsallis(2)
 #
 # Difficulty ●●●○○ · Importance ●●●●○ · 15 minutes
 #
-# - Every entropy comes from `entropy`, a function from `(..., n)` to `(...)`; the check hands in several. (A function of `joint` alone
-#   counts, too, if its three ways, by Shannon's entropies, are three: they must part where the marginals do not quite belong to the table.)
+# - Every entropy comes from `entropy`, a function from `(..., n)` to `(...)`; the check hands in several. (A function of
+#   `joint` alone counts, too, if by Shannon's entropies its three ways part where the marginals do not quite belong to the
+#   table.)
 # - $H(X \mid Y)$ is the *average* entropy of the columns $p(x \mid y)$, each with its weight $p(y)$; $H(Y \mid X)$ that of
-#   the rows. (Taken as $H(X, Y) - H(Y)$, all three ways would be one and the same sum.)
+#   the rows.
 # - Return three results in the order of the formula, each of shape `(...)`.
 # - Zeros, batches, dtype and input as before; a column that never occurs has weight 0.
 
@@ -368,8 +364,6 @@ check("mutual_information_three_ways", mutual_information_three_ways)
 
 # %% [markdown]
 # > **Is it true?** "Information gain is symmetric, so it does not matter which measure of impurity a tree uses."
-# >
-# > The three ways, for Shannon's entropy and for Gini's:
 
 # %%
 for name, entropy in (("Shannon", shannon), ("Gini", gini)):
@@ -377,52 +371,52 @@ for name, entropy in (("Shannon", shannon), ("Gini", gini)):
     print(f"{name:8}", *(f"{way:.6f}" for way in ways))
 
 # %% [markdown]
-# > No. By Gini's measure $Y$ tells more about $X$ than $X$ about $Y$. Only Shannon's entropy has the chain rule
-# > $H(X, Y) = H(X) + H(Y \mid X)$ with an average on the right, and it is the chain rule that makes the three one.
-# > Shannon took it as an axiom, and it singles out his formula (1948, theorem 2).
+# > No. By Gini's measure $Y$ tells more about $X$ than $X$ about $Y$. The chain rule makes the three one: Shannon took it as an
+# > axiom, and it singles out his entropy (1948, theorem 2).
 
 # %% [markdown]
-# All of it in one picture, to scale: what lies above each other is the same information (after MacKay, 2003, figure
-# 8.1).
+# To scale, what lies above each other is the same information (after MacKay, 2003, figure 8.1):
 
 # %%
 plotting.show_figure(joint_figures.information_diagram(joint))
 
 # %% [markdown]
-# Now move the table. The sliders are weights; the table is the weights divided by their sum. Before you press a button,
-# guess which bars vanish: when $X$ and $Y$ are independent, when $Y$ copies $X$, when one pair never occurs.
+# Now move the table: the sliders are weights. Guess which bars vanish before you press a button: when $X$ and $Y$ are
+# independent, when $Y$ copies $X$, when one pair never occurs.
 
 # %% tags=["interactive", "nbval-ignore-output"]
 joint_figures.explore()
 
 # %% [markdown]
-# The same three as stills. Independent: no $I$. A copy: nothing is left open either way. One zero: every bar stays; a
-# pair that never occurs tells something, but not all.
+# Independent: no $I$. A copy: nothing is left open either way. One zero: every bar stays.
 
 # %%
 plotting.show_figure(joint_figures.stills())
 
 # %% [markdown]
-# **In practice.** Take the way whose entropies you can get. For a table all three are the same number. A classifier's loss
-# is $H(Y \mid X)$ or more, so by the second way it gives you a bound on $I$ from below.
+# **In practice.** Take the way whose entropies you can get. A classifier's loss is $H(Y \mid X)$ or more: by the second way it
+# bounds $I$ from below.
 #
-# **Traps.** $H(X) - H(Y \mid X)$ mixes the two up: 0.138050 here. Two overlapping circles are a fair picture for two
-# variables; for three they mislead (stretch 1).
+# <details><summary><b>Traps</b></summary>
+#
+# $H(X) - H(Y \mid X)$ mixes the two up: 0.138050 here. $H(X \mid Y)$ taken as $H(X, Y) - H(Y)$: all three ways are then one and
+# the same sum. Two overlapping circles are a fair picture for two variables; for three they mislead (stretch 1).
+#
+# </details>
 
 # %% [markdown]
 # ## What is left after a noisy channel?
 #
-# You do not see the umbrella $Y$, but a bad photograph of it, $Z$. A **channel** is a table $W(z \mid y)$: in row $y$,
-# how likely each $z$ is. How much does the photograph tell about the rain?
+# You see not the umbrella $Y$, but a bad photograph of it, $Z$: row $y$ of a **channel** $W(z \mid y)$ says how likely each
+# $z$ is. What does the photograph tell about the rain?
 #
 # $$p(x, z) = \sum_y p(x, y)\, W(z \mid y), \qquad I(X; Z) \le I(X; Y) .$$
 #
-# The second part is the **data-processing inequality** (Cover and Thomas, theorem 2.8.1): nothing done to $Y$ alone,
-# clever or random, adds information about $X$.
+# The second part is the **data-processing inequality** (Cover and Thomas, theorem 2.8.1): nothing done to $Y$ alone adds
+# information about $X$.
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
-# | $p(x, y)$ | `joint` | `(..., X, Y)` | what you want to know, and what goes into the channel |
 # | $W(z \mid y)$ | `channel` | `(Y, Z)` | each *row* sums to 1 |
 # | $p(x, z)$ | `joint_xz` | `(..., X, Z)` | sums to 1 in all; its rows sum to $p(x)$, as before |
 #
@@ -468,9 +462,8 @@ print(f"I(X; Y) = {channels.mutual_information(joint):.6f} nats")
 print(f"I(X; Z) = {channels.mutual_information(seen):.6f} nats")
 
 # %% [markdown]
-# A fair bit whispered down a line of people, each of whom mishears it now and then. Dots are pushed through the channel
-# step by step, lines are the formula: after $n$ people the bit is flipped with probability
-# $(1 - (1 - 2\varepsilon)^n)/2$.
+# A fair bit is whispered down a line of people who each mishear it with probability $\varepsilon$. Dots are pushed through
+# channels; lines: after $n$ people it is flipped with probability $(1 - (1 - 2\varepsilon)^n)/2$.
 
 # %%
 plotting.show_figure(channel_figures.information_along_chain())
@@ -478,7 +471,7 @@ plotting.show_figure(channel_figures.information_along_chain())
 # %% [markdown]
 # > **Is it true?** "A better feature extractor can put information about the label into the features."
 # >
-# > Take any channel after the photograph; here are ten thousand random ones.
+# > Take ten thousand random channels after the photograph:
 
 # %%
 generator = torch.Generator().manual_seed(2)
@@ -490,24 +483,27 @@ print(f"before the extractors:  {channels.mutual_information(seen):.6f} nats")
 print(f"after the best of them: {best:.6f} nats")
 
 # %% [markdown]
-# > No. It can make what is there easier to *use*, which is a great deal, but it cannot add any. What a layer has lost,
-# > no later layer finds again; a skip connection is a way round.
+# > No: it can only make what is there easier to *use*. What a layer has lost, no later layer finds again.
 #
-# **In practice.** A diffusion model's forward process is such a chain. Privacy mechanisms are channels that are chosen
-# to lose.
+# **In practice.** A diffusion model's forward process is such a chain. A skip connection is a way round it.
 #
-# **Traps.** Rows and columns of $W$ exchanged: for a symmetric channel nothing shows it. Normalising the result again,
+# <details><summary><b>Traps</b></summary>
+#
+# Rows and columns of $W$ exchanged: for a symmetric channel nothing shows it. Normalising the result again,
 # which turns $p(x, z)$ into $p(z \mid x)$. Applying $W$ to $X$.
+#
+# </details>
 
 # %% [markdown]
 # ## What is left once a third thing is known? (stretch)
 #
-# Ice cream and sunburn go together; on days of equal sunshine they may not. What $X$ and $Y$ tell about each other *once
-# $Z$ is known* is the **conditional mutual information** (Cover and Thomas, section 2.5), the average of the informations
-# within each $z$:
+# Ice cream and sunburn go together; on days of equal sunshine they may not. What $X$ and $Y$ tell about each other *once $Z$ is
+# known* is the **conditional mutual information** (Cover and Thomas, section 2.5):
 #
 # $$I(X; Y \mid Z) = \sum_z p(z)\, I(X; Y \mid Z = z)
 # = \sum_{x, y, z} p(x, y, z) \log\frac{p(x, y, z)\, p(z)}{p(x, z)\, p(y, z)} .$$
+#
+# <details><summary>Symbols, and one by hand</summary>
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
@@ -515,8 +511,10 @@ print(f"after the best of them: {best:.6f} nats")
 # | $p(z)$ | `pz` | `(..., Z)` | summed over $x$ and $y$ |
 # | $I(X; Y \mid Z)$ | `I` | `(...)` | in nats, never negative |
 #
-# By hand: two fair coins $X$, $Y$, and $Z = 1$ where they differ. $I(X; Y) = 0$. But know $Z$, and either coin gives the
+# Two fair coins $X$, $Y$, and $Z = 1$ where they differ. $I(X; Y) = 0$. But know $Z$, and either coin gives the
 # other away: $I(X; Y \mid Z) = \log 2$.
+#
+# </details>
 
 # %% [markdown]
 # ### Stretch 1. `conditional_mutual_information`
@@ -563,20 +561,24 @@ for name, three in (("whether they differ", differ), ("three copies", copied)):
     )
 
 # %% [markdown]
-# > It goes either way: a copy leaves nothing to tell, a comparison gives everything away. $I(X; Y) - I(X; Y \mid Z)$ is
-# > the part in the middle of three circles, and for the coins it is negative: no area is (MacKay, 2003, exercise 8.8).
+# > It goes either way. $I(X; Y) - I(X; Y \mid Z)$ is the part in the middle of three circles, and for the coins it is negative:
+# > no area is (MacKay, 2003, exercise 8.8).
 #
-# **In practice.** "Independent given $Z$" is what a graphical model asserts with a missing edge. Choosing a feature by its
+# <details><summary><b>In practice, and traps</b></summary>
+#
+# "Independent given $Z$" is what a graphical model asserts with a missing edge. Choosing a feature by its
 # information *given those you have* avoids buying the same news twice.
 #
 # **Traps.** Conditioning on a common effect makes independent things dependent. From samples the bias of the next section
 # is paid once for every value of $Z$.
+#
+# </details>
 
 # %% [markdown]
 # ## What if you have only samples?
 #
-# Usually nobody gives you the table. You have $N$ pairs. The obvious thing is to count: the histogram, divided by $N$,
-# is a table, and exercise 3 does the rest. This is the **plug-in estimate**:
+# Usually you have $N$ pairs instead of the table. Count: the histogram, divided by $N$, is a table, and exercise 3 does the rest.
+# This is the **plug-in estimate**:
 #
 # $$\hat I = I(\hat p), \qquad \hat p(x, y) = \frac{\#\{i : x_i = x,\ y_i = y\}}{N} .$$
 #
@@ -620,7 +622,7 @@ check("plugin_mutual_information", plugin_mutual_information)
 # %% [markdown]
 # > **Is it true?** "The estimate is clearly above 0, so the variables depend on each other."
 # >
-# > Draw two *independent* variables with 8 values each, 1000 samples, 400 times over.
+# > Draw 1000 samples of two *independent* variables with 8 values each, 400 times.
 
 # %%
 generator = torch.Generator().manual_seed(1)
@@ -634,8 +636,7 @@ print(f"theory, 7^2 / (2 * 1000)       {49 / 2000:.4f}")
 print("the truth                      0")
 
 # %% [markdown]
-# > No. Chance alone makes every histogram look a little dependent: the estimate is biased upwards by about
-# > $(|X| - 1)(|Y| - 1) / (2N)$ (Miller, 1955). Not one of the 400 came near 0.
+# > No. By chance alone every histogram looks a little dependent: the bias is about $(|X| - 1)(|Y| - 1) / (2N)$ (Miller, 1955).
 #
 # <details><summary>Why this size?</summary>
 #
@@ -648,9 +649,9 @@ print("the truth                      0")
 plotting.show_figure(channel_figures.plugin_bias())
 
 # %% [markdown]
-# So how do you tell dependence from chance? Make chance yourself: shuffle `y`, which keeps both histograms and tears the
-# pairs apart, and estimate again, many times. That is a **permutation test**. Its $p$-value is the share of estimates, the
-# real one included, that are at least as large as the real one (Phipson and Smyth, 2010).
+# So how do you tell dependence from chance? Make chance yourself: shuffle `y` and estimate again, many times. In this
+# **permutation test** the $p$-value is the share of estimates, the real one included, at least as large as the real one (Phipson
+# and Smyth, 2010).
 
 # %%
 generator = torch.Generator().manual_seed(4)
@@ -671,19 +672,22 @@ for name, y in (
     )
 
 # %% [markdown]
-# **In practice.** The $p$-value says whether there is dependence, not how much; what the estimate exceeds the shuffled mean
-# by is a fairer answer to that than the estimate itself. With more cells than samples neither says much.
+# **In practice.** The $p$-value says whether there is dependence. How much? What the estimate exceeds the shuffled mean by is a
+# fairer answer than the estimate.
 #
-# **Traps.** `table[x, y] += 1` counts a repeated pair once (indexing writes each cell a single time). Dividing by the
+# <details><summary><b>Traps</b></summary>
+#
+# `table[x, y] += 1` counts a repeated pair once (indexing writes each cell a single time). Dividing by the
 # number of cells, or by $N - 1$. Sorting `x` and `y` apart. Frequencies in float32: seven digits.
+#
+# </details>
 
 # %% [markdown]
 # ## How often must you be wrong?
 #
-# You guess $X$, one of $k$ classes, from $Y$. If $H(X \mid Y) = h$ nats are still open, no classifier is always right.
-# How often must even the best one err? Two questions settle $X$ once a guess is made: was it wrong (at most $H_b(p_e)$
-# nats), and if so, which of the other $k - 1$ was it (at most $\log(k-1)$). That is **Fano's inequality** (Fano, 1961;
-# Cover and Thomas, section 2.10):
+# You guess $X$, one of $k$ classes, from $Y$, and $H(X \mid Y) = h$ nats are open. How often must even the best guess err? Two
+# questions settle $X$ then: was it wrong (at most $H_b(p_e)$ nats), and which of the other $k - 1$ was it (at most $\log(k-1)$).
+# So **Fano's inequality** (Fano, 1961; Cover and Thomas, section 2.10):
 #
 # $$h \le H_b(p_e) + p_e \log(k - 1), \qquad H_b(p) = -p\log p - (1-p)\log(1-p) .$$
 #
@@ -693,8 +697,8 @@ for name, y in (
 # | $k$ | `k` | int | number of classes, at least 2 |
 # | $p_e$ | `pe` | float | the smallest error probability that satisfies the inequality |
 #
-# By hand, $k = 3$ and $p_e = \tfrac12$: the right side is $\log 2 + \tfrac12\log 2 = 1.039721$. So with 1.039721 nats
-# open among three classes, every second guess is wrong at least.
+# By hand, $k = 3$ and $p_e = \tfrac12$: the right side is $\log 2 + \tfrac12\log 2 = 1.039721$. With that open, every second
+# guess is wrong at least.
 #
 # <details><summary>Why those two questions?</summary>
 #
@@ -712,8 +716,8 @@ for name, y in (
 #
 # - The right side grows from 0 at $p_e = 0$ to $\log k$ at $p_e = 1 - 1/k$, so there is one solution in between.
 #   Precision $10^{-6}$.
-# - Return 0 for `h = 0`; raise `ValueError` if `h` is above $\log k$ (allow for rounding: the entropy of five equal
-#   probabilities comes out 2e-16 above `math.log(5)`).
+# - Return 0 for `h = 0`; raise `ValueError` if `h` is above $\log k$ (but for rounding: five equal probabilities give 2e-16
+#   more).
 
 
 # %% nbgrader={"grade_id": "fano_error_bound"}
@@ -744,33 +748,35 @@ print(f"1 nat open among 8 classes: at least {pe:.6f} of the guesses are wrong")
 plotting.show_figure(channel_figures.fano_curve())
 
 # %% [markdown]
-# The dashed curve bounds the best guess from the other side: it takes the likeliest class, so it is right with
-# probability $e^{-h}$ or more.
+# The dashed curve bounds the best guess from the other side: the likeliest class is right with probability $e^{-h}$ or more.
 #
-# **In practice.** Know $I(\text{features}; \text{label})$, subtract it from $H(\text{label})$, and you know an accuracy that
-# no classifier on these features exceeds. It is reached only where, whatever the features, the best guess errs equally
-# often and the wrong classes are equally likely. Mind the direction of an estimate's error: if $I$ is too large (the
-# plug-in's bias), the bound is merely weak; if it is too small (a lower bound such as the contrastive one), the
-# "impossibility" is none.
+# **In practice.** Subtract $I(\text{features}; \text{label})$ from $H(\text{label})$, and you know an accuracy that no classifier
+# on these features exceeds. Mind the direction of an estimate's error: if $I$ is too large (the plug-in's bias), the bound is
+# merely weak; if it is too small (a lower bound such as the contrastive one), the "impossibility" is none.
 #
-# **Traps.** Leaving out $H_b$ gives 0.513898 for 1 nat and 8 classes, more than twice the truth: a wrong proof of
-# impossibility. The handy form $(h - \log 2)/\log k$ is valid but weak, 0.147565. In nats the subtracted bit is
-# $\log 2$, not 1.
+# <details><summary><b>Traps</b></summary>
+#
+# Leaving out $H_b$ gives 0.513898 for 1 nat and 8 classes, more than twice the truth: a wrong proof of impossibility. The handy
+# form $(h - \log 2)/\log k$ is valid but weak, 0.147565. In nats the subtracted bit is $\log 2$, not 1. Taking the bound for what
+# can be had: it is reached only where, whatever the features, the best guess errs equally often and the wrong classes are equally
+# likely.
+#
+# </details>
 
 # %% [markdown]
 # ## How much can a channel carry? (stretch)
 #
-# A channel is given, but you choose how often each letter is sent, $r(x)$. The most information that any choice gets
-# through is the **capacity** (Shannon, 1948, sections 12 and 13). At every rate below it long messages get through
-# with as few errors as you like, at none above it.
+# Choose how often each letter is sent, $r(x)$: the most information that a channel lets through is its **capacity** (Shannon,
+# 1948, sections 12 and 13). At every rate below it long messages arrive with as few errors as you like, at none above it.
 #
 # $$C = \max_r I(X; Y) .$$
 #
-# Blahut (1972) and Arimoto (1972) found a climb that always gets there. Call
-# $g_x = \mathrm{KL}\big(W(\cdot \mid x),\ q\big)$ the gain of letter $x$, where $q = r W$ is how often each output comes.
-# Then
+# Blahut (1972) and Arimoto (1972) found a climb that gets there. With the gain $g_x = \mathrm{KL}\big(W(\cdot \mid x),\ q\big)$
+# of letter $x$, where $q = r W$ is how often each output comes,
 #
 # $$\sum_x r(x)\, g_x \ \le\ C\ \le\ \max_x g_x, \qquad r(x) \leftarrow \frac{r(x)\, e^{g_x}}{\sum_{x'} r(x')\, e^{g_{x'}}} .$$
+#
+# <details><summary>Symbols, and one by hand</summary>
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
@@ -779,16 +785,18 @@ plotting.show_figure(channel_figures.fano_curve())
 # | $g_x$ | `gains` | `(X,)` | in nats |
 # | $C$ | `C` | scalar | between the two bounds |
 #
+# A channel that flips a fair bit with probability .11 carries $\log 2 - H_b(.11) = 0.346632$ nats, half a bit
+# (0.500084). The **Z-channel** sends 0 safely and turns 1 into 0 half of the time: sending 1 in a share $a$ of cases
+# gets $H_b(a/2) - a\log 2$ through; the slope is 0 at $a = .4$, and there it is $\log\tfrac54 = 0.223144$.
+#
+# </details>
+#
 # <details><summary>Why these bounds?</summary>
 #
 # The left side is $I(X; Y)$ at $r$, and $C$ is the largest of these. For any other input $r'$ with output $q'$,
 # $\sum_x r'(x)\, \mathrm{KL}(W_x, q) = I' + \mathrm{KL}(q', q) \ge I'$: no input carries more than the average of the gains
 # under it, hence none more than the largest gain.
 # </details>
-#
-# By hand: a channel that flips a fair bit with probability .11 carries $\log 2 - H_b(.11) = 0.346632$ nats, half a bit
-# (0.500084). The **Z-channel** sends 0 safely and turns 1 into 0 half of the time: sending 1 in a share $a$ of cases
-# gets $H_b(a/2) - a\log 2$ through; the slope is 0 at $a = .4$, and there it is $\log\tfrac54 = 0.223144$.
 
 # %% [markdown]
 # ### Stretch 2. `channel_capacity`
@@ -838,24 +846,29 @@ for name, channel in (("flips 11%", flipping), ("Z-channel", z_channel)):
 plotting.show_figure(channel_figures.information_by_input(z_channel))
 
 # %% [markdown]
-# **In practice.** The safe letter is sent more often, but the unreliable one is not given up: at half and half the
+# <details><summary><b>In practice, and traps</b></summary>
+#
+# The safe letter is sent more often, but the unreliable one is not given up: at half and half the
 # channel carries 0.215762 nats, only 3% less.
 #
 # **Traps.** Reporting $I$ at the uniform input. Stopping when the estimate hardly changes: a slow climb looks like an
 # arrival. The two bounds cannot be fooled.
+#
+# </details>
 
 # %% [markdown]
 # ## Where should the power go? (stretch)
 #
-# Several channels side by side each add Gaussian noise of variance $n_i$ to a real number, and you have a power $P$ to
-# share. One channel with share $s$ carries $\tfrac12\log(1 + s/n)$ nats (Shannon, 1948), so the question is
+# Several channels each add Gaussian noise of variance $n_i$ to a real number, and share a power $P$. With the share $s$ one
+# carries $\tfrac12\log(1 + s/n)$ nats (Shannon, 1948):
 #
 # $$\max_s\ \sum_i \tfrac12 \log\Big(1 + \frac{s_i}{n_i}\Big), \qquad \sum_i s_i = P, \quad s_i \ge 0 .$$
 #
-# Think of the noise as the ground of a vessel and of the power as water: it finds one level $\nu$, and ground above it
-# stays dry (Cover and Thomas, section 9.4):
+# The power is water on a ground of noise: it finds one level $\nu$, and what is above stays dry (Cover and Thomas, section 9.4):
 #
 # $$s_i = \max(0,\ \nu - n_i) .$$
+#
+# <details><summary>Symbols, and one by hand</summary>
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
@@ -863,8 +876,10 @@ plotting.show_figure(channel_figures.information_by_input(z_channel))
 # | $P$ | `power` | float | not negative |
 # | $s_i$ | `allocation` | `(n,)` | adds up to $P$ |
 #
-# By hand, $n = (1, 4, 2)$ and $P = 3$: at level 3 the water is $(2, 0, 1)$ deep, which uses up the power. The capacity is
+# $n = (1, 4, 2)$ and $P = 3$: at level 3 the water is $(2, 0, 1)$ deep, which uses up the power. The capacity is
 # $\tfrac12(\log 3 + \log 1.5) = 0.752039$ nats.
+#
+# </details>
 #
 # <details><summary>Why a level? (Karush, Kuhn and Tucker)</summary>
 #
@@ -916,23 +931,29 @@ for name, s in (("water-filling", shares), ("even", torch.full_like(noise, 1.0))
 plotting.show_figure(channel_figures.water(noise, 5.0))
 
 # %% [markdown]
-# **In practice.** DSL and wireless links share their power among hundreds of frequencies in this way.
+# <details><summary><b>In practice, and traps</b></summary>
+#
+# DSL and wireless links share their power among hundreds of frequencies in this way.
 #
 # **Traps.** Setting negative shares to 0 and leaving it there: the rest then uses more than $P$. Scaling it down again:
 # the levels differ. Helping the noisy channels most, which is what fairness suggests and capacity punishes.
+#
+# </details>
 
 # %% [markdown]
 # ## How little can you send? (stretch)
 #
-# Now turn it round: the source $p(x)$ is given and you choose the channel $W(z \mid x)$, as lossy as you like. Small
-# rate $R = I(X; Z)$, small distortion $D = \mathbb{E}\, d(X, Z)$: you cannot have both. The best trades form the
-# **rate-distortion curve** (Shannon, 1959). A price $\beta$ picks a point on it (where the curve is straight, a segment):
+# Now the source $p(x)$ is given and you choose the channel $W(z \mid x)$. A small rate $R = I(X; Z)$ and a small distortion
+# $D = \mathbb{E}\, d(X, Z)$ do not go together: the best trades form the **rate-distortion curve** (Shannon, 1959). A price
+# $\beta$ picks a point (on a straight part, a segment):
 #
 # $$\min_W\ R + \beta D .$$
 #
-# In turns (Blahut, 1972), each step solving exactly for one of the two:
+# In turns (Blahut, 1972):
 #
 # $$W(z \mid x) \propto r(z)\, e^{-\beta d(x, z)}, \qquad r(z) = \sum_x p(x)\, W(z \mid x) .$$
+#
+# <details><summary>Symbols, and one by hand</summary>
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
@@ -941,9 +962,11 @@ plotting.show_figure(channel_figures.water(noise, 5.0))
 # | $\beta$ | `beta` | float | nats paid for one unit of distortion; the curve's slope is $-\beta$ |
 # | $R$, $D$ | `R`, `D` | scalars | the point on the curve |
 #
-# By hand, a fair bit with $d = 1$ for a wrong bit: by symmetry $r = (\tfrac12, \tfrac12)$, so $D = 1/(1 + e^{\beta})$
+# A fair bit with $d = 1$ for a wrong bit: by symmetry $r = (\tfrac12, \tfrac12)$, so $D = 1/(1 + e^{\beta})$
 # and $R = \log 2 - H_b(D)$. With $\beta = \log 9$ that is $D = .1$ and $R = 0.368064$ nats: allow every tenth bit to be
 # wrong, and you need to send about half of the file.
+#
+# </details>
 #
 # <details><summary>Why in turns, and when to stop?</summary>
 #
@@ -960,8 +983,8 @@ plotting.show_figure(channel_figures.water(noise, 5.0))
 #
 # Difficulty ●●●●○ · Importance ●●●○○ · 20 minutes
 #
-# - $R$ and $D$ are graded to $10^{-6}$: go on until $\max_z c(z) \le 1 + 10^{-12}$, thousands of rounds if need be. That $r$
-#   hardly moves is no sign of arrival.
+# - $R$ and $D$ are graded to $10^{-6}$: go on until $\max_z c(z) \le 1 + 10^{-12}$ ("when to stop"), thousands of rounds if need
+#   be.
 # - $p$ may hold zeros, $Z$ may have more or fewer values than $X$; for large $\beta$ entries of $W$ become 0.
 # - Two results in the dtype of `p`; nothing that comes in is changed.
 
@@ -1000,7 +1023,9 @@ for beta in (1.0, math.log(9), 6.0):
 plotting.show_figure(trade_offs.rate_distortion_curve())
 
 # %% [markdown]
-# **In practice.** Read $d$ as the reconstruction error and $R$ as the KL term: this is the loss of a beta-VAE, up to which
+# <details><summary><b>In practice, and traps</b></summary>
+#
+# Read $d$ as the reconstruction error and $R$ as the KL term: this is the loss of a beta-VAE, up to which
 # of the two terms carries the $\beta$ (notebook 05). To be exact, the KL term is the left side of "Why in turns": an upper
 # bound on $R$, equal to it where the prior is what the encoder sends on average. Turning $\beta$ moves along a curve; it
 # does not make a better model. For a unit Gaussian and squared error the curve is $R = \tfrac12\log\tfrac1D$: at
@@ -1008,20 +1033,23 @@ plotting.show_figure(trade_offs.rate_distortion_curve())
 #
 # **Traps.** $e^{-d/\beta}$ for $e^{-\beta d}$. A hundred rounds, or until $r$ hardly moves, instead of the bound. Forgetting
 # to weigh with $p$.
+#
+# </details>
 
 # %% [markdown]
 # ## What is worth keeping? (stretch)
 #
-# A distortion had to be given. Often you know instead what the data are *for*: keep of $X$ what tells about $Y$, and
-# forget the rest. The **information bottleneck** (Tishby, Pereira and Bialek, 1999) looks for an encoder $p(t \mid x)$ with
+# Keep of $X$ what tells about $Y$, and forget the rest: the **information bottleneck** (Tishby, Pereira and Bialek, 1999) looks
+# for an encoder $p(t \mid x)$ with
 #
 # $$\min\ I(X; T) - \beta\, I(T; Y) .$$
 #
-# Its best encoders satisfy equations that refer to themselves, and you solve them in turns as before, with
-# $\mathrm{KL}\big(p(y \mid x),\ p(y \mid t)\big)$ as the distortion:
+# You solve in turns as before, with $\mathrm{KL}\big(p(y \mid x),\ p(y \mid t)\big)$ as the distortion:
 #
 # $$p(t \mid x) \propto p(t)\, e^{-\beta\, \mathrm{KL}(p(y \mid x),\ p(y \mid t))}, \qquad
 # p(t) = \sum_x p(x)\, p(t \mid x), \qquad p(y \mid t) = \frac{1}{p(t)} \sum_x p(x, y)\, p(t \mid x) .$$
+#
+# <details><summary>Symbols, and one by hand</summary>
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
@@ -1029,8 +1057,10 @@ plotting.show_figure(trade_offs.rate_distortion_curve())
 # | $p(t \mid x)$ | `encoder` | `(X, clusters)` | rows sum to 1 |
 # | $I(X; T)$, $I(T; Y)$ | `i_xt`, `i_ty` | scalars | what is kept of $X$, and about $Y$, in nats |
 #
-# By hand: $X$ is a fair die with four sides, $Y$ whether it shows an even number. $T = Y$ keeps $\log 2$ of $\log 4$ nats,
+# $X$ is a fair die with four sides, $Y$ whether it shows an even number. $T = Y$ keeps $\log 2$ of $\log 4$ nats,
 # and all there is to know about $Y$: it costs $(1 - \beta)\log 2$, where $T = X$ costs $\log 4 - \beta \log 2$.
+#
+# </details>
 #
 # <details><summary>Why these equations?</summary>
 #
@@ -1047,8 +1077,7 @@ plotting.show_figure(trade_offs.rate_distortion_curve())
 #
 # Difficulty ●●●●○ · Importance ●●○○○ · 25 minutes
 #
-# - Start from random rows, drawn from `generator` alone, none of whose entries is 0: rows that are equal never part. Go on
-#   until the encoder rests.
+# - Start from random rows, drawn from `generator` alone, without zeros. Go on until the encoder rests.
 # - `beta` may be too small for any information to pay, `clusters` 1, or more than are needed.
 # - Any encoder counts whose $I(X; T) - \beta I(T; Y)$ is no more than $10^{-3}$ above the best that we found in many starts.
 # - Three results in the dtype of `joint`, which is not changed; the two informations (floats will do) are those of your
@@ -1085,8 +1114,7 @@ def information_bottleneck(
 check("information_bottleneck", information_bottleneck)
 
 # %% [markdown]
-# Four kinds of weather, dry, cloudy, drizzle, storm, and how often an umbrella goes along in each. Two clusters at
-# $\beta = 4$:
+# Four kinds of weather, and how often an umbrella goes along in each. Two clusters at $\beta = 4$:
 
 # %%
 kinds = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
@@ -1107,7 +1135,7 @@ plotting.show_figure(trade_offs.bottleneck_curve(skies))
 # %% [markdown]
 # > **Is it true?** "A network compresses its input as it trains: $I(X; T)$ of a layer falls."
 # >
-# > Take 4096 inputs and a layer $t = \tanh(w x)$ whose weight grows, and measure as is usual, with 30 bins for $t$.
+# > Take 4096 inputs and a layer $t = \tanh(w x)$ whose weight grows, with 30 bins for $t$, as is usual.
 
 # %%
 inputs = torch.linspace(-1, 1, 4096, dtype=torch.float64)
@@ -1118,46 +1146,46 @@ for weight in (0.1, 1.0, 3.0, 10.0):
     print(f"w = {weight:4}: I(X; T) = {binned:.3f} nats in bins, {truly:.3f} in truth")
 
 # %% [markdown]
-# > Not of itself. A layer that maps different inputs to different values keeps all $\log 4096$ nats, whatever its weights
-# > (and for a continuous input $I(X; T)$ is infinite). What rises and falls is how many bins the values fall into: tanh
-# > saturates. Saxe et al. (2018) found "compression" in tanh networks, none in linear and ReLU ones, and no causal link to
-# > generalisation.
+# > Not of itself: a layer that maps different inputs to different values keeps all $\log 4096$ nats (for a continuous input
+# > $I(X; T)$ is infinite). The number of bins that are met rises and falls. Saxe et al. (2018) found "compression" with tanh,
+# > which saturates, and none with ReLU.
 #
-# **In practice.** With a neural encoder and a bound for each term this is the deep variational bottleneck (Alemi et al.,
+# <details><summary><b>In practice, and traps</b></summary>
+#
+# With a neural encoder and a bound for each term this is the deep variational bottleneck (Alemi et al.,
 # 2017); its KL term is the VAE's.
 #
 # **Traps.** A start with equal rows, and $\beta \le 1$: then $T$ knows nothing (by the data-processing inequality nothing
 # is gained by knowing more). An answer from one start may be a local minimum: try several.
+#
+# </details>
 
 # %% [markdown]
 # ## In your own words (2 points, graded by hand)
 #
-# A team bins user behaviour into 50 groups and looks at which of 20 categories each of 2000 users clicked. Their
-# plug-in estimate is 0.26 nats: "behaviour predicts clicks". Then they merge the 50 groups to 10 and get 0.05 nats; "we
-# lost most of the information", they say, and plan to train a network on the 10 groups to win it back. In at most six
-# sentences: what do you conclude from the two numbers, how would you test it, and what do you say to the plan?
+# A team bins 2000 users into 50 groups and looks at which of 20 categories each clicked. Their plug-in estimate is 0.26 nats:
+# "behaviour predicts clicks". Merged to 10 groups it is 0.05 nats: "we lost most of the information", and they plan to train a
+# network on the 10 groups to win it back. In at most six sentences: what do you conclude from the two numbers, how would you test
+# it, and what do you say to the plan?
 
 # %% [markdown] nbgrader={"grade_id": "reflection", "grade": true, "solution": true, "points": 2}
 # ### BEGIN SOLUTION
-# **A model answer.** For independent variables the plug-in estimate is about $(50 - 1)(20 - 1)/(2 \cdot 2000) = 0.23$
-# nats with 50 groups and $(10 - 1)(20 - 1)/(2 \cdot 2000) = 0.04$ with 10 (simulated: 0.27 and 0.043), so both numbers
-# are nearly or wholly bias. There is little evidence that behaviour predicts clicks at all, and none that merging lost
-# anything: the bias shrank with the number of cells. Test it by shuffling the clicks and estimating again, many times:
-# only what lies above the shuffled estimates counts (or take more users, or fresh ones). As for the plan: the 10 groups
-# are a function of the 50, so by the data-processing inequality they hold at most as much information about clicks, and
-# no network trained on them alone can win back what the merging lost.
+# **A model answer.** For independent variables the plug-in estimate is about $(50 - 1)(20 - 1)/(2 \cdot 2000) = 0.23$ nats with
+# 50 groups and $(10 - 1)(20 - 1)/(2 \cdot 2000) = 0.04$ with 10 (simulated: 0.27 and 0.043), so both numbers are nearly or wholly
+# bias. There is little evidence that behaviour predicts clicks at all, and none that merging lost anything. Test it by shuffling
+# the clicks and estimating again, many times: only what lies above the shuffled estimates counts. As for the plan: the 10 groups
+# are a function of the 50, so by the data-processing inequality no network trained on them alone can win back what the merging
+# lost.
 #
-# **Rubric.** 1 point: both estimates recognised as (mostly) bias, with the formula or its size for at least one of them
-# (½ point for "too few samples" without a size). ½ point: a valid test (shuffling, more or held-out data, a confidence
-# interval under independence). ½ point: the plan refused by the data-processing inequality, in any words. No marks are
-# lost for style.
+# **Rubric.** 1 point: both estimates recognised as (mostly) bias, with the formula or its size for at least one of them (½ point
+# for "too few samples" without a size). ½ point: a valid test (shuffling, more or held-out data, an interval under independence).
+# ½ point: the plan refused by the data-processing inequality, in any words. No marks are lost for style.
 # ### END SOLUTION
 
 # %% [markdown]
 # ## Where you are
 #
-# `progress()` shows what you have done so far, in this notebook and the others. Next: notebook 03 takes apart the
-# optimiser that trains nearly everything.
+# `progress()` shows what you have done. Next: notebook 03 takes apart the optimiser that trains nearly everything.
 
 # %% tags=["nbval-ignore-output"]
 progress()

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 OWN = {"helpers", "grading", "benchmarks", "tests"}
+PYTHONS = ("3.11.0", "3.12.0", "3.13.0")  # systems keep the first patch releases for years: Debian 12 has 3.11.2
 
 
 def constraints() -> dict[str, Requirement]:
@@ -79,6 +80,9 @@ def test_everything_installed_is_pinned_and_has_the_version_of_its_pin() -> None
         version = metadata.version(name)
         assert pins[name].specifier.contains(version), f"{name} {version} is installed; the lock says {pins[name]}"
         assert applies(pins[name]), f"constraints.txt says that {pins[name]} is not for this machine, but it is here"
+        pythons = SpecifierSet(metadata.metadata(name).get("Requires-Python") or "")
+        for python in PYTHONS:
+            assert pythons.contains(python), f"{pins[name]} needs Python {pythons}, and the course takes {python}"
         for line in metadata.requires(name) or []:
             dependency = Requirement(line)
             if any(applies(dependency, extra) for extra in ("", *extras)):

@@ -144,6 +144,17 @@ def test_another_environment_concerns_all(course: Path, what: str, monkeypatch: 
     assert stale(course) == ALL
 
 
+def test_a_package_that_the_course_does_not_lock_concerns_nothing(
+    course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody installs one into the environment while the course is being built, or tested."""
+    (tmp_path / "stranger-1.dist-info").mkdir()
+    (tmp_path / "stranger-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert version("stranger") == "1"
+    assert stale(course) == set()
+
+
 @pytest.mark.parametrize("kind", PRODUCTS)
 @pytest.mark.parametrize("how", ["edited", "gone"])
 def test_a_product_that_is_not_as_it_was_left_is_stale(course: Path, kind: str, how: str) -> None:

@@ -175,6 +175,18 @@ def test_a_later_one_replaces_an_earlier_one_where_it_is_asked_for(eve: Exchange
     assert [file.name for file in (eve.folder / "submitted" / "eve").iterdir()] == [NOTEBOOK]
 
 
+def test_the_last_counts_or_the_last_in_time_where_that_is_asked_for(eve: Exchange) -> None:
+    first = eve.hand_in(f"eve+{NOTEBOOK}+{DATE}+abc", '{"in time": 1}') / f"{NOTEBOOK}.ipynb"
+    due = parse_utc(eve.collect()["eve"]["timestamp.txt"])
+    with Gradebook(f"sqlite:///{eve.folder}/gradebook.db", "infograd") as gradebook:
+        gradebook.update_or_create_assignment(NOTEBOOK, duedate=due)
+    last = eve.hand_in(f"eve+{NOTEBOOK}+{DATE}+abd", '{"late": 1}') / f"{NOTEBOOK}.ipynb"
+    while last.stat().st_ctime_ns == first.stat().st_ctime_ns:  # the file system's clock moves in steps
+        last.touch()
+    assert "late" in eve.collect(update=True)["eve"][f"{NOTEBOOK}.ipynb"]
+    assert "in time" in eve.collect(before_duedate=True)["eve"][f"{NOTEBOOK}.ipynb"]
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", ".x", "a/b", "a\nb", "a\x1b[2J", "a\u202eb", "\udcff"])
 def test_what_is_no_name(name: str) -> None:
     assert not is_name(name)

@@ -94,7 +94,7 @@ def test_no_cell_can_forge_the_table(notebook: NotebookNode) -> None:
     soup = BeautifulSoup(html, "html.parser")
     assert len(soup.select("table.infograd-summary")) == 1
     assert len(soup.select("#entropy-check")) == 1
-    ours = html.index('<table class="infograd-summary"')
+    ours = html.index('<table class="infograd-summary table"')
     assert html.index("20 of 20") > html.index("</table>", ours)
     assert table_of(page(notebook, "formgrade"))[0][2:] == ["incorrect", SENTENCE]
 

@@ -296,6 +296,7 @@ def rounding_losses(scale: float = 2.0**12) -> Figure:
             axes.set(xlabel="size of the gradient", ylim=(0, 1.1), xlim=(1e-11, 1e6))
             axes.set_title("as it is" if factor == 1 else f"loss times {factor:.0f}")
         figure.axes[0].set_ylabel("worst relative error (1: lost)")
+        figure.axes[0].plot([], [], "x", color="0.4", markersize=9, markeredgewidth=2.2, label="largest number")
         figure.axes[0].legend(loc="center right", fontsize=9)
     half = len(words) // 2
     return describe(

@@ -13,13 +13,13 @@
 # %% [markdown]
 # # 03 Adam and its bias correction
 #
-# Most large models are trained with Adam or its sibling AdamW: five lines, two averages, two small corrections. In this
-# notebook you write those lines, hold them against PyTorch's own for hundreds of steps, and measure what happens when the
-# corrections are left out. At the end your own optimiser trains a net.
+# Most large models are trained with Adam or its sibling AdamW: five lines, two averages, two small corrections. You write those
+# lines, hold them against PyTorch's own for hundreds of steps, and measure what happens without the corrections. At the end your
+# optimiser trains a net.
 #
 # You need a little Python, and to know that a gradient points uphill. The eight exercises take about 85 minutes, the two stretch
-# exercises 20 more, reading apart; each stands alone, so skip what you know. Run the cells from the top. A check tells you whether
-# an answer is right and, where it can, which mistake it is. Stuck? `hint("ema")` gives a nudge, `hint("ema", 2)` a bigger one.
+# exercises 20 more, reading apart; each stands alone. Proofs and traps are folded. Stuck? `hint("ema")` gives a nudge,
+# `hint("ema", 2)` a bigger one.
 
 # %%
 import math
@@ -37,14 +37,13 @@ print("ready")
 # %% [markdown]
 # ## What is the gradient, really?
 #
-# Each mini-batch gives another gradient: the true one plus noise. Averaging the last few would calm it, but keeping the last
-# hundred gradients of a large model costs a hundred times its memory. An **exponential moving average** keeps one number and
-# forgets slowly:
+# Each mini-batch gives another gradient: the true one plus noise. Averaging the last hundred would calm it, and cost a hundred
+# times the memory. An **exponential moving average** keeps one number and forgets slowly:
 #
 # $$m_t = \beta\, m_{t-1} + (1-\beta)\, x_t, \qquad m_0 = 0 .$$
 #
-# It starts at 0, so at first it is far too small: after $t$ steps the weights of $x_1, \dots, x_t$ add up to $1 - \beta^t$ only.
-# Dividing by that sum makes it a proper average, $\hat m_t = m_t / (1 - \beta^t)$ (Kingma and Ba, 2015, section 3).
+# It starts at 0, so at first it is too small: after $t$ steps its weights add up to $1 - \beta^t$ only. Divided by that sum it is
+# a proper average, $\hat m_t = m_t / (1 - \beta^t)$ (Kingma and Ba, 2015, section 3).
 #
 # | symbol | in code | shape | meaning |
 # |---|---|---|---|
@@ -53,8 +52,8 @@ print("ready")
 # | $m_t$ | `raw[t - 1]` | `(...)` | the average, from 0 |
 # | $\hat m_t$ | `corrected[t - 1]` | `(...)` | $m_t / (1-\beta^t)$ |
 #
-# By hand, for the values 1, 2, 3 and $\beta = .9$: $m = .1,\ .29,\ .561$. The corrections are $.1,\ .19,\ .271$, so
-# $\hat m = 1,\ 1.526,\ 2.070$. The first corrected value is the first value itself, as it should be.
+# By hand, the values 1, 2, 3 and $\beta = .9$: $m = .1,\ .29,\ .561$, divided by $.1,\ .19,\ .271$: $\hat m = 1,\ 1.526,\ 2.070$.
+# The first is the first value itself.
 #
 # <details><summary>Why does this remove the bias?</summary>
 #
@@ -102,17 +101,21 @@ print("corrected", "  ".join(f"{x:.6f}" for x in corrected))
 plotting.show_figure(figures.raw_and_corrected())
 
 # %% [markdown]
-# **In practice.** The same average smooths loss curves, keeps the running statistics of batch normalisation and makes the
-# averaged weights that diffusion models sample from.
+# **In practice.** The same average smooths loss curves, keeps batch normalisation's statistics, and makes the weights that
+# diffusion models sample from.
 #
-# **Traps.** `beta ** torch.arange(1, n)` is float32 even when the values are float64. Counting $t$ from 0 divides by
+# <details><summary><b>Traps</b></summary>
+#
+# `beta ** torch.arange(1, n)` is float32 even when the values are float64. Counting $t$ from 0 divides by
 # $1 - \beta^0 = 0$.
+#
+# </details>
 
 # %% [markdown]
 # ## Why does a ball roll on?
 #
-# In a long narrow valley plain gradient descent zigzags between the walls. Give it mass: let past gradients carry it along
-# (Polyak, 1964). PyTorch's form is
+# In a narrow valley gradient descent zigzags between the walls. Give it mass: let past gradients carry it along (Polyak, 1964).
+# PyTorch's form is
 #
 # $$u \leftarrow \beta u + g, \qquad \theta \leftarrow \theta - \eta\, u .$$
 #
@@ -160,7 +163,7 @@ check("momentum_step", momentum_step)
 # %% [markdown]
 # > **Is it true?** "Momentum is an average of gradients."
 # >
-# > Measure first: the gradient is 1 at every step. An average of ones is 1.
+# > Measure first: the gradient is 1 at every step.
 
 # %%
 theta = velocity = torch.zeros((), dtype=torch.float64)
@@ -173,20 +176,23 @@ average = optimisers.ema(torch.ones(200, dtype=torch.float64), 0.9)[0][-1]
 print(f"moving average of the same ones: {average:.6f}")
 
 # %% [markdown]
-# > No. In PyTorch's form it is a *sum* with fading weights, which add up to $1/(1-\beta)$: ten at $\beta = .9$. It equals
-# > $1/(1-\beta)$ times the moving average. So raising $\beta$ from .9 to .99 also makes the steps ten times longer, unless you
-# > lower the learning rate with it.
+# > No. In PyTorch's form it is a *sum*, $1/(1-\beta)$ times the moving average: ten times at $\beta = .9$. So raising $\beta$
+# > from .9 to .99 also makes the steps ten times longer, unless you lower the learning rate with it.
 #
 # **In practice.** `torch.optim.SGD(lr=0.1, momentum=0.9)` moves like plain descent at a rate of 1 once it is rolling.
 #
-# **Traps.** A factor $(1-\beta)$ too many; the learning rate inside the velocity (Sutskever et al., 2013, write it so), which is
+# <details><summary><b>Traps</b></summary>
+#
+# A factor $(1-\beta)$ too many; the learning rate inside the velocity (Sutskever et al., 2013, write it so), which is
 # the same only while the rate is constant.
+#
+# </details>
 
 # %% [markdown]
 # ## Why does one learning rate suit a million parameters?
 #
-# In the valley below the slope grows a hundred times faster across than along. What is safe for the steep direction is a crawl in the
-# flat one: no single $\eta$ suits both, unless each parameter's step is measured against the usual size of its own gradient.
+# In the valley below the slope grows a hundred times faster across than along. What is safe for the steep direction is a crawl in
+# the flat one, unless each parameter's step is measured against the usual size of its own gradient.
 
 # %%
 plotting.show_figure(figures.valley())
@@ -249,11 +255,15 @@ def adam_step(
 check("adam_step", adam_step)
 
 # %% [markdown]
-# **In practice.** Since the gradient's scale cancels, multiplying the loss by 10 changes nothing with Adam, as long as $\sqrt{\hat v}$ is
-# well above $\epsilon$. With momentum it does.
+# **In practice.** The gradient's scale cancels: multiplying the loss by 10 changes nothing, as long as $\sqrt{\hat v}$ is well
+# above $\epsilon$.
 #
-# **Traps.** `(v_hat + eps).sqrt()` looks harmless and turns an $\epsilon$ of $10^{-8}$ into one of $10^{-4}$ where gradients vanish. Feeding
+# <details><summary><b>Traps</b></summary>
+#
+# `(v_hat + eps).sqrt()` looks harmless and turns an $\epsilon$ of $10^{-8}$ into one of $10^{-4}$ where gradients vanish. Feeding
 # $\hat m$ back into $m$. Counting $t$ from 0.
+#
+# </details>
 
 # %% [markdown]
 # ## Does the correction matter?
@@ -294,7 +304,7 @@ check("uncorrected_step_ratio", uncorrected_step_ratio)
 # %% [markdown]
 # > **Is it true?** "Without bias correction the first step is three times too large, then it fades."
 # >
-# > Measure first, with gradients that are nothing but noise.
+# > Measure first, with gradients of pure noise.
 
 # %%
 noise = torch.randn(
@@ -314,8 +324,8 @@ for t, g in enumerate(noise, start=1):
 plotting.show_figure(figures.step_ratio())
 
 # %% [markdown]
-# > No. It is 3.162 times too long at the first step, and then it gets *worse*: 6.569 times at step 12, because $m$ wakes up in ten
-# > steps and $v$ needs a thousand. Only from step 3925 on is it within 1%.
+# > No: it is 3.162 times too long at first, and gets *worse*, 6.569 times at step 12, because $m$ wakes up in ten steps and $v$
+# > needs a thousand. Only from step 3925 on is it within 1%.
 #
 # Move $\beta_2$. At which value is the first step right by itself?
 
@@ -328,7 +338,7 @@ plotting.show_figure(figures.step_ratio_strip((0.95, 0.99, 0.999)))
 # %% [markdown]
 # Where $1 - \beta_2 = (1 - \beta_1)^2$, at .99, and there it goes wrong at the second. At .95 it is never more than 1.097 times too long.
 #
-# So does a run go wrong without the correction? Two hundred nets learn XOR, the problem of exercise 8, at three rates:
+# So does a run go wrong without the correction? Two hundred nets learn XOR (exercise 8) at three rates:
 
 # %% tags=["nbval-ignore-output"]
 runs = {
@@ -347,20 +357,23 @@ for (lr, corrected), loss in runs.items():
 plotting.show_figure(figures.with_and_without(runs))
 
 # %% [markdown]
-# At a modest rate the run without it is *faster*: its longer steps do what a larger rate would do. At six times that rate one net in five
+# At a modest rate the run without it is *faster*: its longer steps act as a larger rate. At six times that rate one net in five
 # is lost, and none with the correction; at 1.0 more than half are, against one in nine.
 #
-# **In practice.** With the correction the first step is as long as the rate says, whatever the betas. Without it you tune a rate for the
-# first steps and train the rest with it.
+# **In practice.** Without the correction you tune a rate for the first steps and train the rest with it.
 #
-# **Traps.** A warm-up that ends before $v$ has filled up, in some $1/(1-\beta_2)$ steps, ends while $r_t$ is still large.
+# <details><summary><b>Traps</b></summary>
+#
+# A warm-up that ends before $v$ has filled up, in some $1/(1-\beta_2)$ steps, ends while $r_t$ is still large.
+#
+# </details>
 
 # %% [markdown]
 # ## When is weight decay not L2?
 #
-# Weight decay shrinks every parameter a little at every step. For plain descent it is the same to add $\lambda\theta$ to the gradient, the
-# gradient of $\tfrac{\lambda}{2}\lVert\theta\rVert^2$. For Adam it is not: what goes through the gradient gets divided by $\sqrt{\hat v}$, so parameters
-# with large gradients hardly shrink. **AdamW** (Loshchilov and Hutter, 2019) keeps the two apart:
+# Weight decay shrinks every parameter a little at every step. For plain descent it is the same to add $\lambda\theta$, the
+# gradient of $\tfrac{\lambda}{2}\lVert\theta\rVert^2$, to the gradient. Adam would divide that by $\sqrt{\hat v}$, so parameters
+# with large gradients would hardly shrink. **AdamW** (Loshchilov and Hutter, 2019) keeps the two apart:
 #
 # $$\theta \leftarrow \theta - \eta\,\lambda\,\theta - \eta\,\frac{\hat m}{\sqrt{\hat v} + \epsilon},
 # \qquad m, v \text{ from the plain gradient.}$$
@@ -419,16 +432,20 @@ def adamw_step(
 check("adamw_step", adamw_step)
 
 # %% [markdown]
-# Below, parameters start at 1; for a thousand steps their gradients are one noise of mean 0, only its size differs. AdamW shrinks all of
-# them alike, by $(1 - \eta\lambda)^{1000}$. With L2 in the gradient Adam spares those with large gradients and overdoes it on the others.
+# Below, parameters start at 1, and for a thousand steps their gradients are one noise of mean 0, in different sizes. AdamW
+# shrinks all alike, by $(1 - \eta\lambda)^{1000}$. With L2 Adam spares those with large gradients and overdoes it on the others.
 
 # %%
 plotting.show_figure(figures.decay_against_scale())
 
+# %%
+print("what 1000 steps of decay leave of a parameter without gradient")
+print("rate    in PyTorch, decay .5    in the paper's form, decay .0005")
+for lr in (0.0005, 0.001, 0.002):
+    print(f"{lr:<6}{(1 - lr * 0.5) ** 1000:14.3f}{(1 - 0.0005) ** 1000:22.3f}")
+
 # %% [markdown]
 # > **Is it true?** "The default weight decay of AdamW is 0."
-# >
-# > Measure first.
 
 # %%
 for optimiser in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
@@ -436,18 +453,21 @@ for optimiser in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
     print(f"{optimiser.__name__:6} weight_decay = {default}")
 
 # %% [markdown]
-# > No, in PyTorch it is 0.01. Whoever replaces `Adam` by `AdamW` and changes nothing else has switched decay on.
+# > No, in PyTorch it is 0.01: whoever replaces `Adam` by `AdamW` has switched decay on.
 #
-# **In practice.** Biases and the gains of normalisation layers are usually left out of the decay: give them a parameter group with
-# `weight_decay=0`.
+# **In practice.** Biases and normalisation gains are usually left out of the decay, in a parameter group with `weight_decay=0`.
 #
-# **Traps.** `torch.optim.Adam(weight_decay=...)` is the L2 version. A decay without $\eta$ ignores your schedule.
+# <details><summary><b>Traps</b></summary>
+#
+# `torch.optim.Adam(weight_decay=...)` is the L2 version. A decay without $\eta$ ignores your schedule.
+#
+# </details>
 
 # %% [markdown]
 # ## What if one gradient is a monster?
 #
-# One bad batch can undo many good steps. Clipping (Pascanu et al., 2013) looks at the norm of *all* gradients together and,
-# if it is too large, scales them by one factor:
+# One bad batch can undo many good steps. Clipping (Pascanu et al., 2013) scales *all* gradients by one factor where their joint
+# norm is too large:
 #
 # $$n = \sqrt{\textstyle\sum_k \lVert g_k \rVert^2}, \qquad g_k \leftarrow g_k \cdot \min\!\left(1, \frac{c}{n}\right).$$
 #
@@ -457,7 +477,7 @@ for optimiser in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
 # | $c$ | `max_norm` | float | the longest you allow |
 # | $n$ | `norm` | scalar | the joint norm, before clipping |
 #
-# By hand, one gradient $(6, 8)$ and $c = 1$: $n = 10$, and it becomes $(.6, .8)$. It points where it did.
+# By hand, one gradient $(6, 8)$ and $c = 1$: $n = 10$, and it becomes $(.6, .8)$.
 
 # %% [markdown]
 # ### Exercise 6. `clip_by_global_norm`
@@ -495,16 +515,20 @@ print(f"norm {norm:.1f}, clipped to ({clipped[0]:.1f}, {clipped[1]:.1f})")
 print(f"clamped instead: ({by_value[0]:.1f}, {by_value[1]:.1f}), another direction")
 
 # %% [markdown]
-# **In practice.** After `backward`, before `step`; language models usually at 1.0. Plot the norm from before clipping, and set $c$ from
-# what you usually see. Gradients that *vanish* need other means: residual paths, normalisation, initialisation.
+# **In practice.** After `backward`, before `step`; language models usually at 1.0. Plot the norm from before clipping, and set
+# $c$ from what you see.
 #
-# **Traps.** Clipping each tensor by its own norm, or each number by itself, turns the direction. Scaling up what is short. Clipping before the
+# <details><summary><b>Traps</b></summary>
+#
+# Clipping each tensor by its own norm, or each number by itself, turns the direction. Scaling up what is short. Clipping before the
 # gradients of all micro-batches have been added up.
+#
+# </details>
 
 # %% [markdown]
 # ## How large should a gradient be to survive?
 #
-# Gradients are often stored in 16 or even 8 bits. Each format has a largest number, and a smallest one below which there is only 0:
+# Gradients are often stored in 16 or even 8 bits. Each format has a largest number, and a smallest above 0:
 
 # %%
 formats = {
@@ -523,10 +547,10 @@ for name, dtype in formats.items():
     print(f"{name:10}{info.max:10.5g}{small:10.1e}{row}")
 
 # %% [markdown]
-# A gradient of $10^{-8}$ is 0 in fp16, and the parameter never learns; bf16 keeps it, with fewer digits, because it has the exponents of
-# float32. **Loss scaling** (Micikevicius et al., 2018, section 3.2) rescues fp16: multiply the loss by a large number, so that all
-# gradients are larger by it, and divide in float32 before the step. The parameters have a float32 **master copy**: in a half type a step a
-# few thousand times smaller than the parameter changes nothing.
+# A gradient of $10^{-8}$ is 0 in fp16, as is Adam's $g^2$ for one of $10^{-4}$; bf16 keeps both, with fewer digits and the
+# exponents of float32. **Loss scaling** (Micikevicius et al., 2018, section 3.2) rescues fp16: multiply the loss by a large
+# number, and with it all gradients, and divide in float32 before the step. The parameters have a float32 **master copy**: in a
+# half type a step a few thousand times smaller than the parameter changes nothing.
 
 # %%
 w = torch.ones((), dtype=torch.float16, requires_grad=True)
@@ -548,17 +572,22 @@ plotting.show_figure(figures.rounding_losses())
 # %% [markdown]
 # Both ends move: with the factor 4096 an e4m3 gradient above 0.109 overflows.
 #
-# **In practice.** `torch.amp.GradScaler` finds the factor by itself: it doubles it now and then; after an overflow it *skips* that step and
-# halves it. Clip after dividing, or your `max_norm` means something else at every step. `torch.autocast` goes around the forward pass only.
+# **In practice.** `torch.amp.GradScaler` finds the factor: it doubles it now and then; after an overflow it *skips* the step and
+# halves it.
 #
-# **Traps.** Adam's $v$ averages $g^2$: already $(10^{-4})^2$ is 0 in fp16, and so is `eps = 1e-8`. Keep Adam's states in float32, or in bf16 if
-# you must. fp8 needs a factor for each tensor.
+# <details><summary><b>Traps</b></summary>
+#
+# Adam's states in fp16: $g^2$ vanishes, and so does `eps = 1e-8`. Keep them in float32, or in bf16 if you must. Clip after
+# dividing, or your `max_norm` means something else at every step. `torch.autocast` goes around the forward pass only. fp8 needs a
+# factor for each tensor.
+#
+# </details>
 
 # %% [markdown]
 # ## How fast, and when?
 #
-# Most runs begin with a **warm-up**, in which the rate climbs from 0. At the end small steps settle the noise: the rate falls, most often
-# along half a **cosine** (Loshchilov and Hutter, 2017):
+# Most runs begin with a **warm-up**, in which the rate climbs from 0. Then it falls, to settle the noise, often along half a
+# **cosine** (Loshchilov and Hutter, 2017):
 #
 # $$\eta_s = \begin{cases} \eta_{\max}\, s / w & s < w \\[2pt]
 # \eta_{\min} + \tfrac12 (\eta_{\max} - \eta_{\min}) \left(1 + \cos \pi \dfrac{s - w}{T - w}\right) & w \le s \le T \\[2pt]
@@ -609,7 +638,7 @@ plotting.show_figure(figures.schedules())
 # %% [markdown]
 # > **Is it true?** "Adam needs a warm-up because its first steps are too long: its averages know nothing yet."
 # >
-# > Measure first: 10,000 parameters whose gradients are pure noise, corrected steps at rate 1.
+# > Measure first: 10,000 parameters, gradients of pure noise, corrected steps at rate 1.
 
 # %%
 noise = torch.randn(
@@ -630,20 +659,25 @@ for t, g in enumerate(noise, start=1):
         print(f"; middle 80% of 1 / sqrt(v_hat): {low:.2f} to {high:.2f}")
 
 # %% [markdown]
-# > Not too long: corrected, none of these is longer than about $\eta$. But at first *all* are that long, along one noisy batch; later
-# > noise averages out to a quarter of that. There Ma and Yarats (2021) see the reason for warm-up, Liu et al. (2020) in the spread of
-# > $1/\sqrt{\hat v}$, the last column. (Goyal et al., 2017, warm up plain SGD, for large batches.)
+# > Not too long: corrected, none is longer than about $\eta$. But at first *all* are that long, along one noisy batch; later
+# > noise averages out to a quarter of that. There Ma and Yarats (2021) see the reason for warm-up, Liu et al. (2020) in the
+# > spread of $1/\sqrt{\hat v}$.
 #
-# **In practice.** Often one to five per cent of the steps; Ma and Yarats suggest $2/(1-\beta_2)$ steps. The cosine (in PyTorch `CosineAnnealingLR`)
-# must know `total_steps` beforehand: stop early and the rate never got small. The dashed schedule, the first stretch exercise, does not.
+# **In practice.** Often one to five per cent of the steps; Ma and Yarats suggest $2/(1-\beta_2)$ steps. The cosine must know
+# `total_steps` beforehand; the dashed schedule, the first stretch exercise, need not.
 #
-# **Traps.** `step / total_steps` inside the cosine forgets that warm-up took some steps. Past the end an unclamped cosine climbs
-# again. A rate of 0 at step 0 wastes the first batch, so many training scripts ask for step $s + 1$; here step 0 is 0.
+# <details><summary><b>Traps</b></summary>
+#
+# `step / total_steps` inside the cosine forgets that warm-up took some steps. Past the end an unclamped cosine climbs again. A
+# rate of 0 at step 0 wastes the first batch, so many training scripts ask for step $s + 1$; here step 0 is 0. Goyal et al.
+# (2017), often cited for warm-up, use it for plain SGD with large batches.
+#
+# </details>
 
 # %% [markdown]
 # ## Does it train?
 #
-# XOR is the smallest problem that no linear model can solve: the label is 1 when exactly one of two inputs is 1. Two layers solve it,
+# No linear model can solve XOR: the label is 1 when exactly one of two inputs is 1. Two layers can,
 #
 # $$z = \tanh(x W_1 + b_1)\, W_2 + b_2, \qquad \text{probability of 1} = \frac{1}{1 + e^{-z}},$$
 #
@@ -655,7 +689,7 @@ for t, g in enumerate(noise, start=1):
 # | $W_1, b_1$ | `w1`, `b1` | `(2, hidden)`, `(hidden,)` | first layer |
 # | $W_2, b_2$ | `w2`, `b2` | `(hidden, 1)`, `(1,)` | second layer |
 #
-# By hand, two hidden units can do it with steps in place of tanh: "at least one input is 1" minus "both are". Learning it reliably takes more.
+# By hand, with steps in place of tanh: "at least one input is 1" minus "both are". To learn it reliably takes more units.
 
 # %% [markdown]
 # ### Exercise 8. `train_xor`
@@ -706,7 +740,7 @@ def train_xor(seed: int) -> tuple[list[float], list[int]]:
 check("train_xor", train_xor)
 
 # %% [markdown]
-# Here is such a run, stopped now and then to look at what the net believes. The bar is the run itself; it takes about a second.
+# Such a run, stopped now and then to look at what the net believes:
 
 # %% tags=["nbval-ignore-output"]
 params = xor.initial(seed=0)
@@ -733,7 +767,7 @@ print("labels:", (xor.logits(params, xor.INPUTS)[0] > 0).int().tolist())
 plotting.show_figure(figures.decision_surfaces(snapshots, losses))
 
 # %% [markdown]
-# And this is a run as people write it, with present practice: $\beta_2 = .95$, decay .1, clipping at 1, warm-up, a cosine down to a tenth (all
+# And as people write it, with present practice: $\beta_2 = .95$, decay .1, clipping at 1, warm-up, a cosine down to a tenth (all
 # as in LLaMA: Touvron et al., 2023), and no decay of biases. Beside it runs what you have written.
 
 # %%
@@ -784,19 +818,26 @@ print(
 )
 
 # %% [markdown]
-# **In practice.** A net that is wide enough and cannot learn four points has a bug: overfitting one small batch is the first test of any
-# training loop.
+# **In practice.** A net that is wide enough and cannot learn four points has a bug: overfit one small batch before you train.
 #
-# **Traps.** Equal initial weights: the hidden units stay equal for ever, and the loss stays near 0.477. No nonlinearity: it stays at 0.693. No
+# <details><summary><b>Traps</b></summary>
+#
+# Equal initial weights: the hidden units stay equal for ever, and the loss stays near 0.477. No nonlinearity: it stays at 0.693. No
 # biases: the input 00 always gives $\tfrac12$, and it stays above 0.173. Two hidden units: some runs end at 0.347, with two inputs undecided.
+#
+# </details>
 
 # %% [markdown]
 # ## A schedule that need not know its end (stretch)
 #
-# Warm-up, stable, decay (Hu et al., 2024): climb, stay, and fall only when you decide to stop. From one long stable run you can branch off
-# a finished model at any time, with a short decay.
+# Warm-up, stable, decay (Hu et al., 2024): climb, stay, and fall only when you decide to stop. From one long run you can branch
+# off a finished model at any time.
 #
-# By hand, warm-up to 10, decay from 80 to 120, rates .1 and .01: at step 50 it is .1, and half-way down, at step 100, it is .055.
+# <details><summary>By hand</summary>
+#
+# Warm-up to 10, decay from 80 to 120, rates .1 and .01: at step 50 it is .1, and half-way down, at step 100, it is .055.
+#
+# </details>
 
 # %% [markdown]
 # ### Stretch 1. `warmup_stable_decay`
@@ -835,15 +876,20 @@ check("warmup_stable_decay", warmup_stable_decay)
 # %% [markdown]
 # ## Can Adam walk the wrong way? (stretch)
 #
-# Reddi, Kale and Kumar (2018) built a tiny problem on $[-1, 1]$: the gradient is 1010 once in 101 steps and $-10$ in the other 100. The sum over a
-# round is $1010 - 1000 = 10 > 0$, so the best place is $-1$. But Adam divides the rare large gradient by its own large $\sqrt{\hat v}$, and forgets
-# it while the small ones come. **AMSGrad** divides by the largest $v$ so far:
+# Reddi, Kale and Kumar (2018) built a tiny problem on $[-1, 1]$: the gradient is 1010 once in 101 steps and $-10$ in the other
+# 100. Their sum is $10 > 0$, so the best place is $-1$. But Adam divides the rare large gradient by its own large
+# $\sqrt{\hat v}$, and forgets it while the small ones come. **AMSGrad** divides by the largest $v$ so far:
 #
 # $$v^{\max} \leftarrow \max(v^{\max}, v), \qquad
 # \theta \leftarrow \theta - \eta\, \frac{\hat m}{\sqrt{v^{\max} / (1-\beta_2^t)} + \epsilon} .$$
 #
-# By hand, $v^{\max} = 2$ and a new $v = 1.5$: the step divides by $\sqrt 2$ (before correction), not by $\sqrt{1.5}$. Now run it, with
-# $\beta_2 = .99$, whose memory is about one round, and a rate of $.5/\sqrt t$:
+# <details><summary>By hand</summary>
+#
+# $v^{\max} = 2$ and a new $v = 1.5$: the step divides by $\sqrt 2$ (before correction), not by $\sqrt{1.5}$.
+#
+# </details>
+#
+# Now run it, with $\beta_2 = .99$, whose memory is about one round, and a rate of $.5/\sqrt t$:
 
 # %%
 for name, amsgrad in (("Adam", False), ("AMSGrad", True)):
@@ -855,7 +901,7 @@ for name, amsgrad in (("Adam", False), ("AMSGrad", True)):
 plotting.show_figure(figures.wrong_end())
 
 # %% [markdown]
-# With $\beta_2 = .999$ it is slower: Adam is at $-0.414$ after 100,000 steps. The problem is built for the purpose; it shows that the published
+# With $\beta_2 = .999$ Adam is at $-0.414$ after 100,000 steps. The problem is built for the purpose; it shows that the published
 # proof of Adam's convergence could not be right.
 
 # %% [markdown]
@@ -909,8 +955,7 @@ check("amsgrad_step", amsgrad_step)
 # $(1-\beta_1^t)/\sqrt{1-\beta_2^t}$: 3.16 times at first, 6.57 times at step 12, still 1.26 times at step 1000. Ten steps of warm-up end
 # when the ratio is near its largest, and it stays above 2 up to step 287. Whether the run suffers depends on the rate: at a modest one it may
 # even learn faster, at one near the limit it fails (as most of the nets above did at 1.0). It works with a warm-up as long as
-# the memory of $v$ (thousands of steps), with a smaller $\beta_2$ such as .95, whose memory is 20 steps, or with a rate tuned for it;
-# starting $v$ at the first squared gradient instead of 0 would do, too.
+# the memory of $v$ (thousands of steps), or with a smaller $\beta_2$ such as .95, whose memory is 20 steps.
 #
 # **Rubric.** ½ point: the error is not limited to the first step (it grows, or lasts for about $1/(1-\beta_2)$ steps). ½ point: why, that is $v$ fills up more
 # slowly than $m$. ½ point: the warm-up is too short, with the consequence (steps longer than the rate says; possibly divergence, or a
@@ -920,8 +965,7 @@ check("amsgrad_step", amsgrad_step)
 # %% [markdown]
 # ## Where you are
 #
-# `progress()` shows what you have done so far, in this notebook and the others. Next: notebook 04 asks why some landscapes are hard, and which of
-# these methods cares.
+# `progress()` shows what you have done. Next: notebook 04 asks why some landscapes are hard, and which of these methods cares.
 
 # %% tags=["nbval-ignore-output"]
 progress()

@@ -29,24 +29,41 @@ def aside(work: Callable[[], Any], seconds: float, memory_bytes: int) -> Any:
     """What `work` returns, as JSON can hold it, from a fork of this process that has so many seconds and so much memory
     more than this one. Raises TookTooMuch where no whole answer comes, and RuntimeError where the work raises an error
     of any other kind, with its name."""
-    receiving, sending = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(receiving)
-        work_and_tell(work, sending, seconds, memory_bytes)
-    os.close(sending)
-    try:
-        told = read_all(receiving, time.monotonic() + seconds)
-    finally:
-        os.close(receiving)
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-    if len(told) < LENGTH.size or LENGTH.unpack_from(told)[0] != len(told) - LENGTH.size:
-        raise TookTooMuch
-    answer = json.loads(told[LENGTH.size :])
-    if "error" in answer:
-        raise RuntimeError(answer["error"])
-    return answer["value"]
+    return Aside(work, seconds, memory_bytes).result()
+
+
+class Aside:
+    """Work that is done aside while this process does something else. `result` or `stop` must follow."""
+
+    def __init__(self, work: Callable[[], Any], seconds: float, memory_bytes: int):
+        self.deadline = time.monotonic() + seconds
+        self.receiving, sending = os.pipe()
+        self.child: int | None = os.fork()
+        if self.child == 0:
+            os.close(self.receiving)
+            work_and_tell(work, sending, seconds, memory_bytes)
+        os.close(sending)
+
+    def result(self) -> Any:
+        """What the work returns; waited for, at most up to its deadline. Raises as `aside` does."""
+        try:
+            told = read_all(self.receiving, self.deadline)
+        finally:
+            self.stop()
+        if len(told) < LENGTH.size or LENGTH.unpack_from(told)[0] != len(told) - LENGTH.size:
+            raise TookTooMuch
+        answer = json.loads(told[LENGTH.size :])
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["value"]
+
+    def stop(self) -> None:
+        """End the child, if it is still there."""
+        if self.child is not None:
+            os.close(self.receiving)
+            os.kill(self.child, signal.SIGKILL)
+            os.waitpid(self.child, 0)
+            self.child = None
 
 
 def work_and_tell(work: Callable[[], Any], sending: int, seconds: float, memory_bytes: int) -> None:

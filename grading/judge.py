@@ -8,7 +8,6 @@ that ends its process costs what it is part of; all else is still judged.
 
 from __future__ import annotations
 
-import ast
 import copy
 import logging
 import time
@@ -22,12 +21,13 @@ from typing import Any
 from nbformat import NotebookNode
 
 from grading import sanitise
+from grading.aside import TookTooMuch, aside
 from grading.exercises.exercise import Exercise
 from grading.sandbox import replies
 from grading.sandbox.replies import CellError
 from grading.sandbox.sandbox import Process, ProcessEnded, Sandbox
 from grading.slicing import Shown, spared
-from grading.source_rules import AnswerText, CellText, Statement
+from grading.source_rules import BYTES_TO_READ, LONG, CellText, Reading, ReadRules, ToRead
 from grading.submission import Cell, Submission
 from helpers.checking.calling import FINAL
 from helpers.checking.marking import Report, mark, recognise
@@ -55,7 +55,6 @@ class CellRun:
     error: CellError | None = None
     outputs: list[NotebookNode] = field(default_factory=list)  # made harmless
     ended: str | None = None  # why the process did not survive it
-    unread: CellError | None = None  # what is said of a cell that is no Python to the grader, and so does not run
     spared: bool = False  # ours, needed by no answer: it shows what it shows for everybody, and does not run
     seconds: float = 0.0
 
@@ -87,14 +86,15 @@ def judge(
     answer needs do not run where it is known what they have `shown`."""
     wanted = {name: exercises[name] for name in submission.exercises if name in exercises}
     sandbox.start()
-    run = SubmissionRun(submission, sandbox, seconds, shown or {})
+    run = SubmissionRun(submission, sandbox, wanted, seconds, shown or {})
     took = run.judgement.seconds
     try:
         begun = time.monotonic()
         with ThreadPoolExecutor(1) as pool:  # while the cells run, and this process would wait
-            drawing = pool.submit(with_hidden_cases, wanted, seed, run.text)
+            drawing = pool.submit(with_hidden_cases, wanted, seed)
             took["cells"] = run.run_all()
             drawn = drawing.result()
+        run.reading.wait()
         took["waiting for cases"] = time.monotonic() - begun - took["cells"]
         begun = time.monotonic()
         for name, exercise in drawn.items():
@@ -103,15 +103,13 @@ def judge(
         took["calls"] = time.monotonic() - begun
     finally:
         run.end()
+        run.reading.stop()
     return run.judgement
 
 
-def with_hidden_cases(wanted: Mapping[str, Exercise], seed: int, text: AnswerText) -> dict[str, ExerciseData]:
-    """The exercises with their hidden cases drawn; their source rules are looked for in the text of the answers."""
-    drawn = {name: drawn_from(one, seed, mistakes=False) for name, one in wanted.items()}
-    for one in drawn.values():
-        text.broken_rule(one)
-    return drawn
+def with_hidden_cases(wanted: Mapping[str, Exercise], seed: int) -> dict[str, ExerciseData]:
+    """The exercises with their hidden cases drawn."""
+    return {name: drawn_from(one, seed, mistakes=False) for name, one in wanted.items()}
 
 
 @lru_cache(maxsize=MOST_DRAWN)
@@ -123,7 +121,14 @@ def drawn_from(exercise: Exercise, seed: int | None, mistakes: bool) -> Exercise
 class SubmissionRun:
     """One submission in the sandbox. A process that ends is replaced, at most MOST_FRESH_STARTS times."""
 
-    def __init__(self, submission: Submission, sandbox: Sandbox, seconds: float | None, shown: Shown):
+    def __init__(
+        self,
+        submission: Submission,
+        sandbox: Sandbox,
+        exercises: Mapping[str, Exercise],
+        seconds: float | None,
+        shown: Shown,
+    ):
         self.sandbox, self.limits = sandbox, sandbox.limits
         self.judgement = Judgement(runs=[CellRun(cell) for cell in submission.cells if cell.runs])
         self.deadline = time.monotonic() + (self.limits.notebook_seconds if seconds is None else seconds)
@@ -131,13 +136,22 @@ class SubmissionRun:
         self.starts = 0
         self.given_up: dict[str, str] = {}  # exercises whose call ended a process, with the reason
         texts = [CellText(run.cell.python, run.cell.kind == "ours") for run in self.judgement.runs]
-        self.text = AnswerText(texts)
-        for run, text in zip(self.judgement.runs, texts, strict=True):
-            run.unread = why_unread(text.source)
-        for number in spared(texts) if shown else ():
+        for number in self.need_not_run(texts) if shown else ():
             run = self.judgement.runs[number]
             if (known := shown.get((run.cell.name, run.cell.node.source))) is not None:
                 run.spared, run.outputs = True, copy.deepcopy(known)
+        wanted: dict[str, ToRead] = {
+            name: {"functions": list(one.references), "rules": one.rules} for name, one in exercises.items()
+        }
+        self.reading = Reading(texts, wanted, self.seconds_left())
+
+    def need_not_run(self, texts: list[CellText]) -> list[int]:
+        """The numbers of our cells that need not run; none where finding out takes too much."""
+        try:
+            found: list[int] = aside(lambda: sorted(spared(texts)), self.seconds_left(), BYTES_TO_READ)
+        except TookTooMuch:
+            return []
+        return found
 
     def run_all(self) -> float:
         """Run all cells in a process, and those but the one that ended it in a fresh one. Returns the seconds that this
@@ -152,13 +166,13 @@ class SubmissionRun:
         self.end()
         return time.monotonic() - begun
 
-    def run_kept(self, name: str, exercise: ExerciseData) -> None:
+    def run_kept(self, name: str, read: ReadRules) -> None:
         """A fresh process, in which what was read for an exercise has run and nothing else."""
         self.process = self.sandbox.open()
-        for number, keep in self.text.kept(exercise).items():
+        for number, keep in read.keep.items():
             run = self.judgement.runs[number]
             request = {"cell": run.cell.name, "source": run.cell.python, "keep": reached(run, keep)}
-            if run.ended is None and run.unread is None and self.process is not None:
+            if run.ended is None and run.cell.unread is None and self.process is not None:
                 seconds = min(self.limits.cell_seconds, self.seconds_left())
                 try:
                     self.process.ask({**request, "seconds": seconds}, seconds + GRACE)
@@ -167,8 +181,8 @@ class SubmissionRun:
 
     def run_cell(self, run: CellRun, process: Process) -> None:
         """Run a cell; where the process does not survive it, note why. What the grader cannot read does not run."""
-        if run.unread is not None:
-            run.error = run.unread
+        if run.cell.unread is not None:
+            run.error = run.cell.unread
             return
         name, seconds = run.cell.name, min(self.limits.cell_seconds, self.seconds_left())
         begun = time.monotonic()
@@ -206,17 +220,17 @@ class SubmissionRun:
     def play_public(self, name: str, exercise: ExerciseData) -> list[list[Observation]]:
         """Play the public cases of an exercise; what happened, by criterion."""
         calls = [public_calls(criterion) for criterion in exercise["criteria"]]
-        found = iter(self.play(name, [call for some in calls for call in some], exercise["seconds"]))
+        found = iter(self.play(name, exercise, [call for some in calls for call in some]))
         return [list(islice(found, len(some))) for some in calls]
 
-    def play(self, name: str, calls: list[Call], seconds: float) -> list[Observation]:
+    def play(self, name: str, exercise: ExerciseData, calls: list[Call]) -> list[Observation]:
         """Send calls, and return what happened. There are fewer observations than calls where one ends them."""
         if self.process is None or time.monotonic() > self.deadline:
             self.given_up.setdefault(name, "the time for this notebook is used up")
         if self.process is None or name in self.given_up:
             return [self.stopped(name)]
-        seconds = min(seconds, self.limits.call_seconds, self.seconds_left())
-        request = {"calls": calls, "seconds": seconds}
+        seconds = min(exercise["seconds"], self.limits.call_seconds, self.seconds_left())
+        request = {"calls": calls, "seconds": seconds, "rules": exercise["rules"]}
         found: list[Observation] = []
         try:
             for reply in self.process.replies(request, seconds + GRACE, len(calls), self.deadline + GRACE):
@@ -244,6 +258,11 @@ class SubmissionRun:
             observation["message"] = self.why_missing(call["function"])
         return observation
 
+    def note_once(self, sentence: str) -> None:
+        """Write down a limit that was hit."""
+        if sentence not in self.judgement.limits_hit:
+            self.judgement.limits_hit.append(sentence)
+
     def why_missing(self, function: str) -> str:
         """Why a function is not there: the error that ended the cell that should define it."""
         for run in self.judgement.runs:
@@ -257,35 +276,27 @@ class SubmissionRun:
         def play(criterion: int, calls: list[Call]) -> list[Observation]:
             known = public[criterion]  # its public cases come first
             ended = len(known) == len(calls) or bool(known and known[-1]["outcome"] in FINAL)
-            return known if ended else known + self.play(name, calls[len(known) :], data["seconds"])
+            return known if ended else known + self.play(name, data, calls[len(known) :])
 
         try:
-            if time.monotonic() < self.deadline:
-                self.run_kept(name, data)
+            read = self.reading.of(name)
+            if read is None:
+                self.given_up.setdefault(name, LONG)
+                self.note_once(LONG)
+            elif time.monotonic() < self.deadline:
+                self.run_kept(name, read)
             public = self.play_public(name, data)
-            report = mark(name, data, play, lambda: self.text.broken_rule(data))
+            report = mark(name, data, play, lambda: None if read is None else read.broken)
             self.judgement.reports[name] = with_mistake(exercise, report, seed)
         except Exception as error:
             logging.exception("%s could not be judged", name)
             self.judgement.failed[name] = type(error).__name__
 
 
-def why_unread(source: str) -> CellError | None:
-    """What is said of a cell that does not run as the grader cannot read it; None where it can."""
-    try:
-        ast.parse(source)
-    except SyntaxError as error:
-        return CellError("SyntaxError", str(error.msg), error.lineno)
-    except (ValueError, RecursionError, MemoryError) as error:
-        message = "the cell cannot be read: it is nested too deeply, or holds odd characters"
-        return CellError(type(error).__name__, message)
-    return None
-
-
-def reached(run: CellRun, keep: list[Statement]) -> list[int]:
+def reached(run: CellRun, keep: list[tuple[int, int]]) -> list[int]:
     """The numbers of the statements to keep, up to the line that raised an error when the cell ran as a whole."""
-    line = None if run.error is None else run.error.line
-    return [one.number for one in keep if line is None or one.node.lineno <= line]
+    last = None if run.error is None else run.error.line
+    return [number for number, line in keep if last is None or line <= last]
 
 
 def public_calls(criterion: CriterionData) -> list[Call]:

@@ -3,6 +3,8 @@
 The learner's own check reads the function that is there; the grader has only the text, so it reads every way in which
 the text could have made that function. And what it has read is all that runs: an exercise is called in a process of its
 own in which the statements of its `plan` have run, and no others.
+
+Reading takes time and memory that the text decides, so it is done in a child with limits of its own (`Reading`).
 """
 
 from __future__ import annotations
@@ -10,15 +12,17 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
+from typing import Any, TypedDict
 
+from grading.aside import Aside, TookTooMuch
 from helpers.checking import rules
-from helpers.checking.library import may_be_used
+from helpers.checking.library import may_be_used, module_named
 from helpers.checking.names import Meaning, global_names, names_imported_by
-from helpers.checking.shapes import ExerciseData, Rules
+from helpers.checking.shapes import Rules
 
 PARSING = (SyntaxError, ValueError, RecursionError, MemoryError)
 DEFINITION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -28,6 +32,75 @@ SETTINGS = {
     "set_default_dtype", "manual_seed", "set_default_device", "set_grad_enabled", "set_num_threads", "seed", "seterr",
     "filterwarnings", "simplefilter",
 }  # fmt: skip
+
+
+BYTES_TO_READ = 2**30
+LONG = "Reading the answers takes longer, or more memory, than that of any notebook"
+
+
+class ToRead(TypedDict):
+    """Of an exercise what reading needs."""
+
+    functions: list[str]
+    rules: Rules
+
+
+@dataclass
+class ReadRules:
+    """What was read for an exercise: the sentence of the rule that it breaks, if any, and the statements that run
+    before it is called, by cell, each with its number in the cell and its line."""
+
+    broken: str | None
+    keep: dict[int, list[tuple[int, int]]]
+
+
+class Reading:
+    """The rules of some exercises, read in the cells of a submission by a child process, which begins at once."""
+
+    def __init__(self, cells: Sequence[CellText], exercises: Mapping[str, ToRead], seconds: float):
+        self.aside = Aside(lambda: read_all(cells, exercises), seconds, BYTES_TO_READ)
+        self.told: dict[str, Any] | None = None
+
+    def wait(self) -> None:
+        """Wait for the child. What it had to import for the reading stays for the next submission."""
+        try:
+            told = self.aside.result()
+        except TookTooMuch:
+            return
+        self.told = told["exercises"]
+        for name in told["imported"]:
+            module_named(name)
+
+    def stop(self) -> None:
+        """End the child."""
+        self.aside.stop()
+
+    def of(self, name: str) -> ReadRules | None:
+        """What was read for an exercise; None where that took too much. Raises RuntimeError for a fault of ours."""
+        if self.told is None:
+            return None
+        told = self.told[name]
+        if "failed" in told:
+            raise RuntimeError(told["failed"])
+        keep = {int(cell): [(number, line) for number, line in some] for cell, some in told["keep"].items()}
+        return ReadRules(told["broken"], keep)
+
+
+def read_all(cells: Sequence[CellText], exercises: Mapping[str, ToRead]) -> dict[str, Any]:
+    """The child's part: what was read for each exercise, or the name of the error of ours, and the modules that were
+    imported for it."""
+    before = set(sys.modules)
+    text = AnswerText(cells)
+    found = {}
+    for name, exercise in exercises.items():
+        try:
+            keep = {cell: [(one.number, one.node.lineno) for one in some] for cell, some in text.kept(exercise).items()}
+            found[name] = {"broken": text.broken_rule(exercise), "keep": keep}
+        except (MemoryError, RecursionError):
+            raise
+        except Exception as error:
+            found[name] = {"failed": type(error).__name__}
+    return {"exercises": found, "imported": [name for name in set(sys.modules) - before if may_be_used(name)]}
 
 
 @dataclass(frozen=True)
@@ -121,7 +194,7 @@ class AnswerText:
             self.planned[function] = Plan(self, function)
         return self.planned[function]
 
-    def broken_rule(self, exercise: ExerciseData) -> str | None:
+    def broken_rule(self, exercise: ToRead) -> str | None:
         """The sentence of the source rule that an exercise's functions break, or None; looked for once. A function that
         no statement defines breaks none: it is not there when it is called."""
         functions = tuple(exercise["functions"])
@@ -130,7 +203,7 @@ class AnswerText:
             self.found[functions] = next((one for one in sentences if one), None)
         return self.found[functions]
 
-    def kept(self, exercise: ExerciseData) -> dict[int, list[Statement]]:
+    def kept(self, exercise: ToRead) -> dict[int, list[Statement]]:
         """The statements, by cell, that run before the functions of an exercise are called."""
         plans = [self.plan(function).to_run(exercise["rules"]) for function in exercise["functions"]]
         found: dict[int, list[Statement]] = {}

@@ -28,6 +28,7 @@ from nbformat import NotebookNode
 
 from grading.aside import TookTooMuch, aside
 from grading.matching import defined_in, grade_id, recover, text_of
+from grading.sandbox.replies import CellError, words
 
 DATE, SECRET = NBGRADERS_OWN = ("timestamp.txt", "submission_secret.txt")  # the files that nbgrader puts beside
 INTERACTIVE = "interactive"  # the tag of our cells whose widgets need a kernel
@@ -66,6 +67,7 @@ class Cell:
     name: str
     node: NotebookNode
     code: str | None = None  # a learner's code as Python, as the child that read the file has written it out
+    unread: CellError | None = None  # what is said of code that is no Python to the grader, and so does not run
 
     @property
     def exercise(self) -> str:
@@ -147,7 +149,8 @@ def read_submission(
     result.irregularities = found["irregularities"]
     for cell in result.answers:
         if cell.name in found["answers"]:
-            cell.node.source, cell.code = found["answers"][cell.name]
+            cell.node.source, cell.code, unread = found["answers"][cell.name]
+            cell.unread = None if unread is None else CellError(*unread)
     return result
 
 
@@ -163,7 +166,7 @@ def answers_in(content: bytes, result: Submission, most_characters: int) -> dict
         if cell.name not in answers:
             result.note(f"The cell {cell.name} is missing; it counts as not attempted.")
     return {
-        "answers": {name: (text, as_python(text)) for name, text in answers.items()},
+        "answers": {name: (text, code := as_python(text), why_unread(code)) for name, text in answers.items()},
         "irregularities": result.irregularities,
     }
 
@@ -404,8 +407,15 @@ def as_python(source: str) -> str:
 
 def is_python(source: str) -> bool:
     """Whether the text is Python as it stands."""
+    return why_unread(source) is None
+
+
+def why_unread(source: str) -> tuple[str, str, int | None] | None:
+    """The error's name, message and line of code that does not run as the grader cannot read it; None where it can."""
     try:
         ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+    except SyntaxError as error:
+        return "SyntaxError", words(str(error.msg)), error.lineno
+    except (ValueError, RecursionError, MemoryError) as error:
+        return type(error).__name__, "the cell cannot be read: it is nested too deeply, or holds odd characters", None
+    return None

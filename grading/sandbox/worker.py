@@ -109,7 +109,7 @@ def replies(request: dict[str, Any], space: dict[str, Any], output_bytes: int) -
     for call in request["calls"]:
         begun = time.monotonic()
         with outputs.captured(0):
-            reply = calling.perform(space, call, request["seconds"])
+            reply = calling.perform(space, call, request["seconds"], request["rules"])
         yield {**reply, "seconds": time.monotonic() - begun}
         if reply["outcome"] in calling.FINAL:
             return

@@ -10,6 +10,7 @@ not attempted  the stub is still there
 no value       what was returned has no plain form; with a sentence that says why
 no function    there is none of that name; with a sentence that says so
 interrupted    the time limit, or the learner, stopped it
+refused        it has called what the exercise forbids, or does not come from what it requires (see `watch`)
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ from torch import equal, isnan  # bound once: an answer that patches torch does 
 from helpers.checking import plain
 from helpers.checking.kinds.flow import answering
 from helpers.checking.kinds.tables import DRIVERS, NAMED
-from helpers.checking.shapes import Call, Observation
+from helpers.checking.shapes import Call, Observation, Rules
+from helpers.checking.watch import UNUSED, Spoilt, watched
 from helpers.checking.words import printable
 
-FINAL = ("interrupted", "not attempted")  # outcomes after which the same answer is asked nothing more
+FINAL = ("interrupted", "not attempted", "refused")  # outcomes after which the same answer is asked nothing more
 SECONDS_PER_CALL = 10.0
 SECONDS_FOR_TEXT = 1.0  # of an error
 MOST_LETTERS_OF_A_MESSAGE, MOST_LETTERS_OF_A_NAME = 300, 80
@@ -43,8 +45,11 @@ class OutOfTime(BaseException):
     """The time limit of a call; no `except Exception` in an answer swallows it."""
 
 
-def perform(functions: Mapping[str, Any], call: Call, seconds: float = SECONDS_PER_CALL) -> Observation:
-    """Play `call` with one of `functions` and return the observation. Raises nothing that the function raised."""
+def perform(
+    functions: Mapping[str, Any], call: Call, seconds: float = SECONDS_PER_CALL, rules: Rules | None = None
+) -> Observation:
+    """Play `call` with one of `functions` and return the observation. Raises nothing that the function raised. With the
+    `rules` of an exercise, what the answer calls is held against them."""
     name = call["function"]
     if name not in functions:
         return {"outcome": "no function", "message": f"There is no function called {name}."}
@@ -52,6 +57,33 @@ def perform(functions: Mapping[str, Any], call: Call, seconds: float = SECONDS_P
     if not callable(function):
         kind = type(function).__name__
         return {"outcome": "no value", "message": f"What is called {name} is not a function but of type {kind}."}
+    with watched(rules) as watch:
+        observation = played(function, call, seconds)
+    if watch is not None and watch.fault is not None and observation["outcome"] != "interrupted":
+        return {"outcome": "refused", "message": watch.fault}
+    if rules is not None and rules["require"] and observation["outcome"] == "returned":
+        return held_against(rules, observation, function, call, seconds)
+    return observation
+
+
+def held_against(rules: Rules, observation: Observation, function: Any, call: Call, seconds: float) -> Observation:
+    """The observation of an answer that comes from what is required: it is another when that gives other numbers."""
+    with Spoilt(rules["require"]):
+        again = played(function, call, seconds)
+    if again["outcome"] != "returned" or again["value"] != observation["value"] or not has_numbers(observation):
+        return observation
+    sentence = UNUSED.format(required=" or ".join(rules["require"]))
+    return {"outcome": "refused", "message": f"{sentence} {rules['because']}".strip()}
+
+
+def has_numbers(observation: Observation) -> bool:
+    """Whether a value has any numbers in it, which could be others."""
+    value = plain.decode(observation["value"])
+    return not (isinstance(value, torch.Tensor) and value.numel() == 0)
+
+
+def played(function: Any, call: Call, seconds: float) -> Observation:
+    """Play a call with a function."""
     arguments = [argument(data) for data in call["arguments"]]
     driver = DRIVERS[call.get("driver", "call")]
     parameters = [argument(data) for data in call.get("parameters", [])]

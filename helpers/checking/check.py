@@ -50,7 +50,7 @@ def examine(name: str, exercise: ExerciseData, functions: dict[str, Any]) -> Rep
     seconds = exercise.get("seconds", SECONDS_PER_CALL)
 
     def play(criterion: int, calls: list[Call]) -> Iterator[Observation]:
-        return (perform(functions, call, seconds) for call in calls)
+        return (perform(functions, call, seconds, exercise["rules"]) for call in calls)
 
     return mark(name, exercise, play, lambda: broken_rule(exercise, functions))
 

@@ -51,6 +51,8 @@ def raises(observation: Observation, expectation: Expectation) -> Problem | None
 def unanswered(observation: Observation) -> Problem:
     """Neither a value nor an error."""
     outcome, message = observation["outcome"], observation.get("message", "")
+    if outcome == "refused":
+        return Problem.of("refused", "{message}", message=message)
     if outcome == "interrupted":
         return Problem.of("time", "It was stopped: {message}.", message=message)
     if outcome == "no function":

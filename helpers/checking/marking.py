@@ -78,6 +78,9 @@ def mark(name: str, exercise: ExerciseData, play: Play, broken_rule: Callable[[]
         cases = criterion["cases"]
         for played in judged_cases(cases, play(number, [case["call"] for case in cases])):
             result.played.append(played)
+            if played.observation["outcome"] == "refused":
+                report.broken_rule = broken_rule() or played.observation["message"]  # reading tells more
+                return report
             if result is not criteria[0] or len(result.played) > 1:
                 continue
             if played.observation["outcome"] == "not attempted":

@@ -11,7 +11,7 @@ from helpers.checking.words import Problem
 
 Plain = Any  # a value's plain form, as `plain.encode` makes it
 
-Outcome = Literal["returned", "raised", "not attempted", "no value", "no function", "interrupted", "hidden"]
+Outcome = Literal["returned", "raised", "not attempted", "no value", "no function", "interrupted", "refused", "hidden"]
 
 
 class Observation(TypedDict):
@@ -21,7 +21,7 @@ class Observation(TypedDict):
     value: NotRequired[Plain]  # returned
     changed: NotRequired[list[int]]  # returned: positions of arguments that the call changed
     error: NotRequired[str]  # raised: the type of the error
-    message: NotRequired[str]  # raised, no value, no function, interrupted
+    message: NotRequired[str]  # raised, no value, no function, interrupted, refused
     line: NotRequired[int]  # raised: in the learner's cell
 
 
@@ -81,7 +81,8 @@ class JudgesOptions(TypedDict, total=False):
     answers: list[Plain]  # deviates, three_ways
     steps: list[int]  # follows
     symptom: str  # xor_symptom, bottleneck_symptom
-    n: int  # monte_carlo
+    n: int  # monte_carlo, same_draws
+    laws: list[list[float]]  # same_draws
     estimate: list[float]  # monte_carlo
     standard_error: list[float]  # monte_carlo
     squared_at_two: list[float] | None  # monte_carlo

@@ -16,6 +16,7 @@ ProblemKind = Literal[
     "numbers",
     "input changed",
     "raised",  # an error where a value was expected
+    "refused",  # what it calls is not an answer
     "not raised",  # no error, or another one, where one was expected
     "time",  # stopped before it had answered
     "no value",  # what was returned cannot be compared

@@ -35,8 +35,10 @@ TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.s
 KERNELS = "06-triton-log-softmax"
 OPTIMISERS = "07-beyond-adam"
 COURSES = {
-    NOTEBOOK: ["entropy", "kl_divergence", "f_divergence"],
-    KERNELS: ["log_softmax_triton"],
+    NOTEBOOK: ["entropy", "kl_divergence", "kl_with_torch", "f_divergence"],
+    KERNELS: ["log_softmax", "log_softmax_triton"],
+    "03-adam-bias-correction": ["train_xor"],
+    "05-gaussian-kl-monte-carlo": ["kl_monte_carlo"],
     OPTIMISERS: [
         "lion_step",
         "muon_orthogonalize",

@@ -1,7 +1,10 @@
 """Lend a training function the optimiser's step that it calls by name (notebook 03).
 
 A run is believed to be made by `adamw_step` only if it follows that function: with a right one it learns, and with
-one that takes shorter steps its losses are others. Whether the learner's own `adamw_step` is finished does not matter.
+one that takes shorter steps its losses are others. And its losses are believed to be those of a net only if they are
+what the weights make them: for some steps late in a further run all weights that come back are zero, which is a net
+that has learnt nothing, and then they are as they were. Whether the learner's own `adamw_step` is finished does not
+matter.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import torch
 
 STEP = "adamw_step"
 SHORTER = 0.9  # of the learning rate
+ZEROS, FROM_END = 3, 7  # steps that give zeros, and how many losses before the last they begin
 ABSENT = object()
 
 
@@ -50,6 +54,52 @@ def shorter_step(
 ) -> Any:
     """AdamW's step at a smaller rate."""
     return _step(theta, grad, m, v, t, _by * lr, beta1, beta2, eps, weight_decay)
+
+
+def counted_step(
+    theta: Any,
+    grad: Any,
+    m: Any,
+    v: Any,
+    t: Any,
+    lr: Any,
+    beta1: Any,
+    beta2: Any,
+    eps: Any,
+    weight_decay: Any,
+    *,
+    _of: Any = None,
+) -> Any:
+    """AdamW's step as some `Steps` give it."""
+    return _of.take(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay)
+
+
+class Steps:
+    """Right steps, counted. With `each` calls for a step of training, those in `zeros` give weights of zero, and the
+    one behind them the weights that there were."""
+
+    def __init__(self, each: int = 1, zeros: range = range(0)):
+        self.each, self.zeros, self.calls = each, zeros, 0
+        self.kept: dict[int, Any] = {}
+
+    def take(self, theta: Any, *others: Any) -> Any:
+        """One call."""
+        step, place = divmod(self.calls, self.each)
+        self.calls += 1
+        if step == self.zeros.start and self.zeros:
+            self.kept[place] = right_step(theta, *others)
+        if step in self.zeros and place in self.kept:
+            return (theta * 0, *self.kept[place][1:])
+        if step == self.zeros.stop and place in self.kept:
+            return self.kept[place]
+        return right_step(theta, *others)
+
+    @property
+    def function(self) -> FunctionType:
+        """The step as a function that may be lent."""
+        made = FunctionType(counted_step.__code__, {}, STEP)
+        made.__kwdefaults__ = {"_of": self}
+        return made
 
 
 def namespace(function: Any) -> dict[str, Any]:
@@ -120,9 +170,28 @@ def run(train: Callable[..., Any], seed: int, state: int, step: Any = right_step
         return train(seed)
 
 
-def lend(train: Callable[..., Any], seed: int) -> tuple[Any, Any, Any]:
-    """Driver: train twice with a right step, then with a shorter one, all else the same."""
-    return run(train, seed, 101), run(train, seed, 101), run(train, seed, 101, shorter_step)
+def lend(train: Callable[..., Any], seed: int) -> tuple[Any, Any, Any, Any]:
+    """Driver: train twice with a right step, then with a shorter one, all else the same; and once more with a right one
+    that gives weights of zero for the steps `zeroed` (None where the first run tells no number of steps)."""
+    counted = Steps()
+    first = run(train, seed, 101, counted.function)
+    others = run(train, seed, 101), run(train, seed, 101, shorter_step)
+    count = losses_in(first)
+    if count <= FROM_END:
+        return first, *others, None
+    each = max(1, round(counted.calls / count))
+    return first, *others, run(train, seed, 101, Steps(each, zeroed(count)).function)
+
+
+def losses_in(result: Any) -> int:
+    """How many losses a run has returned."""
+    losses = result[0] if isinstance(result, (tuple, list)) and result else None
+    return len(losses) if isinstance(losses, (list, tuple, np.ndarray, torch.Tensor)) and np.ndim(losses) else 0
+
+
+def zeroed(count: int) -> range:
+    """The steps that give weights of zero in a run with so many losses."""
+    return range(count - FROM_END, count - FROM_END + ZEROS)
 
 
 def reseed(train: Callable[..., Any], other: int, seed: int) -> tuple[Any, Any, Any]:

@@ -23,7 +23,11 @@ from helpers.checking.words import Problem
 
 Bounds = list[float]
 SAMPLES, SIGMAS = 20_000, 7.0
+ROUNDING = 1e-4  # of numbers in float32
 MEANINGS = ("as for k1", "the gradient of KL(p, q)", "the gradient of KL(q, p), where k3 leads")
+# Pairs (mu1, sigma1, mu2, sigma2) of one spread, whose log ratio is a + b z at mu1 + sigma1 z: b > 0, then b < 0.
+EQUAL = ((0.5, 0.8, -0.7, 0.8), (-0.4, 0.6, 0.9, 0.6))
+OFF = 0.05  # of a standard error, that two answers from the same draws may differ by; float32 takes much less
 FEW = 2  # the smallest n with a standard error, where n - 1 and n differ most
 
 
@@ -43,6 +47,18 @@ def estimate_often(estimator: Callable[..., Any], seed: int, repeats: int, *argu
     pairs = [pair(answer(seed + 2 + i, FEW)) for i in range(repeats)]
     whole = all(one is not None for one in pairs)
     return (*answers, sum(one[1] ** 2 for one in pairs if one is not None) / repeats if whole else None)
+
+
+def known_draws(estimator: Callable[..., Any], seed: int, *arguments: Any) -> tuple[Any, ...]:
+    """Driver: what `estimator(..., n, generator)` answers for the pairs in EQUAL and for the one given, at n and at 2,
+    always with a generator of `seed`; each as floats where it is a pair of numbers."""
+    *gaussians, n = arguments
+    found = []
+    for count in (n, FEW):
+        for four in (*EQUAL, gaussians):
+            given = estimator(*four, count, torch.Generator().manual_seed(seed))
+            found.append(pair(given) or given)
+    return tuple(found)
 
 
 def pair(answer: Any) -> tuple[float, float] | None:
@@ -154,6 +170,46 @@ def mean_gradient(value: Any, expectation: Expectation) -> Problem | None:
     return None
 
 
+def same_draws(value: Any, expectation: Expectation) -> Problem | None:
+    """Answers of `known_draws` go together. At a log ratio a + b z the mean and the error of n samples tell the mean
+    and the spread of the draws z, at n = 2 the draws themselves; with these `laws` (a, b, c) the answers for another
+    pair of Gaussians are known, a + b z + c z^2. Which n the error divides by is for other cases to say."""
+    found = [pair(one) for one in value] if isinstance(value, (tuple, list)) else []
+    pairs = [one for one in found if one is not None]
+    if len(found) != 6 or len(pairs) != 6:
+        return Problem.of("structure", "The answer is not two finite numbers: (estimate, standard_error).")
+    laws = expectation["laws"]
+    for n, (linear, *others) in ((expectation["n"], pairs[:3]), (FEW, pairs[3:])):
+        for got, law in zip(others, laws[1:], strict=True):
+            wanted = [expected_of(law, linear, laws[0], n, divisor) for divisor in (n - 1, n, (n - 1) ** 2 / n)]
+            if not any(agrees(got, one) for one in wanted):
+                template = (
+                    "From the same seed the answers for {n} samples do not go together: with the draws that one pair "
+                    "of Gaussians shows, the estimate for another is {want:.6g}, not {got:.6g}, or its error is off."
+                )
+                return Problem.of("randomness", template, n=n, want=wanted[0][0], got=got[0])
+    return None
+
+
+def expected_of(
+    law: list[float], answer: tuple[float, float], linear: list[float], n: int, divisor: float
+) -> tuple[float, float | None]:
+    """(estimate, standard error) for a law (a, b, c), from the answer for a `linear` one with the same draws; None for
+    an error that cannot be told from that."""
+    a, b, c = law
+    first, spread = (answer[0] - linear[0]) / linear[1], answer[1] * math.sqrt(divisor) / abs(linear[1])
+    estimate = a + b * first + c * (first**2 + spread**2)  # spread^2 is now the mean of (z - first)^2
+    if n == FEW:
+        return estimate, abs(b + 2 * c * first) * spread / math.sqrt(divisor)
+    return estimate, abs(b) * answer[1] / abs(linear[1]) if c == 0 else None
+
+
+def agrees(got: tuple[float, float], want: tuple[float, float | None]) -> bool:
+    """Whether an answer is the one that its draws make it."""
+    room = OFF * got[1] + ROUNDING * (1 + abs(got[0]))
+    return abs(got[0] - want[0]) <= room and (want[1] is None or abs(got[1] - want[1]) <= room)
+
+
 def outside(number: float, bounds: Bounds) -> bool:
     """Whether a number is out of bounds."""
     return not bounds[0] <= number <= bounds[1]
@@ -190,6 +246,7 @@ def answers(value: Any) -> list[tuple[float, float]] | None:
 
 JUDGES = {
     "monte_carlo": monte_carlo,
+    "same_draws": same_draws,
     "unrepeatable": unrepeatable,
     "sampleless": sampleless,
     "moody": moody,

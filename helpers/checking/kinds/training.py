@@ -16,6 +16,7 @@ from torch import Tensor
 
 from helpers.checking import plain
 from helpers.checking.comparing import as_array, kind_of, numbers
+from helpers.checking.kinds import lending
 from helpers.checking.shapes import Expectation
 from helpers.checking.words import Phrase, Problem
 
@@ -23,6 +24,7 @@ REST_EVERY = 10  # every tenth gradient is zero
 LEAST_STEPS = 20
 UNTRAINED, TRAINED = 0.1, 0.05  # a loss before and after learning XOR, for any usual loss
 XOR_LABELS = [0, 1, 1, 0]
+NO_RUNS = Problem.of("structure", "There are not as many runs as were asked for.")
 SAME_LOSSES = Problem.of("randomness", "Two different seeds gave the same losses.")
 # What a net that cannot learn XOR is left with: binary cross-entropy in nats, squared error.
 PLATEAUS = {
@@ -184,18 +186,35 @@ def shortened(labels: list[Any]) -> str:
 
 def by_its_step(value: Any, expectation: Expectation) -> Problem | None:
     """Runs made by `lend`: the first learns, the second repeats it, and the third, with shorter steps, is another."""
-    right, again, shorter = value
+    if not isinstance(value, tuple) or len(value) != 4:
+        return NO_RUNS
+    right, again, shorter, zeroed = value
     if problem := xor_training(right, expectation):
         return problem
     if not equal(losses_of(right), losses_of(again)):
         return Problem.of("randomness", "Two calls with the same seed gave different losses.")
     if equal(losses_of(right), losses_of(shorter)):
         return Problem.of("numbers", "The losses are the same whatever adamw_step does: this run was not made by it.")
-    return None
+    return weightless(right, zeroed)
+
+
+def weightless(right: Any, zeroed: Any) -> Problem | None:
+    """A run in which adamw_step gives weights of zero for some steps has the loss of an untrained net there: at least
+    in one of the places that are zero whether a loss is taken before its step or behind it."""
+    losses, places = losses_of(zeroed), lending.zeroed(len(losses_of(right)))  # type: ignore[arg-type] # it has losses
+    there = np.zeros(1) if losses is None else losses[places.start + 1 : places.stop]
+    if len(there) and not (there <= UNTRAINED).any():
+        return None
+    template = (
+        "With every weight set to 0 for some steps by adamw_step the loss stays at {loss:.4g}: it is not the net's."
+    )
+    return Problem.of("numbers", template, loss=there.min() if len(there) else 0.0)
 
 
 def repeats(value: Any, expectation: Expectation) -> Problem | None:
     """Runs made by `reseed`: the same seed gives the same losses and labels, another seed gives other losses."""
+    if not isinstance(value, tuple) or len(value) != 3:
+        return NO_RUNS
     for run in value:
         if problem := xor_training(run, expectation):
             return problem
@@ -209,6 +228,8 @@ def repeats(value: Any, expectation: Expectation) -> Problem | None:
 
 def each_learns(value: Any, expectation: Expectation) -> Problem | None:
     """Runs made by `for_each_seed`: all learn XOR, and no two are the same."""
+    if not isinstance(value, tuple) or len(value) < 2:
+        return NO_RUNS
     for run in value:
         if problem := xor_training(run, expectation):
             return problem
@@ -279,14 +300,16 @@ def one_loss(value: Any) -> bool:
 
 def two_results(value: Any) -> bool:
     """The symptom of a seed that does not decide the run."""
-    return len(value) == 3 and all(map(whole_run, value)) and not equal(losses_of(value[0]), losses_of(value[1]))
+    return (
+        len(value) in (3, 4) and all(map(whole_run, value[:2])) and not equal(losses_of(value[0]), losses_of(value[1]))
+    )
 
 
 def step_ignored(value: Any) -> bool:
     """The symptom of a run by `lend` that `adamw_step` has no part in."""
-    if len(value) != 3 or not whole_run(value[0]):
+    if len(value) != 4 or not whole_run(value[0]):
         return False
-    right, *others = map(losses_of, value)
+    right, *others = map(losses_of, value[:3])
     return right is not None and not still(right) and all(equal(right, other) for other in others)
 
 

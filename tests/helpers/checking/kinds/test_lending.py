@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from helpers.checking.kinds.lending import for_each_seed, lend, lent, namespace, reseed, right_step, shorter_step
+from helpers.checking.kinds.lending import (
+    for_each_seed,
+    lend,
+    lent,
+    namespace,
+    reseed,
+    right_step,
+    shorter_step,
+    zeroed,
+)
 
 PARTS = "theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay"
 STUB = f"def adamw_step({PARTS}):\n    raise NotImplementedError()\n"
@@ -53,7 +62,7 @@ def cell(text):
 def test_the_lent_step_is_taken_and_given_back(own, way):
     space = cell(own + WAYS[way])
     before = space["adamw_step"]
-    assert lend(space["train"], 3) == (0.85, 0.85, 0.865)  # .95 - .1, and at nine tenths of the rate
+    assert lend(space["train"], 3) == (0.85, 0.85, 0.865, None)  # .95 - .1, and at nine tenths of the rate
     assert space["adamw_step"] is before
     if own is not STUB:
         assert space["train"](3) == -1.0
@@ -113,3 +122,26 @@ def test_reseeding_moves_the_global_generators_and_puts_them_back():
     assert len(set(draws)) == 1  # so that a run from the global generator repeats
     assert torch.equal(before[0], torch.get_rng_state())
     assert before[1:] == (np.random.get_state()[1].tolist(), random.getstate())
+
+
+@pytest.mark.parametrize("each", [1, 3])
+def test_late_in_a_further_run_weights_come_back_as_zeros_and_then_as_they_were(each):
+    seen = []
+
+    def train(seed):
+        parameters, losses = [(1.0 + i, 0.0, 0.0) for i in range(each)], []
+        for t in range(1, 21):
+            losses.append(sum(theta for theta, _, _ in parameters))
+            stepped = [space["adamw_step"](x, 0.1, m, v, t, 0.01, 0.9, 0.999, 1e-8, 0.0) for x, m, v in parameters]
+            parameters = stepped
+        seen.append(losses)
+        return losses, [0, 1, 1, 0]
+
+    space = cell(OWN)
+    one_like_it = cell(OWN + "def train(seed):\n    return inner(seed)\n")
+    one_like_it["inner"], space = train, one_like_it
+    right, _, _, with_zeros = lend(space["train"], 1)
+    begin = zeroed(20)
+    assert with_zeros[0][: begin.start + 1] == right[0][: begin.start + 1]
+    assert with_zeros[0][begin.start + 1 : begin.stop + 1] == [0.0] * len(begin)
+    assert with_zeros[0][begin.stop + 1] == right[0][begin.start + 1]

@@ -1,0 +1,249 @@
+"""What an answer calls, seen while it runs: the watch behind the reading of source rules.
+
+Reading takes a name for what it says. The watch sees what is called, by whatever name: a mode of torch's functions is
+told of each function and method of torch that the answer asks for, in whichever way, and looks up the stack for the
+library's own Python (an optimiser, a distribution) that the answer has called. A forbidden one refuses the answer.
+
+What a permitted function does inside is its own affair: torch does not tell the mode of it. Operators are looked at
+one level deeper as well, and held against the answer only where it has called one itself without the mode being told:
+then somebody has taken the mode off, or has had the code compiled. Nothing is raised while the answer runs, so that it
+cannot tell. NumPy and SciPy have no such mode: of them only what runs torch inside is seen.
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack, _pop_mode
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
+
+from helpers.checking.names import within
+from helpers.checking.rules import Reader
+from helpers.checking.shapes import Rules
+
+PREFIXES = ("special_", "linalg_", "nn_")  # of the names under which torch itself keeps torch.special.entr
+# Operators below some functions, by names of their own.
+OPERATORS = {
+    "softmax": {"_softmax", "_safe_softmax", "_masked_softmax", "_scaled_dot_product_attention_math"},
+    "log_softmax": {"_log_softmax"},
+    "cross_entropy": {"cross_entropy_loss"},
+    "inv": {"linalg_inv_ex"},
+}
+# Torch's own wrappers: who looks for what the answer has called looks through them.
+WRAPPERS = {
+    "overrides.py", "_compile.py", "_jit_internal.py", "utils/_contextlib.py", "_dynamo/eval_frame.py",
+    "_dynamo/decorators.py", "_dynamo/external_utils.py", "nn/modules/module.py", "optim/optimizer.py",
+    "autograd/function.py", "utils/_python_dispatch.py", "_ops.py",
+}  # fmt: skip
+TORCH = Path(torch.__file__).parent
+HERE = Path(__file__)
+LIBRARIES = (str(HERE.parent.parent), *{sysconfig.get_path(which) for which in ("purelib", "platlib")})
+STANDARD = (str(Path(sysconfig.get_path("stdlib"))), "<frozen", "<string>", "<__array_function__")
+ANSWER, LIBRARY, THROUGH = range(3)
+TAKEN_OFF = "The answer changes what watches over its calls."
+UNUSED = "The answer does not come from {required}: it is the same when that gives other numbers."
+
+paused: ContextVar[bool] = ContextVar("paused", default=False)
+
+
+class Watch:
+    """What is forbidden in an exercise, and the first forbidden thing that a call of an answer has asked for."""
+
+    def __init__(self, rules: Rules):
+        reader = Reader(rules)
+        self.forbidden = set(reader.forbidden)
+        self.modules, self.because = reader.modules, rules["because"]
+        self.fault: str | None = None
+        self.known: dict[Any, str | None] = {}
+        self.seen = 0
+
+    def ask(self, function: Any, frame: FrameType | None) -> None:
+        """A function of torch was asked for in a frame."""
+        self.seen += 1
+        if self.fault is not None or paused.get():
+            return
+        found = self.known.get(function, "")
+        if found == "":
+            found = self.known[function] = self.named(names_of(function))
+        if found is not None or (frame is not None and kind_of(frame.f_code.co_filename) != ANSWER):
+            self.fault = self.sentence(found or self.in_library(frame))
+
+    def reach(self, operator: Any, frame: FrameType | None) -> None:
+        """An operator was reached in a frame: the answer's own one, where the mode of functions has not been told."""
+        self.seen += 1
+        if self.fault is None and not paused.get() and (found := self.named({operator.overloadpacket.__name__})):
+            above = frame
+            while above is not None and kind_of(above.f_code.co_filename) != ANSWER:
+                if above.f_code is Functions.__torch_function__.__code__:
+                    return  # the mode has been told of what this is part of
+                above = above.f_back
+            own = frame is not None and library_of(frame) is None
+            self.fault = self.sentence(found if own else self.in_library(frame))
+
+    def named(self, names: set[str]) -> str | None:
+        """The forbidden one among some names."""
+        return next(iter(sorted(names & self.forbidden)), None)
+
+    def in_library(self, frame: FrameType | None) -> str | None:
+        """The forbidden part of a library's Python that the answer has called and that runs in a frame."""
+        outermost = library_of(frame)
+        if outermost is None:
+            return None
+        code = outermost.f_code
+        key = (code.co_filename, code.co_qualname)
+        if key not in self.known:
+            module = str(outermost.f_globals.get("__name__"))
+            inside = any(within(module, one) for one in self.modules)
+            names = {*code.co_qualname.split("."), *module.split(".")[1:]}
+            self.known[key] = self.named(names) or (f"{module}.{code.co_qualname}" if inside else None)
+        return self.known[key]
+
+    def sentence(self, name: str | None) -> str | None:
+        """What is said of something forbidden."""
+        return None if name is None else f"{name} is not an answer here. {self.because}".strip()
+
+
+class Functions(TorchFunctionMode):
+    """Tells a watch of what is asked of torch."""
+
+    def __init__(self, watch: Watch):
+        super().__init__()
+        self.watch = watch
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """One function or method."""
+        self.watch.ask(func, sys._getframe(1))
+        return func(*args, **(kwargs or {}))
+
+
+class Operators(TorchDispatchMode):
+    """Tells a watch of operators that are reached."""
+
+    def __init__(self, watch: Watch):
+        super().__init__()  # type: ignore[no-untyped-call] # torch's has no types
+        self.watch = watch
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Do not import torch's compiler, which takes seconds, for the first operator."""
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """One operator."""
+        self.watch.reach(func, sys._getframe(1))
+        return func(*args, **(kwargs or {}))
+
+
+class Spoilt(TorchFunctionMode):
+    """Has required functions give other numbers: what comes from them then changes."""
+
+    def __init__(self, required: list[str]):
+        super().__init__()
+        self.required = set(required)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """One function or method."""
+        value = func(*args, **(kwargs or {}))
+        return value + 1 if isinstance(value, Tensor) and self.required & names_of(func) else value
+
+
+@contextmanager
+def watched(rules: Rules | None) -> Iterator[Watch | None]:
+    """Watch a call of an answer to an exercise with these rules. None where nothing is watched: without rules, and
+    where a kernel is asked for, which `kinds.flow` watches."""
+    if rules is None or rules.get("kernel"):
+        yield None
+        return
+    watch = Watch(rules)
+    modes: list[Any] = [Functions(watch)]
+    if operators_of(frozenset(watch.forbidden)):
+        watch.forbidden |= operators_of(frozenset(watch.forbidden))
+        modes.append(Operators(watch))
+    before = len(_get_current_function_mode_stack()), len(_get_current_dispatch_mode_stack())
+    for mode in reversed(modes):
+        mode.__enter__()
+    try:
+        yield watch
+        if not all(map(is_on, modes)):
+            watch.fault = watch.fault or TAKEN_OFF
+    finally:
+        while len(_get_current_dispatch_mode_stack()) > before[1]:
+            _get_current_dispatch_mode_stack()[-1].__exit__(None, None, None)
+        while len(_get_current_function_mode_stack()) > before[0]:
+            _pop_mode()
+
+
+def is_on(mode: Functions | Operators) -> bool:
+    """Whether a mode is still told of what is called: it is asked, not believed."""
+    seen = mode.watch.seen
+    if isinstance(mode, Functions):
+        return (
+            _get_current_function_mode_stack()[-1:] == [mode]
+            and torch.is_tensor(torch.zeros(()))
+            and (mode.watch.seen > seen)
+        )
+    return _get_current_dispatch_mode_stack()[-1:] == [mode]
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """What is called in here is not the answer's: a reference that a wrong answer of ours is made of."""
+    before = paused.set(True)
+    try:
+        yield
+    finally:
+        paused.reset(before)
+
+
+def names_of(function: Any) -> set[str]:
+    """The names that a function of torch has, with and without what torch puts around them."""
+    name = getattr(function, "__name__", "")
+    if name == "__get__":  # of an attribute
+        name = getattr(function.__self__, "__name__", "")
+    name = str(name).split(".")[0]
+    bare = name.strip("_")
+    for prefix in PREFIXES:
+        bare = bare.removeprefix(prefix)
+    return {name, bare}
+
+
+@lru_cache(maxsize=100)
+def operators_of(forbidden: frozenset[str]) -> frozenset[str]:
+    """The operators of torch below what is forbidden. A name of an operator itself is asked for by that name."""
+    public = [name for name in forbidden if not name.startswith("_")]
+    names = {f"{prefix}{name}" for name in public for prefix in ("", "_", "linalg_", "_linalg_", "special_")}
+    names |= {one for name in public for one in OPERATORS.get(name, ())}
+    return frozenset(name for name in names if hasattr(torch.ops.aten, name))
+
+
+@lru_cache(maxsize=10_000)
+def kind_of(file: str) -> int:
+    """Whose code a file holds: the answer's, with which our drivers count, a library's, or what is looked through."""
+    if file == str(HERE):
+        return THROUGH
+    if file.startswith(str(HERE.parent)):
+        return ANSWER
+    if file.startswith(str(TORCH)):
+        return THROUGH if str(Path(file).relative_to(TORCH)) in WRAPPERS else LIBRARY
+    if file.startswith(LIBRARIES):
+        return LIBRARY
+    return THROUGH if file.startswith(STANDARD) else ANSWER
+
+
+def library_of(frame: FrameType | None) -> FrameType | None:
+    """The frame of a library's that the answer itself has called; None where it stands in the answer's own."""
+    outermost = None
+    while frame is not None and (kind := kind_of(frame.f_code.co_filename)) != ANSWER:
+        outermost = frame if kind == LIBRARY else outermost
+        frame = frame.f_back
+    return outermost

@@ -392,12 +392,19 @@ def bound_names(statement: ast.stmt) -> set[str]:
         names = {name for name, _ in names_imported_by(statement) if " " not in name}
     for node in own_nodes(statement):
         if isinstance(node, (ast.Attribute, ast.Subscript, ast.Name)) and not isinstance(node.ctx, ast.Load):
-            names |= {leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name)}  # x.a = 1 changes what x is
+            names |= {leaf.id for leaf in ast.walk(changed_by(node)) if isinstance(leaf, ast.Name)}
         elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
             names.add(node.name)
         elif isinstance(node, ast.MatchMapping) and node.rest:
             names.add(node.rest)
     return names
+
+
+def changed_by(target: ast.expr) -> ast.expr:
+    """What an assignment to a target changes: x.a = 1 changes what x is, and x[i] = 1 as well, but not what i is."""
+    while isinstance(target, (ast.Attribute, ast.Subscript)):
+        target = target.value
+    return target
 
 
 def own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:

@@ -6,7 +6,7 @@ import ast
 import copy
 import importlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import FunctionType
@@ -36,7 +36,8 @@ def source_of(notebook: str) -> Source:
     module = importlib.import_module(f"grading.exercises.{notebook.replace('-', '_')}")
     tree = ast.parse(inspect.getsource(module))
     definitions = {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    ours = {"exercise", *load(notebook)}
+    exercises = load(notebook).keys()
+    ours = {"exercise", *exercises, *(name for name, node in definitions.items() if is_about(node, exercises))}
     for node in definitions.values():
         node.decorator_list = [one for one in node.decorator_list if not ours & names_in(one)]
     others = [node for node in tree.body if not isinstance(node, (ast.FunctionDef, ast.ClassDef))]
@@ -67,7 +68,8 @@ def answer_text(notebook: str, functions: Mapping[str, Any]) -> str:
         wanted[function.__name__] = name
     needed, statements = closure(notebook, wanted, functions)
     taken = {old: f"{old}_before" for old in needed if old in wanted.values() and old not in wanted}
-    tree = copy.deepcopy(ast.Module(body=[*statements, *needed.values()], type_ignores=[]))
+    body = sorted([*statements, *needed.values()], key=lambda node: node.lineno)  # a statement may call a helper
+    tree = copy.deepcopy(ast.Module(body=body, type_ignores=[]))
     rename(tree, {**taken, **wanted})
     return ast.unparse(tree)
 
@@ -87,7 +89,7 @@ def closure(notebook: str, wanted: Iterable[str], asked: Iterable[str]) -> tuple
             queue += names_in(needed[name]) - own_names(needed[name])
         for node in source.statements:
             if node not in statements and name in bound_by(node):
-                refuse_own_rooms(node)
+                refuse_own_rooms(node, load(notebook).keys())
                 statements.append(node)
                 queue += names_in(node)
     ordered = [node for node in source.statements if node in statements]
@@ -101,11 +103,20 @@ def bound_by(node: ast.stmt) -> set[str]:
     return {leaf.id for leaf in ast.walk(node) if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Store)}
 
 
-def refuse_own_rooms(node: ast.stmt) -> None:
-    """Raise NoText for an import from where learners have nothing."""
+def refuse_own_rooms(node: ast.stmt, exercises: Collection[str]) -> None:
+    """Raise NoText for an import from where learners have nothing, and for what is done with an exercise."""
     module = getattr(node, "module", None) or ""
     if module.startswith("grading"):
         raise NoText(f"it needs {module}")
+    if is_about(node, exercises):
+        raise NoText("it is made from an exercise")
+
+
+def is_about(node: ast.stmt, exercises: Collection[str]) -> bool:
+    """Whether the body of a definition, or a statement, looks into an exercise."""
+    parts = node.body if isinstance(node, ast.FunctionDef) else [node]
+    looked_into = [leaf.value for part in parts for leaf in ast.walk(part) if isinstance(leaf, ast.Attribute)]
+    return any(isinstance(value, ast.Name) and value.id in exercises for value in looked_into)
 
 
 def rename(tree: ast.AST, names: Mapping[str, str]) -> None:

@@ -25,10 +25,12 @@ from contextlib import contextmanager
 from types import CodeType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import equal, isnan  # bound once: an answer that patches torch does not change what is seen here
 
 from helpers.checking import plain
+from helpers.checking.comparing import as_array
 from helpers.checking.kinds.flow import answering
 from helpers.checking.kinds.tables import DRIVERS, NAMED
 from helpers.checking.shapes import Call, Observation, Rules
@@ -67,19 +69,24 @@ def perform(
 
 
 def held_against(rules: Rules, observation: Observation, function: Any, call: Call, seconds: float) -> Observation:
-    """The observation of an answer that comes from what is required: it is another when that gives other numbers."""
-    with Spoilt(rules["require"]):
+    """The observation of an answer that comes from what is required: it is another when that gives other numbers. Where
+    it has no number but zeros, which may be known without it, or none came from what is required, nothing is held
+    against it."""
+    with Spoilt(rules["require"]) as spoilt:
         again = played(function, call, seconds)
-    if again["outcome"] != "returned" or again["value"] != observation["value"] or not has_numbers(observation):
+    value = observation["value"]
+    if again["outcome"] != "returned" or again["value"] != value or not has_numbers(plain.decode(value)):
+        return observation
+    if spoilt.called and not spoilt.changed:
         return observation
     sentence = UNUSED.format(required=" or ".join(rules["require"]))
     return {"outcome": "refused", "message": f"{sentence} {rules['because']}".strip()}
 
 
-def has_numbers(observation: Observation) -> bool:
-    """Whether a value has any numbers in it, which could be others."""
-    value = plain.decode(observation["value"])
-    return not (isinstance(value, torch.Tensor) and value.numel() == 0)
+def has_numbers(value: Any) -> bool:
+    """Whether a value has any finite number in it that is not zero."""
+    array = as_array(value)
+    return array is not None and bool((np.isfinite(array) & (array != 0)).any())
 
 
 def played(function: Any, call: Call, seconds: float) -> Observation:

@@ -103,9 +103,11 @@ class Watch:
         key = (code.co_filename, code.co_qualname)
         if key not in self.known:
             module = str(outermost.f_globals.get("__name__"))
-            inside = any(within(module, one) for one in self.modules)
-            names = {*code.co_qualname.split("."), *module.split(".")[1:]}
-            self.known[key] = self.named(names) or (f"{module}.{code.co_qualname}" if inside else None)
+            inside = next((one for one in self.modules if within(module, one)), None)
+            first, *rest = code.co_qualname.split(".")
+            names = {first, *rest, *module.split(".")[1:]}
+            known_as = inside if inside is None or first.startswith("_") else f"{inside}.{first}"
+            self.known[key] = self.named(names) or known_as
         return self.known[key]
 
     def sentence(self, name: str | None) -> str | None:
@@ -150,11 +152,16 @@ class Spoilt(TorchFunctionMode):
     def __init__(self, required: list[str]):
         super().__init__()
         self.required = set(required)
+        self.called = self.changed = False  # whether one was called, and whether it gave any number that can be another
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """One function or method."""
         value = func(*args, **(kwargs or {}))
-        return value + 1 if isinstance(value, Tensor) and self.required & names_of(func) else value
+        if not isinstance(value, Tensor) or not self.required & names_of(func):
+            return value
+        self.called = True
+        self.changed = self.changed or bool(value.isfinite().any())
+        return value + 1
 
 
 @contextmanager

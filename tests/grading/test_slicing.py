@@ -16,7 +16,7 @@ from grading.exercises.exercise import Exercise
 from grading.grade import Grader
 from grading.judge import judge
 from grading.slicing import names_of, shown_by, spared
-from grading.source_rules import CellText
+from grading.source_rules import AnswerText, CellText
 from grading.submission import Cell, Submission, sorted_cells
 from tests.grading.courses import ROOT
 
@@ -51,6 +51,25 @@ def test_of_our_cells_few_run_for_the_model_answers(notebook: str) -> None:
     cells = texts(notebook, {})
     ours = {number for number, cell in enumerate(cells) if cell.ours}
     assert 1 <= len(ours - spared(cells)) <= 3 < len(ours)  # imports, what an answer reads, progress()
+
+
+@pytest.mark.parametrize("notebook", notebooks())
+def test_no_rule_is_read_into_an_honest_answer_among_all_cells(notebook: str) -> None:
+    exercises = load(notebook)
+    rows = [[*right_texts(notebook, one)] for one in exercises.values()]
+    for number in range(-1, max(map(len, rows))):
+        row = {n: some[number] for n, some in zip(exercises, rows, strict=True) if 0 <= number < len(some)}
+        read = AnswerText(texts(notebook, row))
+        for name in row if row else exercises:
+            one = exercises[name]
+            assert read.broken_rule({"functions": [*one.references], "rules": one.rules}) is None, (name, number)
+
+
+def right_texts(notebook: str, exercise: Exercise) -> Iterator[str]:
+    """The alternatives that have a text."""
+    for functions in exercise.alternatives.values():
+        with suppress(NoText):
+            yield answer_text(notebook, functions)
 
 
 SHARED = "x = [1]\n", "def f():\n    return x\n"
@@ -120,7 +139,8 @@ def patient() -> Iterator[Grader]:
 
 def written(notebook: str, exercise: Exercise) -> Iterator[str]:
     """The alternatives and misconceptions that have a text."""
-    for functions in [*exercise.alternatives.values(), *(one.functions for one in exercise.misconceptions.values())]:
+    yield from right_texts(notebook, exercise)
+    for functions in (one.functions for one in exercise.misconceptions.values()):
         with suppress(NoText):
             yield answer_text(notebook, functions)
 

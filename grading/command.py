@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import itertools
 import os
 import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,10 +76,22 @@ class Step:
         settings = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
         return " ".join([*settings, shlex.join([str(shown), *self.arguments])])
 
-    def run(self) -> int:
-        """Run the step in the root of the repository and return its exit status."""
-        environment = os.environ | self.environment
-        return subprocess.run([sys.executable, *self.arguments], cwd=ROOT, env=environment, check=False).returncode
+    def run(self, beside_others: bool = False) -> Ran:
+        """Run the step in the root of the repository. What it says is shown at once, beside others kept."""
+        begun, environment = time.monotonic(), os.environ | self.environment
+        out, err = (subprocess.PIPE, subprocess.STDOUT) if beside_others else (None, None)
+        line = [sys.executable, *self.arguments]
+        done = subprocess.run(line, cwd=ROOT, env=environment, stdout=out, stderr=err, check=False)
+        return Ran(done.returncode, time.monotonic() - begun, (done.stdout or b"").decode("utf-8", "replace"))
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a step went: its exit status, its seconds, and what it said, if that was kept."""
+
+    status: int
+    seconds: float
+    said: str
 
 
 # Two workers on two cores: with more than one thread in each, they would only wait for each other.
@@ -85,14 +99,19 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 NBVAL = ("-m", "pytest", "--nbval", "solutions", "--nbval-sanitize-with", "tests/nbval.cfg")
 
-STEPS = (
-    Step("lint", ("-m", "ruff", "check", ".")),
-    Step("format", ("-m", "ruff", "format", "--check", ".")),
-    Step("types", ("-m", "mypy")),
-    Step("built files", ("-m", "grading.command", "build", "--check")),
-    Step("tests", ("-m", "pytest", "tests", "-q", "-n", "2"), ONE_THREAD),
+# The steps of one stage run side by side.
+STAGES = (
+    (
+        Step("lint", ("-m", "ruff", "check", ".")),
+        Step("format", ("-m", "ruff", "format", "--check", ".")),
+        Step("types", ("-m", "mypy")),
+        # The notebooks run once, in the last step: nbval compares what they say with what is committed.
+        Step("built files", ("-m", "grading.command", "build", "--check", "--unrun")),
+    ),
+    # Each worker takes half of the tests in their order, then what the other has left: seldom do both make one fixture.
+    (Step("tests", ("-m", "pytest", "tests", "-q", "-n", "2", "--dist", "worksteal"), ONE_THREAD),),
     # One worker for each notebook: its cells share a kernel.
-    Step("notebooks", (*NBVAL, "-q", "-n", "2", "--dist", "loadfile"), ONE_THREAD),
+    (Step("notebooks", (*NBVAL, "-q", "-n", "2", "--dist", "loadfile"), ONE_THREAD),),
 )
 
 
@@ -111,23 +130,34 @@ def test(arguments: Sequence[str]) -> int:
     """Run every step, stop at the first that fails and say how to repeat it; with arguments, run pytest with them."""
     if arguments:
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
-    return run_steps(STEPS)
+    return run_stages(STAGES)
 
 
-def run_steps(steps: Sequence[Step]) -> int:
-    """Run the steps in turn, with a heading and the seconds of each, and return the status of the first that fails."""
-    start = time.monotonic()
-    for number, step in enumerate(steps, 1):
-        print(f"\n== {number}/{len(steps)} {step.name}", flush=True)
-        begun = time.monotonic()
-        status = step.run()
-        seconds = time.monotonic() - begun
-        if status:
-            print(f"\n== {step.name} failed after {seconds:.0f} s. To repeat it: {step.line()}", flush=True)
-            return status
-        print(f"   {step.name}: {seconds:.0f} s", flush=True)
-    print(f"\n== all {len(steps)} steps passed in {time.monotonic() - start:.0f} s", flush=True)
+def run_stages(stages: Sequence[Sequence[Step]]) -> int:
+    """Run the stages in turn, with a heading and the seconds of each step, and return the status of the first step that
+    fails. What steps say that run side by side is shown step by step."""
+    start, count = time.monotonic(), sum(map(len, stages))
+    numbers = itertools.count(1)
+    for stage in stages:
+        side_by_side = len(stage) > 1
+        with ThreadPoolExecutor(len(stage)) as pool:
+            at_work = [pool.submit(step.run, side_by_side) for step in stage]
+            for step, done in zip(stage, at_work, strict=True):
+                print(f"\n== {next(numbers)}/{count} {step.name}", flush=True)
+                ran = done.result()
+                print(without_progress(ran.said), end="")
+                if ran.status:
+                    failed = f"{step.name} failed after {ran.seconds:.0f} s. To repeat it: {step.line()}"
+                    print(f"\n== {failed}", flush=True)
+                    return ran.status
+                print(f"   {step.name}: {ran.seconds:.0f} s", flush=True)
+    print(f"\n== all {count} steps passed in {time.monotonic() - start:.0f} s", flush=True)
     return 0
+
+
+def without_progress(said: str) -> str:
+    """What a program said, of each progress bar only the last state."""
+    return "\n".join(line.rpartition("\r")[2] for line in said.split("\n"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

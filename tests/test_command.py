@@ -244,9 +244,9 @@ def test_steps_stop_at_the_first_failure_with_its_status_and_the_line_to_repeat_
         step("two", "raise SystemExit(7)"),
         step("three", f"open({str(tmp_path / '3')!r}, 'w')"),
     )
-    assert command.run_steps(steps[:1]) == 0
+    assert command.run_stages([steps[:1]]) == 0
     assert "all 1 steps passed" in capsys.readouterr().out
-    assert command.run_steps(steps) == 7
+    assert command.run_stages([[one] for one in steps]) == 7
     shown = capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["good day"]
     assert "== 2/3 two" in shown
@@ -254,6 +254,34 @@ def test_steps_stop_at_the_first_failure_with_its_status_and_the_line_to_repeat_
 
     repeated = subprocess.run(["sh", "-c", steps[1].line()], cwd=ROOT, check=False)
     assert repeated.returncode == 7
+
+
+def test_steps_of_one_stage_run_at_the_same_time_and_are_shown_one_after_the_other(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Each of two waits for the other's file, so neither would end alone."""
+    meet = """
+import pathlib, sys, time
+mine, other = (pathlib.Path(one) for one in sys.argv[1:])
+print("before", mine.name, end="\\r", file=sys.stderr)
+mine.touch()
+end = time.monotonic() + 60
+while not other.exists():
+    assert time.monotonic() < end, "alone"
+    time.sleep(0.01)
+print("after", mine.name)
+"""
+    places = [str(tmp_path / name) for name in ("a", "b")]
+    pair = [command.Step(f"step {one[-1]}", ("-c", meet, one, other)) for one, other in (places, reversed(places))]
+    last = command.Step("last", ("-c", "print('alone')"))
+    assert command.run_stages([pair, [last]]) == 0
+    shown = [line for line in capfd.readouterr().out.splitlines() if line and not line.endswith(" s")]
+    assert shown == ["== 1/3 step a", "after a", "== 2/3 step b", "after b", "== 3/3 last", "alone"]
+
+    assert command.run_stages([[command.Step("bad", ("-c", "print('why'); raise SystemExit(3)")), last], [last]]) == 3
+    said = capfd.readouterr().out
+    assert "why\n\n== bad failed" in said
+    assert "3/3" not in said
 
 
 def test_arguments_of_test_go_to_pytest(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -342,12 +342,15 @@ def test_the_bottleneck_by_hand():
 
 def test_a_layer_compresses_in_bins_alone():
     inputs = np.linspace(-1, 1, 4096)
-    kept = {}
+    kept, met = {}, []
     for weight in (0.1, 1.0, 3.0, 10.0):
         t = np.tanh(weight * inputs)
         assert len(np.unique(t)) == 4096
-        kept[weight] = scipy.stats.entropy(np.histogram(t, bins=30, range=(-1, 1))[0])
+        counts = np.histogram(t, bins=30, range=(-1, 1))[0]
+        kept[weight] = scipy.stats.entropy(counts)
+        met.append((counts > 0).sum())
     assert kept[0.1] < kept[1.0] > kept[3.0] > kept[10.0]
+    assert met == sorted(met)  # no fewer bins, less evenly filled
     assert max(kept.values()) < math.log(30) < math.log(4096)
 
 

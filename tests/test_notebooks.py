@@ -152,6 +152,18 @@ def test_every_picture_has_an_alternative_text(name):
             assert "image/png" not in output.get("data", {}) or output.metadata["image/png"]["alt"]
 
 
+# Words that a learner reads without unfolding anything, formulas and tables included.
+MOST_WORDS = {"01-information-identities": 2550, "02-mutual-information": 3600, "03-adam-bias-correction": 3150}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_added_to_the_prose_is_cut_or_folded_elsewhere(name):
+    text = "\n".join(cell.source for cell in learners(name).cells if cell.cell_type == "markdown")
+    unfolded = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert len(unfolded.split()) <= MOST_WORDS.get(name, 4500)
+    assert unfolded.count("<details>") == unfolded.count("</details>") == 0
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_exercises_stand_alone(name):
     """No cell outside an exercise's own uses what a learner writes: figures and facts come from the helpers."""
@@ -228,6 +240,18 @@ class TestBuild:
             nbformat.write(notebook, files[-1])
         assert products.same(files[0], files[1])
         assert not products.same(files[0], files[2])
+
+    def test_unrun_the_cells_are_compared_and_the_outputs_taken_as_they_are(self, tmp_path):
+        name = NAMES[0]
+        source, solution = source_of(name, tmp_path), product("executed solution", name)
+        source.parent.mkdir(parents=True)
+        text = source_of(name, ROOT).read_text()
+        for changed in (text, text.replace("Someone rolls", "Somebody rolls"), text.replace("print(", "print(1, ", 1)):
+            source.write_text(changed)
+            products.write_cells(name, tmp_path)
+            assert products.same(tmp_path / solution, ROOT / solution) == (changed == text)
+        with pytest.raises(SystemExit, match="2"):
+            build.main(["--unrun", name])
 
     def test_an_unknown_notebook_is_named(self, capsys):
         assert build.main(["99-nothing"]) == 2

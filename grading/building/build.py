@@ -9,6 +9,7 @@
 Only what a change can have changed is made again (see `inputs`). `infograd build --check` builds everything, beside
 the tree, and names the files that differ: pictures are compared for presence (another machine may draw a pixel
 differently), numbers in the key to 12 digits (another processor may round the last ones differently), all else exactly.
+With `--unrun` as well it takes the outputs as they are: `infograd test` has nbval run the same cells and compare those.
 """
 
 from __future__ import annotations
@@ -38,13 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--check", action="store_true", help="change nothing; fail with the names of files that differ")
     how.add_argument("--force", action="store_true", help="make everything again, changed or not")
+    parser.add_argument("--unrun", action="store_true", help="with --check: leave it to nbval to run the notebooks")
     options = parser.parse_args(arguments)
+    if options.unrun and not options.check:
+        parser.error("--unrun goes with --check alone: what is built is run")
     names = options.notebooks or notebooks()
     if unknown := [name for name in names if not source_of(name, ROOT).is_file()]:
         print(f"infograd build: no source solutions/{unknown[0]}/{unknown[0]}.py", file=sys.stderr)
         return 2
     try:
-        return compare(names) if options.check else build(names, ROOT, options.force)
+        return compare(names, options.unrun) if options.check else build(names, ROOT, options.force)
     except BuildError as error:
         print(f"infograd build: {error}", file=sys.stderr)
         return 1
@@ -70,18 +74,19 @@ def build(names: Sequence[str], root: Path, force: bool = False) -> int:
     return 0
 
 
-def make(kind: str, names: Sequence[str], root: Path, pool: Executor) -> Iterator[str]:
+def make(kind: str, names: Sequence[str], root: Path, pool: Executor, unrun: bool = False) -> Iterator[str]:
     """Make one product of each of these notebooks, two at a time, with a progress bar; gives each name when it is made.
-    Raises BuildError."""
-    write_product = importlib.import_module(MAKING).WRITE[kind]
+    With ``unrun`` no notebook runs, and the committed outputs count. Raises BuildError."""
+    making = importlib.import_module(MAKING)
+    write_product = (making.WRITE_UNRUN if unrun else making.WRITE)[kind]
     at_work = {pool.submit(write_product, name, root): name for name in names}
     for done in tqdm(as_completed(at_work), kind, len(names), file=sys.stderr, disable=not names):
         done.result()
         yield at_work[done]
 
 
-def compare(names: Sequence[str]) -> int:
-    """Build into a temporary copy and say which files differ. Raises BuildError."""
+def compare(names: Sequence[str], unrun: bool = False) -> int:
+    """Build into a temporary copy, with ``unrun`` running no notebook, and say what differs. Raises BuildError."""
     making = importlib.import_module(MAKING)
     with tempfile.TemporaryDirectory(prefix="infograd-build-") as folder, making.notebooks_at_once() as pool:
         beside = Path(folder)
@@ -92,7 +97,7 @@ def compare(names: Sequence[str]) -> int:
             shutil.copy(source_of(name, ROOT), target)
             (beside / product("answer key", name)).unlink(missing_ok=True)
         for kind in PRODUCTS:
-            list(make(kind, names, beside, pool))
+            list(make(kind, names, beside, pool, unrun))
         files = [product(kind, name) for name in names for kind in PRODUCTS]
         different = [file for file in files if not making.same(beside / file, ROOT / file)]
     for file in different:

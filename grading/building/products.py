@@ -63,6 +63,17 @@ def write_solution(name: str, root: Path) -> None:
         write_whole(file, text)
 
 
+def write_cells(name: str, root: Path) -> None:
+    """Make the executed notebook without running it: the cells of its source, with the outputs that are committed."""
+    notebook, file = notebook_from_source(name, root), Path("solutions") / name / f"{name}.ipynb"
+    committed = nbformat.read(ROOT / file, as_version=4).cells if (ROOT / file).is_file() else []
+    for cell, before in zip(notebook.cells, committed, strict=False):
+        if cell.cell_type == before.cell_type == "code":
+            cell.outputs, cell.execution_count = before.outputs, before.execution_count
+    notebook.metadata = NotebookNode(kernelspec=KERNEL, language_info={"name": "python"})
+    write_whole(root / file, nbformat.writes(notebook) + "\n")
+
+
 def write_release(name: str, root: Path) -> None:
     """Make the learner's notebook from the executed one. What somebody wrote in it is kept first."""
     file, text = root / "notebooks" / name / f"{name}.ipynb", released_text(name, root)
@@ -183,3 +194,4 @@ def tidy_outputs(cell: NotebookNode, place: str) -> list[NotebookNode]:
 
 
 WRITE = {"answer key": write_key, "executed solution": write_solution, "learner's notebook": write_release}
+WRITE_UNRUN = {**WRITE, "executed solution": write_cells}

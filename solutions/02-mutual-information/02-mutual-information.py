@@ -750,9 +750,9 @@ plotting.show_figure(channel_figures.fano_curve())
 # %% [markdown]
 # The dashed curve bounds the best guess from the other side: the likeliest class is right with probability $e^{-h}$ or more.
 #
-# **In practice.** Subtract $I(\text{features}; \text{label})$ from $H(\text{label})$, and you know an accuracy that no classifier
-# on these features exceeds. Mind the direction of an estimate's error: if $I$ is too large (the plug-in's bias), the bound is
-# merely weak; if it is too small (a lower bound such as the contrastive one), the "impossibility" is none.
+# **In practice.** Subtract $I(\text{features}; \text{label})$ from $H(\text{label})$, and the bound tells an accuracy that no
+# classifier on these features exceeds. Mind the direction of an estimate's error: if $I$ is too large (the plug-in's bias), the
+# bound is merely weak; if it is too small (a lower bound such as the contrastive one), the "impossibility" is none.
 #
 # <details><summary><b>Traps</b></summary>
 #
@@ -1147,8 +1147,8 @@ for weight in (0.1, 1.0, 3.0, 10.0):
 
 # %% [markdown]
 # > Not of itself: a layer that maps different inputs to different values keeps all $\log 4096$ nats (for a continuous input
-# > $I(X; T)$ is infinite). The number of bins that are met rises and falls. Saxe et al. (2018) found "compression" with tanh,
-# > which saturates, and none with ReLU.
+# > $I(X; T)$ is infinite). What rises and falls is how evenly they fill the bins. Saxe et al. (2018) found "compression" with
+# > tanh, which saturates, and none with ReLU.
 #
 # <details><summary><b>In practice, and traps</b></summary>
 #

@@ -109,6 +109,8 @@ def test_minutes_of_the_first_page_are_the_sum_of_the_exercises():
 
 
 def test_surprises_by_hand():
+    quoted(1 / math.log(2), "1.4427")
+    quoted(math.log(3), "1.0986")
     quoted(math.log2(52), "5.7")
     quoted(math.lgamma(53) / math.log(2), "225.6")
     assert pytest.approx(1e6, rel=0.05) == 2**20

@@ -42,6 +42,7 @@ def test_worked_average():
     raw, corrected = ema(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64), 0.9)
     assert [f"{x:.6f}" for x in raw.tolist()] == ["0.100000", "0.290000", "0.561000"]
     assert [f"{x:.6f}" for x in corrected.tolist()] == ["1.000000", "1.526316", "2.070111"]
+    assert [f"{1 - 0.9**t:.3f}" for t in (1, 2, 3)] == ["0.100", "0.190", "0.271"]
 
 
 def test_worked_steps():
@@ -73,6 +74,7 @@ def test_missing_correction_gets_worse_before_it_gets_better():
     ratios = {t: uncorrected_step_ratio(t, 0.9, 0.999) for t in range(1, 10_001)}
     quoted(ratios[1], "3.162")
     quoted(ratios[12], "6.569")
+    quoted(ratios[12], "6.57")
     assert max(ratios, key=ratios.__getitem__) == 12
     assert ratios[3924] > 1.01 >= ratios[3925]
     assert all(abs(ratios[t] - 1) <= 0.01 for t in range(3925, 10_001))

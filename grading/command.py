@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grading.course import ROOT
+from grading.course import ROOT, notebooks
 from helpers.lab import open_lab, replace_by
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -28,10 +28,12 @@ LEARNER_SETTINGS = Path(__file__).resolve().parent / "lab"
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand: its name, the function behind it as ``module:function``, and what it does in a few words."""
+    """A subcommand: its name, the function behind it as ``module:function``, for whom it is, and what it does in a few
+    words."""
 
     name: str
     target: str
+    who: str
     summary: str
 
     def run(self, arguments: Sequence[str]) -> int:
@@ -40,23 +42,25 @@ class Command:
         return getattr(importlib.import_module(module), function)(list(arguments)) or 0
 
 
+LEARNERS, TEACHERS, AUTHORS = "for learners", "for teachers", "for authors"
+
 COMMANDS = (
-    Command("lab", "grading.command:lab", "open JupyterLab on the start page; arguments go to JupyterLab"),
-    Command("submit", "grading.classroom.handing_in:submit", "hand in a notebook"),
-    Command("feedback", "grading.classroom.handing_in:feedback", "fetch the feedback on a notebook that you handed in"),
-    Command("update", "grading.update:main", "bring the course up to date, and keep your answers"),
-    Command("formgrader", "grading.command:formgrader", "open nbgrader's formgrader in JupyterLab, for teachers"),
-    Command("test", "grading.command:test", "run everything that CI runs; with arguments, run pytest with them"),
-    Command("build", "grading.building.build:main", "make notebooks and answer keys from their sources"),
-    Command(
-        "bundle", "grading.building.bundle:main", "make the zip that learners get, and a wheel of what they import"
-    ),
-    Command("grade", "grading.classroom.bulk:main", "grade what a class has handed in"),
-    Command("results", "grading.classroom.results:main", "print what each answer was worth, and why"),
-    Command("report", "grading.report.page:main", "show on one page what a class did with an assignment"),
-    Command("demo", "grading.demo.circle:main", "grade a simulated class in a folder of its own, up to the report"),
-    Command("due", "grading.classroom.due:main", "show or set when an assignment is due, for all or for one learner"),
-    Command("doctor", "grading.doctor:main", "say what is well on this machine, what is not, and what to do"),
+    Command("lab", "grading.command:lab", LEARNERS, "open JupyterLab on the start page; arguments go to JupyterLab"),
+    Command("submit", "grading.classroom.handing_in:submit", LEARNERS, "hand in a notebook"),
+    Command("feedback", "grading.classroom.handing_in:feedback", LEARNERS, "fetch the feedback on what you handed in"),
+    Command("update", "grading.update:main", LEARNERS, "bring the course up to date, and keep your answers"),
+    Command("doctor", "grading.doctor:main", LEARNERS, "say what is well on this machine, what is not, and what to do"),
+    Command("formgrader", "grading.command:formgrader", TEACHERS, "open nbgrader's formgrader in JupyterLab"),
+    Command("bundle", "grading.building.bundle:main", TEACHERS, "make the zip that learners get, and a wheel"),
+    Command("due", "grading.classroom.due:main", TEACHERS, "show or set when an assignment is due, for all or for one"),
+    Command("grade", "grading.classroom.bulk:main", TEACHERS, "grade what a class has handed in"),
+    Command("results", "grading.classroom.results:main", TEACHERS, "print what each answer was worth, and why"),
+    Command("report", "grading.report.page:main", TEACHERS, "show on one page what a class did with an assignment"),
+    Command("demo", "grading.demo.circle:main", TEACHERS, "grade a simulated class in a folder of its own"),
+    Command("new-exercise", "grading.building.new_exercise:main", AUTHORS, "write the first draft of an exercise"),
+    Command("lint", "grading.building.lint:main", AUTHORS, "say what exercises still lack, and where"),
+    Command("build", "grading.building.build:main", AUTHORS, "make notebooks and answer keys from their sources"),
+    Command("test", "grading.command:test", AUTHORS, "run everything that CI runs; with arguments, pytest with them"),
 )
 
 
@@ -160,18 +164,38 @@ def without_progress(said: str) -> str:
     return "\n".join(line.rpartition("\r")[2] for line in said.split("\n"))
 
 
+def overview() -> str:
+    """The subcommands, by whom they are for."""
+    width = max(len(command.name) for command in COMMANDS)
+    groups: dict[str, list[str]] = {}
+    for one in COMMANDS:
+        groups.setdefault(one.who, []).append(f"  {one.name:{width}}  {one.summary}")
+    return "\n\n".join("\n".join([f"{who}:", *lines]) for who, lines in groups.items())
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Tell the shell what can come next, and end: the subcommands, then the notebooks, or files. No subcommand is
+    imported for it, so that it answers at once."""
+    import argcomplete
+
+    rest = parser.add_argument("rest", nargs="*")
+    rest.completer = lambda prefix, **_: [*notebooks(), *argcomplete.FilesCompleter()(prefix)]  # type: ignore[attr-defined]
+    argcomplete.autocomplete(parser)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the subcommand that the arguments (those of the process if None) name, and return the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    width = max(len(command.name) for command in COMMANDS)
     parser = argparse.ArgumentParser(
         prog="infograd",
         description="Notebooks on information theory and optimisation whose exercises grade themselves.",
         usage="infograd [-h] COMMAND [ARGUMENT ...]",
-        epilog="commands:\n" + "\n".join(f"  {c.name:{width}}  {c.summary}" for c in COMMANDS),
+        epilog=f"{overview()}\n\ninfograd COMMAND --help says more, with an example.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", metavar="COMMAND", choices=[c.name for c in COMMANDS], help=argparse.SUPPRESS)
+    if "_ARGCOMPLETE" in os.environ:
+        complete(parser)
     # What follows the name is the subcommand's own business, --help included.
     name = parser.parse_args(arguments[:1]).command
     # nbgrader calls its own tools by their bare names.

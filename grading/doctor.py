@@ -29,7 +29,9 @@ UPDATE = "`./infograd lab` brings the environment up to date."
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what is well and what is not, with the remedy; the exit status is 1 where something is not."""
     parser = argparse.ArgumentParser(
-        prog="infograd doctor", description="Say what is well on this machine, what is not, and what to do about it."
+        prog="infograd doctor",
+        description="Say what is well on this machine, what is not, and what to do about it.",
+        epilog="example: infograd doctor --learner > doctor.txt",
     )
     parser.add_argument("--learner", action="store_true", help="only what learners need, not what grading needs")
     options = parser.parse_args(arguments)

@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="infograd update",
         description="Bring the course up to date with git, and keep your answers. With files: carry the answers in "
         "these old notebooks into the notebooks that are here.",
+        epilog="example: infograd update ~/Downloads/01-information-identities.ipynb",
     )
     parser.add_argument("old", nargs="*", type=Path, help="old notebooks, such as those of a course downloaded before")
     options = parser.parse_args(arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -208,7 +209,7 @@ def test_a_subcommand_gets_everything_after_its_name_and_its_module_is_imported_
     module = "import sys\ndef main(arguments):\n    print(arguments)\n    return 5\n"
     (tmp_path / "later_subcommand.py").write_text(module, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    later = command.Command("later", "later_subcommand:main", "come later")
+    later = command.Command("later", "later_subcommand:main", command.AUTHORS, "come later")
     monkeypatch.setattr(command, "COMMANDS", (*command.COMMANDS, later))
     with pytest.raises(SystemExit, match="0"):
         command.main(["--help"])
@@ -224,6 +225,38 @@ def test_help_lists_every_command_and_an_unknown_one_is_an_error(capsys: pytest.
     with pytest.raises(SystemExit, match="2"):
         command.main(["labs"])
     assert "invalid choice: 'labs'" in capsys.readouterr().err
+
+
+PASS_THROUGH = ("lab", "formgrader", "test")  # whose arguments are another program's
+
+
+@pytest.mark.parametrize("name", [c.name for c in command.COMMANDS if c.name not in PASS_THROUGH])
+def test_the_help_of_each_command_says_what_it_does_and_gives_an_example(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        command.main([name, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.startswith(f"usage: infograd {name} [-h]")
+    assert re.search(rf"examples?: infograd {name}\b", shown)
+    assert re.search(r"\] .*?(\w+ ){4}", shown)
+
+
+def completions(line: str) -> set[str]:
+    """What a shell is told that can follow a line; argcomplete writes it to a file of its own when asked to."""
+    read, write = os.pipe()
+    asked = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_IFS": "\n"}
+    code = f"import os, sys; os.dup2({write}, 8); sys.argv[0] = 'infograd'; import grading.command as c; c.main()"
+    subprocess.run([sys.executable, "-c", code], env=os.environ | asked, pass_fds=(write,), cwd=ROOT, check=True)
+    os.close(write)
+    with os.fdopen(read) as told:
+        return set(told.read().split())
+
+
+def test_a_shell_completes_commands_and_notebooks() -> None:
+    assert completions("infograd bu") == {"build", "bundle"}
+    assert completions("infograd build 04") == {"04-condition-number-landscapes"}
+    assert "grading/" in completions("infograd build gra")
 
 
 def test_the_command_itself_imports_nothing_heavy() -> None:

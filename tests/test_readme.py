@@ -35,6 +35,8 @@ ELSEWHERE = {
     "./infograd build --check": "CI runs it before the tests",
     "python -m benchmarks.check": "takes minutes",
     "python -m grading.building.glossary": "tests/grading/building/test_glossary.py compares the page with the table",
+    "./infograd new-exercise 04-condition-number-landscapes line_search": "tests/grading/building/test_lint.py",
+    "./infograd lint 04-condition-number-landscapes line_search": "tests/grading/building/test_lint.py",
     "./infograd demo": "tests/grading/demo/test_demo.py plays it with fewer learners",
     "infograd submit": "tests/grading/classroom/test_handing_in.py",
     "infograd due": "tests/grading/classroom/test_due.py",

@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build the notebooks named (all by default), or compare with `--check`; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="infograd build",
-        description="Make what has changed of notebooks and answer keys.",
+        description="Make answer keys, executed solutions and learners' notebooks, where something has changed.",
+        epilog="example: infograd build 04-condition-number-landscapes",
     )
     parser.add_argument("notebooks", nargs="*", help="such as 01-information-identities; all by default")
     how = parser.add_mutually_exclusive_group()

@@ -73,7 +73,11 @@ helpers = [{data}]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the zip and, with `--wheel`, the wheel beside it; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="infograd bundle", description="Make the zip that learners get.")
+    parser = argparse.ArgumentParser(
+        prog="infograd bundle",
+        description="Make the zip that learners get: notebooks, helpers and their environment, no solutions.",
+        epilog="example: infograd bundle --to ~/course.zip",
+    )
     parser.add_argument(
         "--to", type=Path, default=DEFAULT, metavar="FILE", help=f"the zip; dist/{DEFAULT.name} by default"
     )

@@ -17,7 +17,11 @@ from grading.course import course_directory
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`infograd grade`: grade what was handed in for an assignment; what is graded already is left alone."""
-    parser = argparse.ArgumentParser(prog="infograd grade", description="Grade what was handed in for an assignment.")
+    parser = argparse.ArgumentParser(
+        prog="infograd grade",
+        description="Grade what was handed in for an assignment. What has been graded and has not changed stays.",
+        epilog="example: infograd grade 01-information-identities --learner ada",
+    )
     parser.add_argument("assignment", help="such as 01-information-identities")
     parser.add_argument(
         "--learner", "--student", default="*", metavar="ID", help="only this learner; a pattern such as 'a*' is allowed"

@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="infograd due",
         description="Show or set when an assignment is due. With --learner, give one learner longer.",
-        epilog="Late work loses what c.LateSubmissionPlugin.penalty_method in nbgrader_config.py says.",
+        epilog="Late work loses what c.LateSubmissionPlugin.penalty_method in nbgrader_config.py says. "
+        "example: infograd due 01-information-identities '2026-12-01 23:59' --zone Europe/Berlin",
     )
     parser.add_argument("assignment", help="such as 01-information-identities")
     parser.add_argument("when", nargs="?", help="such as '2026-12-01 23:59', or 'never'; without it: show")

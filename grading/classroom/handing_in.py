@@ -40,6 +40,7 @@ def submit(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="infograd submit",
         description="Hand in a notebook. Save it first: what is not in the file is not handed in.",
+        epilog="example: infograd submit 01",
     )
     parser.add_argument("notebook", help="such as 01, 01-information-identities, or a file from anywhere")
     parser.add_argument("--learner", metavar="ID", help="who hands it in; your account's name by default")
@@ -148,7 +149,9 @@ def report(file: Path, learner: str, name: str, submission: Submission, handed_i
 def feedback(arguments: Sequence[str] | None = None) -> int:
     """`infograd feedback`: fetch the feedback on what was handed in, and say where it is."""
     parser = argparse.ArgumentParser(
-        prog="infograd feedback", description="Fetch your teacher's feedback on a notebook that you have handed in."
+        prog="infograd feedback",
+        description="Fetch your teacher's feedback on a notebook that you have handed in, and say where its page is.",
+        epilog="example: infograd feedback 01",
     )
     parser.add_argument("notebook", help="such as 01 or 01-information-identities")
     parser.add_argument("--learner", metavar="ID", help="who handed it in; your account's name by default")

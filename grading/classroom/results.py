@@ -42,7 +42,11 @@ class Result:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`infograd results`: print a record for each learner and exercise of an assignment."""
-    parser = argparse.ArgumentParser(prog="infograd results", description="What each answer was worth, and why.")
+    parser = argparse.ArgumentParser(
+        prog="infograd results",
+        description="Print what each answer was worth, and why.",
+        epilog="example: infograd results 01-information-identities --format csv > results.csv",
+    )
     parser.add_argument("assignment", help="such as 01-information-identities")
     parser.add_argument("--learner", default="*", metavar="PATTERN", help="only these learners, such as 'a*'")
     parser.add_argument("--format", choices=list(WRITERS), default="table")

@@ -34,7 +34,9 @@ SIZE = 40
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play the whole circle and say where to look; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="infograd demo", description="Grade a simulated class in a folder of its own, up to the teacher's report."
+        prog="infograd demo",
+        description="Grade a simulated class in a folder of its own, up to the teacher's report.",
+        epilog="example: infograd demo 02-mutual-information --learners 20",
     )
     parser.add_argument("notebook", nargs="?", default=NOTEBOOK, help=f"default: {NOTEBOOK}")
     parser.add_argument("--learners", type=int, default=SIZE, metavar="N", help=f"default: {SIZE}")

@@ -730,6 +730,7 @@ mistakes(rate_distortion_in_latex, {
 TOLERANCE = 1e-4
 
 
+# Inputs: samples of 4 to 200 numbers, of one length and of two; equal samples, and means up to 1.5 apart.
 @exercise(
     stretch=True,
     hints=[

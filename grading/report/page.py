@@ -67,7 +67,9 @@ class Report:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the report on an assignment and say where it is; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="infograd report", description="Show on one page what a class did with an assignment."
+        prog="infograd report",
+        description="Show on one page what a class did with an assignment.",
+        epilog="example: infograd report 01-information-identities --to report.html",
     )
     parser.add_argument("assignment", help="such as 01-information-identities")
     parser.add_argument("--to", type=Path, metavar="FILE", help="default: classroom/reports/ASSIGNMENT.html")

@@ -77,15 +77,6 @@ def special_in(case):
 
 
 @each_exercise
-def test_every_criterion_quotes_the_statement(notebook, name):
-    text = statement(notebook, name)
-    for criterion in load(notebook)[name].criteria:
-        assert criterion.says, f"{criterion.name!r} quotes nothing"
-        missing = [phrase for phrase in criterion.says if phrase not in text]
-        assert not missing, f"{criterion.name!r}: the statement does not say {missing}"
-
-
-@each_exercise
 def test_what_is_special_in_a_case_is_told(notebook, name):
     exercise = load(notebook)[name]
     text = with_what_it_refers_to(notebook, name)

@@ -22,8 +22,9 @@ from grading.slicing import Shown, shown_by
 from grading.submission import (
     NBGRADERS_OWN,
     SECONDS_TO_READ,
+    HandedIn,
     Submission,
-    files_beside,
+    handed_in,
     read_submission,
     sorted_cells,
 )
@@ -71,13 +72,13 @@ class Grader:
 
     def grade(
         self,
-        file: Path,
+        file: Path | HandedIn,
         released: Path,
         before: Verdict | None,
         seed: int | None = None,
         executed: Path | None = None,
     ) -> GradedNotebook:
-        """Grade the submitted `file` against the `released` notebook. Hidden cases are drawn from `seed`; by default
+        """Grade the submitted `file`, or what was taken of it, against the `released` notebook. Hidden cases are drawn from `seed`; by default
         from that of the verdict `before` if submission and exercises are the same, else from a new one. With the
         `executed` notebook that the release was made from, those of our cells that no answer needs do not run. Raises
         NoSandbox; nothing else for what was handed in: a fault of our own, wherever it is, is in the verdict, and a
@@ -90,7 +91,7 @@ class Grader:
             raise
         except Exception as error:
             logging.exception("a submission could not be graded")
-            return self.not_graded(file, ours, error)
+            return self.not_graded(ours, error)
 
     def shown(self, executed: Path) -> Shown:
         """What our cells show in the executed notebook."""
@@ -103,7 +104,7 @@ class Grader:
             return before.seed
         return self.seeds[int(digest, 16) % len(self.seeds)] if self.seeds else secrets.randbits(63)
 
-    def not_graded(self, file: Path, ours: NotebookNode, error: Exception) -> GradedNotebook:
+    def not_graded(self, ours: NotebookNode, error: Exception) -> GradedNotebook:
         """Our notebook as it was released, with a verdict that says that the grader failed."""
         notebook = copy.deepcopy(ours)
         submission = Submission(notebook, sorted_cells(notebook), "")
@@ -123,17 +124,20 @@ class Grader:
         return written(graded_notebook(submission, judgement, verdict), submission, judgement, verdict, set())
 
     def graded(
-        self, file: Path, released: Path, ours: NotebookNode, before: Verdict | None, seed: int | None, shown: Shown
+        self,
+        file: Path | HandedIn,
+        released: Path,
+        ours: NotebookNode,
+        before: Verdict | None,
+        seed: int | None,
+        shown: Shown,
     ) -> GradedNotebook:
         """Read, judge and write out a submission; the time that reading takes is part of the whole."""
         limits, name = self.sandbox.limits, released.stem
         begun = time.monotonic()
-        submission = read_submission(
-            file, ours, limits.notebook_bytes, limits.cell_characters, min(SECONDS_TO_READ, limits.notebook_seconds)
-        )
-        expected = {*NBGRADERS_OWN, *(one.name for one in released.parent.glob("*.ipynb"))}
-        for sentence in files_beside(file.parent, expected):
-            submission.note(sentence)
+        given = file if isinstance(file, HandedIn) else self.take(file, released)
+        seconds = min(SECONDS_TO_READ, limits.notebook_seconds)
+        submission = read_submission(given, ours, limits.notebook_bytes, limits.cell_characters, seconds)
         current = version_now(name) if name in notebooks() else "none"
         seed = self.seed_for(submission.digest, current, before) if seed is None else seed
         left = limits.notebook_seconds - (time.monotonic() - begun)
@@ -159,12 +163,35 @@ class Grader:
         changed = changed_answers(verdict, before)
         return written(graded_notebook(submission, judgement, verdict), submission, judgement, verdict, changed)
 
+    def take(self, file: Path, released: Path) -> HandedIn:
+        """What was handed in as a file, and what is odd about its folder; nothing of it is read as a notebook."""
+        ours = released_notebook(released, released.stat().st_mtime_ns)
+        expected = {*NBGRADERS_OWN, *(one.name for one in released.parent.glob("*.ipynb"))}
+        return handed_in(file, ours, self.sandbox.limits.notebook_bytes, expected)
+
     def judge(
         self, submission: Submission, name: str, seed: int, seconds: float, shown: Shown
     ) -> tuple[Outcome, str | None, Judgement]:
-        """Judge what there is. A fault of our own is this submission's alone: told in the verdict, and no mark."""
+        """Judge what there is; once more, with as much time, where the warm process did not outlast the judging: what is
+        lost with it is not the learner's fault."""
         if submission.unreadable is not None:
             return "unreadable", submission.unreadable, Judgement()
+        self.sandbox.start()
+        starts = self.sandbox.starts
+        try:
+            first = self.judge_once(submission, name, seed, seconds, shown)
+        except NoSandbox:
+            if self.sandbox.is_warm:
+                raise
+        if self.sandbox.is_warm and self.sandbox.starts == starts:
+            return first
+        logging.warning("the sandbox's warm process ended; this submission is judged again in a new one")
+        return self.judge_once(submission, name, seed, seconds, shown)
+
+    def judge_once(
+        self, submission: Submission, name: str, seed: int, seconds: float, shown: Shown
+    ) -> tuple[Outcome, str | None, Judgement]:
+        """Judge. A fault of our own is this submission's alone: told in the verdict, and no mark."""
         try:
             exercises = load(name) if name in notebooks() else {}
             return "graded", None, judge(submission, exercises, seed, self.sandbox, seconds, shown)

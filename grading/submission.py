@@ -18,6 +18,7 @@ import json
 import os
 import re
 import stat
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -118,33 +119,57 @@ class Submission:
         self.irregularities.append("More of the same kind is left out here." if full else sentence)
 
 
+@dataclass(frozen=True)
+class HandedIn:
+    """What was handed in for a notebook: the bytes of its file, or why there are none, and what was odd around it. It
+    can be sent to another machine."""
+
+    content: bytes
+    unreadable: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """The digest of the file."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def handed_in(file: Path, ours: NotebookNode, most_bytes: int, expected: Collection[str] = ()) -> HandedIn:
+    """The submitted `file`, or the one that came in its place. With the names `expected` in its folder, what else lies
+    there is noted. Nothing is read as a notebook but where the file has another name."""
+    content, unreadable, notes = b"", None, []
+    try:
+        place = find_notebook(file, ours, most_bytes)
+        content = read(place, most_bytes)
+        if place != file:
+            notes.append("The notebook was handed in under another name; it was found by its content.")
+    except Unreadable as reason:
+        unreadable = str(reason)
+    return HandedIn(content, unreadable, (*notes, *(files_beside(file.parent, set(expected)) if expected else ())))
+
+
 def read_submission(
-    file: Path,
+    file: Path | HandedIn,
     ours: NotebookNode,
     most_bytes: int,
     most_characters: int,
     seconds: float = SECONDS_TO_READ,
     memory_bytes: int = BYTES_TO_READ,
 ) -> Submission:
-    """Our notebook with the answers in the submitted `file`, which a child with so many seconds and so much memory
-    reads. Never raises for what the file holds: one that cannot be read gives our notebook as it was released, with the
+    """Our notebook with the answers in what was handed in, which a child with so many seconds and so much memory reads.
+    Never raises for what the file holds: one that cannot be read gives our notebook as it was released, with the
     reason."""
+    given = file if isinstance(file, HandedIn) else handed_in(file, ours, most_bytes)
     notebook = copy.deepcopy(ours)
-    result = Submission(notebook, sorted_cells(notebook), hashlib.sha256(b"").hexdigest())
-    try:
-        place = find_notebook(file, ours, most_bytes)
-        content = read(place, most_bytes)
-        result.digest = hashlib.sha256(content).hexdigest()
-        if place != file:
-            result.note("The notebook was handed in under another name; it was found by its content.")
-        found = aside(lambda: answers_in(content, result, most_characters), seconds, memory_bytes)
-        if (reason := found.get("unreadable")) is not None:
-            raise Unreadable(reason)
-    except Unreadable as reason:
-        result.unreadable = str(reason)
+    result = Submission(notebook, sorted_cells(notebook), given.digest, [*given.notes], given.unreadable)
+    if result.unreadable is not None:
         return result
+    try:
+        found = aside(lambda: answers_in(given.content, result, most_characters), seconds, memory_bytes)
     except TookTooMuch:
-        result.unreadable = "Reading the file takes longer, or more memory, than that of any notebook."
+        found = {"unreadable": "Reading the file takes longer, or more memory, than that of any notebook."}
+    if "unreadable" in found:
+        result.unreadable = found["unreadable"]
         return result
     result.irregularities = found["irregularities"]
     for cell in result.answers:
@@ -173,11 +198,7 @@ def answers_in(content: bytes, result: Submission, most_characters: int) -> dict
 
 def digest_of(file: Path, ours: NotebookNode, most_bytes: int) -> str:
     """The digest of a file as `read_submission` would give it."""
-    try:
-        content = read(find_notebook(file, ours, most_bytes), most_bytes)
-    except Unreadable:
-        content = b""
-    return hashlib.sha256(content).hexdigest()
+    return handed_in(file, ours, most_bytes).digest
 
 
 def find_notebook(file: Path, ours: NotebookNode, most_bytes: int) -> Path:

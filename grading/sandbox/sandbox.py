@@ -87,6 +87,7 @@ class Sandbox:
         self.process: subprocess.Popen[bytes] | None = None
         self.control: socket.socket | None = None
         self.mapped_pages = 0
+        self.starts = 0
 
     def __enter__(self) -> Sandbox:
         self.start()
@@ -95,11 +96,17 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def is_warm(self) -> bool:
+        """Whether the warm process is there."""
+        return self.control is not None and self.process is not None and self.process.poll() is None
+
     def start(self) -> None:
         """Start the warm process; raises NoSandbox where it does not come up."""
-        if self.control is not None and self.process is not None and self.process.poll() is None:
+        if self.is_warm:
             return
         self.close()
+        self.starts += 1
         ours, theirs = socket.socketpair()
         with tempfile.TemporaryFile() as complaints, theirs:
             try:

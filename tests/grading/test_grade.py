@@ -18,6 +18,7 @@ from grading import judge
 from grading.classroom.gradebook import marks_of
 from grading.exercises import load
 from grading.grade import GradedNotebook, Grader
+from grading.sandbox.sandbox import Process, Sandbox
 from grading.submission import Cell, grade_id
 from grading.verdict import ExerciseVerdict, Verdict, read_verdict, write_verdict
 from helpers.checking.check import examine
@@ -69,6 +70,27 @@ def test_an_error_before_the_definition_is_named(grader: Grader, released: Path,
     assert "stops before it is defined" in page
 
 
+@pytest.mark.parametrize("step", ["open", "ask", "replies"])
+def test_a_submission_is_judged_again_where_the_warm_process_dies_under_it(
+    step: str, grader: Grader, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner: Any = Sandbox if step == "open" else Process
+    real, killed = getattr(owner, step), []
+
+    def kill_once(*arguments: Any, **named: Any) -> Any:
+        if not killed and grader.sandbox.process is not None:
+            killed.append(step)
+            grader.sandbox.process.kill()
+            grader.sandbox.process.wait()
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(owner, step, kill_once)
+    graded = grade(grader, released, tmp_path, {"entropy": ANSWERS["model"]})
+    assert killed
+    assert graded.judgement.reports["entropy"].outcome == "correct"
+    assert (graded.verdict.outcome, graded.verdict.limits_hit) == ("graded", [])
+
+
 def without_seconds(verdict: Verdict) -> dict[str, ExerciseVerdict]:
     """The exercises of a verdict without what the clock said."""
     return {name: replace(one, seconds=0.0) for name, one in verdict.exercises.items()}
@@ -91,7 +113,7 @@ def test_a_fault_of_the_grader_is_no_mark_and_asks_for_a_person(
     assert marks_of(cell_named(graded, "entropy-check"), graded) == (None, None)
 
 
-@pytest.mark.parametrize("step", ["read_submission", "files_beside", "graded_notebook", "digests"])
+@pytest.mark.parametrize("step", ["read_submission", "handed_in", "graded_notebook", "digests"])
 def test_a_fault_at_any_step_is_a_verdict_and_a_notebook(
     step: str, grader: Grader, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,11 +78,11 @@ class Grader:
         seed: int | None = None,
         executed: Path | None = None,
     ) -> GradedNotebook:
-        """Grade the submitted `file`, or what was taken of it, against the `released` notebook. Hidden cases are drawn from `seed`; by default
-        from that of the verdict `before` if submission and exercises are the same, else from a new one. With the
-        `executed` notebook that the release was made from, those of our cells that no answer needs do not run. Raises
-        NoSandbox; nothing else for what was handed in: a fault of our own, wherever it is, is in the verdict, and a
-        person must look."""
+        """Grade the submitted `file`, or what was taken of it, against the `released` notebook. Hidden cases are drawn
+        from `seed`; by default from that of the verdict `before` if submission and exercises are the same, else from a
+        new one. With the `executed` notebook that the release was made from, those of our cells that no answer needs do
+        not run. Raises NoSandbox; nothing else for what was handed in: a fault of our own, wherever it is, is in the
+        verdict, and a person must look."""
         ours = released_notebook(released, released.stat().st_mtime_ns)
         try:
             shown = self.shown(executed) if executed is not None and executed.is_file() else {}
@@ -91,7 +91,7 @@ class Grader:
             raise
         except Exception as error:
             logging.exception("a submission could not be graded")
-            return self.not_graded(ours, error)
+            return self.not_graded(released, error)
 
     def shown(self, executed: Path) -> Shown:
         """What our cells show in the executed notebook."""
@@ -104,9 +104,9 @@ class Grader:
             return before.seed
         return self.seeds[int(digest, 16) % len(self.seeds)] if self.seeds else secrets.randbits(63)
 
-    def not_graded(self, ours: NotebookNode, error: Exception) -> GradedNotebook:
+    def not_graded(self, released: Path, error: Exception) -> GradedNotebook:
         """Our notebook as it was released, with a verdict that says that the grader failed."""
-        notebook = copy.deepcopy(ours)
+        notebook = copy.deepcopy(released_notebook(released, released.stat().st_mtime_ns))
         submission = Submission(notebook, sorted_cells(notebook), "")
         verdict = Verdict(
             submission="",
@@ -172,8 +172,8 @@ class Grader:
     def judge(
         self, submission: Submission, name: str, seed: int, seconds: float, shown: Shown
     ) -> tuple[Outcome, str | None, Judgement]:
-        """Judge what there is; once more, with as much time, where the warm process did not outlast the judging: what is
-        lost with it is not the learner's fault."""
+        """Judge what there is; once more, with as much time, where the warm process did not outlast the judging: what
+        was lost with it is not the learner's fault."""
         if submission.unreadable is not None:
             return "unreadable", submission.unreadable, Judgement()
         self.sandbox.start()

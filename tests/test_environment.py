@@ -117,7 +117,8 @@ def test_conda_installs_this_project_with_the_same_lock_and_the_same_pythons() -
 
 
 @pytest.mark.parametrize(
-    ("folder", "extras"), [("helpers", ()), ("grading", ("grading",)), ("tests", ("grading", "dev"))]
+    ("folder", "extras"),
+    [("helpers", ()), ("grading", ("cluster", "grading")), ("tests", ("cluster", "grading", "dev"))],
 )
 def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...]) -> None:
     declared = {canonicalize_name(r.name) for r in requirements(*extras)}

@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--regrade", action="store_true", help="grade again what was graded by an older version of the exercises"
     )
     parser.add_argument("--retry-failed", action="store_true", help="grade again where the grader itself failed")
+    parser.add_argument("--workers", type=at_least_one, default=1, metavar="N", help="grade so many at once, on this machine")
+    parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="let the workers of this Dask cluster grade")
     parser.add_argument("--db", metavar="URL", help="the gradebook, such as postgresql+psycopg://user@host/course")
     parser.add_argument("--force", action="store_true", help="grade again whatever has been graded")
     parser.add_argument("--seed", type=int, default=-1, help="draw the hidden cases from this seed")
@@ -42,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         coursedir.db_url = config.CourseDirectory.db_url = options.db
     config.SandboxedAutograde.without_sandbox = options.without_sandbox
     config.SandboxedAutograde.regrade = options.regrade
+    config.SandboxedAutograde.workers = options.workers
+    config.SandboxedAutograde.scheduler = options.scheduler
     config.SandboxedAutograde.seed = options.seed
     config.SandboxedAutograde.retry_failed = options.retry_failed
     converter = SandboxedAutograde(coursedir=coursedir, config=config)
@@ -56,6 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             logging.info(sentence)
     print(*converter.summary.sentences(), sep="\n")
     return 1 if converter.refused else 0
+
+
+def at_least_one(text: str) -> int:
+    """A number from 1. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of workers; 1 grades without any")
+    return int(text)
 
 
 @contextmanager

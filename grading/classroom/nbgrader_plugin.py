@@ -16,6 +16,7 @@ import re
 import secrets
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import cache
@@ -33,25 +34,32 @@ from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import parse_utc, rmtree
-from traitlets import Bool, Dict, Integer
+from traitlets import Bool, Dict, Integer, Unicode
 from tqdm import tqdm
 from traitlets.config import Config
 
 from grading.classroom import pages
+from grading.classroom.cluster import at_work
 from grading.classroom.converters import FreshFeedback, RegisteringAssignment
 from grading.classroom.gradebook import enter_penalty, not_in, one_transaction, record
 from grading.classroom.learners import unfit
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder, verdict_folder
-from grading.classroom.stopping import Stopped, alone, stopping
+from grading.classroom.stopping import SAFE, Stopped, alone, stopping
 from grading.classroom.tally import Summary
+from grading.classroom.tasks import OtherSetup, Release, Task, setup
+from grading.classroom.warm import UnknownLimit, warm_grader
 from grading.sandbox.sandbox import Limits, NoSandbox
 from grading.submission import DATE, NBGRADERS_OWN, Unreadable, digest_of, read
 from helpers.files import write_whole
 
 if TYPE_CHECKING:  # `grading.grade` needs torch, and nbgrader's other commands, which read this too, do not
-    from grading.grade import Grader
+    from distributed import Future
 
+    from grading.grade import GradedNotebook, Grader
+    from grading.verdict import Verdict
+
+AHEAD = 4  # submissions for each worker that are waiting for it, or whose results wait to be recorded
 MOST_BYTES = 1000  # of one of nbgrader's own files
 FIRST_DATE = datetime(2000, 1, 1)  # nothing was handed in before
 REGRADE = "Grade again what was graded by an older version of the exercises."
@@ -90,12 +98,17 @@ class SandboxedAutograde(Autograde):
     pool = Integer(16, min=1, help="So many seeds are drawn for a run, which its submissions share.").tag(config=True)
 
     regrade = Bool(False, help=REGRADE).tag(config=True)
+    workers = Integer(1, min=1, help="So many submissions are graded at once, by workers of this machine.").tag(config=True)
+    scheduler = Unicode("", help="The address of a Dask scheduler whose workers grade.").tag(config=True)
     retry_failed = Bool(False, help="Grade again where the grader itself failed.").tag(config=True)
 
     def start(self) -> None:
-        """Grade; the sandbox is started first, so that where there is none nothing has been touched."""
+        """Grade; the sandbox is started first, so that where there is none nothing has been touched. Where others grade,
+        theirs is asked for with the first submission."""
+        alone_here = self.workers == 1 and not self.scheduler
         try:
-            self.grader().sandbox.start()
+            if alone_here:
+                self.grader().sandbox.start()
             self.grader().seeds = [secrets.randbits(63) for _ in range(self.pool)]
         except (NoSandbox, UnknownLimit) as problem:
             self.log.error(str(problem))
@@ -132,8 +145,12 @@ class SandboxedAutograde(Autograde):
         return Path(self.coursedir.root) / Path(self.coursedir.autograded_directory).parent
 
     def grade_all(self) -> None:
-        """Grade with the gradebook open. Raises Stopped."""
-        with stopping(), Gradebook(self.coursedir.db_url, self.coursedir.course_id) as self.gradebook:
+        """Grade with the gradebook open and the workers waiting. Raises Stopped."""
+        with (
+            stopping(),
+            at_work(self.workers, self.scheduler) as self.cluster,
+            Gradebook(self.coursedir.db_url, self.coursedir.course_id) as self.gradebook,
+        ):
             if released := sorted(self.release.glob("*.ipynb")):
                 for said in register(self.gradebook, self.coursedir.assignment_id, released, self.regrade):
                     self.log.warning(said)
@@ -155,6 +172,10 @@ class SandboxedAutograde(Autograde):
             return
         self.assignments = {folder: [os.path.join(folder, name) for name in names] for folder in folders}
         self.notebooks: list[str] = []
+        self.to_come = iter(sorted(self.assignments))
+        self.reasons: dict[str, str | None] = {}  # why the next submissions are graded; None where they are not
+        self.given_out: dict[str, Future[GradedNotebook]] = {}  # by file
+        self.releases: dict[str, Release] = {}  # by file's name
         self.progress = tqdm(total=len(self.assignments), unit=" submissions", disable=None)
 
     def convert_notebooks(self) -> None:
@@ -162,25 +183,38 @@ class SandboxedAutograde(Autograde):
         super().convert_notebooks()
         self.progress.close()
 
-    def is_refused(self, folder: str) -> bool:
-        """Whether the learner's name cannot be used; the reason is logged."""
+    def student_of(self, folder: str) -> str | None:
+        """The learner whose submission a folder is, by its name."""
         place = re.escape(self._format_source("\0", "\1")).replace("\0", ".*").replace("\1", "(.*)")
         found = re.fullmatch(place, folder, re.DOTALL)
-        reason = unfit(found[1]) if found else None
-        if found and reason:
-            self.refused.append(found[1])
-            self.log.error("Not graded: nobody can be called %r: %s. Rename the folder.", found[1], reason)
+        return found[1] if found else None
+
+    def is_excluded(self, student: str) -> bool:
+        """Whether nbgrader's settings leave this learner out."""
+        return student in self.coursedir.student_id_exclude.split(",")
+
+    def is_refused(self, folder: str) -> bool:
+        """Whether the learner's name cannot be used; the reason is logged."""
+        student = self.student_of(folder)
+        reason = unfit(student) if student is not None else None
+        if student is not None and reason:
+            self.refused.append(student)
+            self.log.error("Not graded: nobody can be called %r: %s. Rename the folder.", student, reason)
         return reason is not None
 
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
         """Whether to grade this submission. What is graded is left alone while the files handed in are what they were,
         whatever their dates say."""
-        if student_id in self.coursedir.student_id_exclude.split(","):
+        if self.is_excluded(student_id):
             return False
         place = Path(self._format_dest(assignment_id, student_id))
         self.progress.update()
         with stopping():
-            reason = "--force" if self.force else self.reason_to_grade(assignment_id, student_id, place)
+            self.give_out()
+            if student_id in self.reasons:
+                reason = self.reasons.pop(student_id)
+            else:
+                reason = self.reason_to_grade(assignment_id, student_id, self.notebooks)
             if reason is None:
                 self.log.info("Skipping %s: graded already, and unchanged", student_id)
                 self.summary.unchanged += 1
@@ -191,15 +225,32 @@ class SandboxedAutograde(Autograde):
             rmtree(str(place))
         return True
 
-    def reason_to_grade(self, assignment: str, student: str, graded: Path) -> str | None:
+    def give_out(self) -> None:
+        """Keep the workers busy: of the submissions to come, give them those that are to be graded."""
+        while self.cluster is not None and len(self.reasons) < AHEAD * self.cluster.slots:
+            if (folder := next(self.to_come, None)) is None:
+                return
+            student, files = str(self.student_of(folder)), self.assignments[folder]
+            if self.is_excluded(student):
+                continue
+            self.reasons[student] = self.reason_to_grade(self.coursedir.assignment_id, student, files)
+            if self.reasons[student] is not None:
+                for file in files:
+                    with suppress(NotForAWorker):
+                        self.given_out[file] = self.cluster.submit(*self.task(Path(file), student))
+
+    def reason_to_grade(self, assignment: str, student: str, files: Iterable[str]) -> str | None:
         """Why a submission is to be graded (again); None where it is not."""
         from grading.grade import is_older
         from grading.verdict import read_verdict
 
+        if self.force:
+            return "--force"
+        graded = Path(self._format_dest(assignment, student))
         submitted = Path(self._format_source(assignment, student))
         if any(small_text(submitted / name) != small_text(graded / name) for name in NBGRADERS_OWN):
             return "it was handed in at another time"
-        for file in map(Path, self.notebooks):
+        for file in map(Path, files):
             about = {"assignment": assignment, "student": student, "notebook": file.stem}
             verdict = read_verdict(Path(self.verdict_file(about)))
             if not (graded / file.name).is_file():
@@ -261,11 +312,8 @@ class SandboxedAutograde(Autograde):
         name, assignment, student = about["notebook"], about["assignment"], about["student"]
         from grading.verdict import read_verdict, write_verdict
 
-        released = self.release / f"{name}.ipynb"
         verdict_file = Path(self.verdict_file(about))
-        seed = None if self.seed < 0 else self.seed
-        executed = Path(self.coursedir.format_path(self.coursedir.source_directory, ".", assignment)) / released.name
-        graded = self.grader().grade(file, released, read_verdict(verdict_file), seed, executed)
+        graded = self.graded(file, assignment, student, read_verdict(verdict_file))
         date = small_text(file.parent / DATE)
         with stopping():
             record(self.gradebook, assignment, student, date, graded, name, self.penalties)
@@ -276,36 +324,59 @@ class SandboxedAutograde(Autograde):
         if graded.verdict.needs_a_person:
             self.need_a_person.append(student)
 
+    def graded(self, file: Path, assignment: str, student: str, before: Verdict | None) -> GradedNotebook:
+        """The graded notebook, by a worker where one has been given it. Raises Stopped where nothing can be graded."""
+        released, executed = self.release / file.name, self.executed(assignment, file.name)
+        try:
+            if (given := self.given_out.pop(str(file), None)) is None:
+                return self.grader().grade(file, released, before, self.drawn_from, executed)
+            graded: GradedNotebook = given.result()
+            return graded
+        except (NoSandbox, OtherSetup) as problem:
+            raise Stopped(str(problem)) from problem
+        except Exception as error:
+            if self.cluster is None or not self.cluster.is_there:
+                raise Stopped(f"The workers are gone. {SAFE}") from error
+            self.log.exception("a submission was lost with its workers")
+            return self.grader().not_graded(released, error)
+
+    def task(self, file: Path, student: str) -> tuple[Task, Release]:
+        """A submission and its release as a worker gets them. Raises NotForAWorker where it cannot be taken: then this
+        process grades it, and says what is wrong."""
+        from grading.grade import version_now
+        from grading.verdict import read_verdict
+
+        assignment, released = self.coursedir.assignment_id, self.release / file.name
+        try:
+            handed_in = self.grader().take(file, released)
+        except Exception as problem:
+            raise NotForAWorker from problem
+        about = {"assignment": assignment, "student": student, "notebook": file.stem}
+        before = read_verdict(Path(self.verdict_file(about)))
+        seed = self.drawn_from
+        if seed is None:
+            seed = self.grader().seed_for(handed_in.digest, version_now(file.stem), before)
+        if file.name not in self.releases:
+            self.releases[file.name] = Release.of(released, self.executed(assignment, file.name))
+        limits = tuple(sorted(self.limits.items()))
+        return Task(setup(), limits, not self.without_sandbox, handed_in, before, seed), self.releases[file.name]
+
+    @property
+    def drawn_from(self) -> int | None:
+        """The seed that was asked for."""
+        return None if self.seed < 0 else self.seed
+
+    def executed(self, assignment: str, name: str) -> Path:
+        """The executed notebook that a released one was made from."""
+        return Path(self.coursedir.format_path(self.coursedir.source_directory, ".", assignment)) / name
+
     def verdict_file(self, about: dict[str, str]) -> str:
         """Where the verdict is kept."""
         return str(verdict_folder(self.coursedir, about["student"], about["assignment"]) / f"{about['notebook']}.json")
 
 
-class UnknownLimit(ValueError):
-    """A limit of another name than those that there are; the text names the one that was meant."""
-
-
-@cache
-def warm_grader(limits: tuple[tuple[str, Any], ...], confined: bool) -> Grader:
-    """One grader for each setting, closed when this process ends. Raises UnknownLimit."""
-    from grading.grade import Grader
-
-    refuse_unknown_limits(name for name, _ in limits)
-    grader = Grader(Limits(**dict(limits)), confined)
-    atexit.register(grader.close)
-    return grader
-
-
-def refuse_unknown_limits(names: Iterable[str]) -> None:
-    """Raise UnknownLimit for a limit that there is not."""
-    known = [one.name for one in fields(Limits)]
-    for name in names:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else "."
-            raise UnknownLimit(
-                f"c.SandboxedAutograde.limits: there is no limit {name!r}{meant} SECURITY.md lists them."
-            )
+class NotForAWorker(Exception):
+    """A submission that this process must look at itself."""
 
 
 def small_text(file: Path) -> str | None:

@@ -75,7 +75,8 @@ def test_a_submission_is_judged_again_where_the_warm_process_dies_under_it(
     step: str, grader: Grader, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner: Any = Sandbox if step == "open" else Process
-    real, killed = getattr(owner, step), []
+    real = getattr(owner, step)
+    killed: list[str] = []
 
     def kill_once(*arguments: Any, **named: Any) -> Any:
         if not killed and grader.sandbox.process is not None:

@@ -6,23 +6,30 @@ import csv
 import io
 import json
 import os
+import pickle
 import random
 import shutil
 import signal
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import distributed
 import pytest
 from nbgrader.api import Gradebook
 from sqlalchemy import Engine, event
 
 from grading.classroom.bulk import main as grade_main
-from grading.classroom.nbgrader_plugin import warm_grader
+from grading.classroom.cluster import Cluster
+from grading.classroom.warm import warm_grader
 from grading.classroom.results import main as results_main
 from grading.classroom.stopping import LOCK, alone
+from grading.classroom.tasks import Release, Task
+from grading.classroom.tasks import grade as grade_task
 from tests.grading.courses import ANSWERS, NOTEBOOK, answered, make_course, make_release
 
 FEW, MANY = 2, 60
@@ -167,6 +174,80 @@ def test_honest_learners_beside_attackers_get_what_they_earned(undisturbed: Any)
     scores = {name: dict((row[0], row[1]) for row in undisturbed[0][name][0])["entropy-check"] for name in LEARNERS}
     assert scores["a-right"] == scores["=f"] == 3
     assert scores["c-bits"] == scores["d-writes"] == scores["e-raises"] == 0
+
+
+@contextmanager
+def in_this_process(course: Path) -> Iterator[Any]:
+    """A Dask cluster whose worker is a thread, which grades here."""
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("grading.classroom.cluster.beside.grade", partial(grade_task, folder=course.parent / "releases"))
+        yield cluster
+
+
+def test_a_worker_finds_what_this_process_finds(
+    course: Path, undisturbed: tuple[dict[str, Any], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, given = Cluster.submit, []
+
+    def submit(self: Cluster, task: Task, release: Release) -> Any:
+        given.append(task)
+        return real(self, pickle.loads(pickle.dumps(task)), release)
+
+    monkeypatch.setattr(Cluster, "submit", submit)
+    with in_this_process(course) as cluster:
+        address = cluster.scheduler_address
+        assert grade_main([NOTEBOOK, "--seed", "5", "--scheduler", address]) == 0
+        assert not given  # all was graded, so nobody was called
+        assert grade_main([NOTEBOOK, "--seed", "5", "--scheduler", address, "--force"]) == 0
+    assert len(given) == len(LEARNERS)
+    assert state(course) == undisturbed[0]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_of_two_workers_one_is_killed(
+    course: Path, undisturbed: tuple[dict[str, Any], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two processes is killed when the second submission has been given out; another comes in its place."""
+    real, given = Cluster.submit, []
+
+    def submit(self: Cluster, task: Task, release: Release) -> Any:
+        given.append(real(self, task, release))
+        if len(given) == 2:
+            victim = next(iter(self.connected().run(os.getpid).values()))
+            assert victim != os.getpid()
+            os.kill(victim, signal.SIGKILL)
+        return given[-1]
+
+    monkeypatch.setattr(Cluster, "submit", submit)
+    assert grade_main([NOTEBOOK, "--seed", "5", "--workers", "2", "--force"]) == 0
+    assert len(given) == len(LEARNERS)
+    assert state(course) == undisturbed[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--scheduler", "nonsense"], "There is no Dask scheduler at nonsense"),
+        (["--workers", "0"], "'0' is no number of workers"),
+        (["--workers", "2"], ".[cluster]"),
+    ],
+)
+def test_workers_that_cannot_be_had_are_told(
+    arguments: list[str],
+    said: str,
+    undisturbed: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if said == ".[cluster]":
+        monkeypatch.setitem(sys.modules, "distributed", None)
+    with suppress(SystemExit):
+        assert grade_main([NOTEBOOK, "--force", *arguments]) == 1
+    assert said in capsys.readouterr().err
 
 
 def test_a_second_run_at_the_same_time_says_so_and_stops(

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event
 from grading.course import course_directory
 from grading.exercises import load
 from grading.classroom.bulk import main as grade_main
-from grading.classroom.nbgrader_plugin import warm_grader
+from grading.classroom.warm import warm_grader
 from tests.grading.courses import NOTEBOOK, answered, make_course, model_answers, nbgrader
 
 LEARNERS = ("perfect", "untouched", "partly", "misconceived", "truncated")

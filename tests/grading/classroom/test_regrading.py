@@ -11,7 +11,7 @@ from nbgrader.api import Gradebook
 
 from grading.classroom.bulk import main as grade_main
 from grading.classroom.due import main as due_main
-from grading.classroom.nbgrader_plugin import warm_grader
+from grading.classroom.warm import warm_grader
 from grading.submission import DATE
 from tests.grading.courses import ANSWERS, NOTEBOOK, answered, make_course, make_release
 

@@ -30,7 +30,8 @@ from grading.slicing import Shown, spared
 from grading.source_rules import BYTES_TO_READ, LONG, CellText, Reading, ReadRules, ToRead
 from grading.submission import Cell, Submission
 from helpers.checking.calling import FINAL
-from helpers.checking.marking import Report, mark, recognise
+from helpers.checking.marking import Report, mark
+from helpers.checking.recognising import recognise
 from helpers.checking.shapes import Call, CriterionData, ExerciseData, Observation
 
 GRACE = 2.0  # seconds beyond a limit that the process keeps itself
@@ -311,6 +312,7 @@ def with_mistake(exercise: Exercise, report: Report, seed: int) -> Report:
         data = drawn_from(exercise, seed if report.failure.case.get("hidden") else None, mistakes=True)
         for criterion, full in zip(report.criteria, data["criteria"], strict=True):
             for played, case in zip(criterion.played, full["cases"], strict=False):
-                played.case = {**played.case, "mistakes": case["mistakes"]}
-        report.mistake, report.mistake_sentence = recognise(data, report)
+                made_of = case.get("ingredients", {})
+                played.case = {**played.case, "mistakes": case["mistakes"], "ingredients": made_of}
+        recognise(data, report)
     return report

@@ -499,6 +499,14 @@ def kl_divergence(p, q):
     return special.rel_entr(p.numpy(), q.numpy()).sum(-1)
 
 
+kl_divergence.made_of(
+    {
+        "the term sum p log p": lambda p, q: torch.special.xlogy(p, p).sum(-1),
+        "the term -sum p log q": lambda p, q: -torch.special.xlogy(p, q).sum(-1),
+    }
+)
+
+
 @kl_divergence.oracle
 def kl_by_torch(p, q):
     return kl_divergence_of_torch(Categorical(probs=p), Categorical(probs=q)) if proper(p, q) else None
@@ -1980,6 +1988,17 @@ def alpha_divergence(p, q, alpha):
     if alpha == 0:
         return special.rel_entr(q, p).sum(-1)
     return ((p**alpha * q ** (1 - alpha)).sum(-1) - 1) / (alpha * (alpha - 1))
+
+
+alpha_divergence.made_of(
+    {
+        "alpha (alpha - 1)": lambda p, q, alpha: alpha * (alpha - 1),
+        "the -1 behind the sum": lambda p, q, alpha: -1 / (alpha * (alpha - 1)),
+        "the sum of p**alpha q**(1 - alpha)": lambda p, q, alpha: (
+            (p**alpha * q ** (1 - alpha)).sum(-1) / (alpha * (alpha - 1))
+        ),
+    }
+)
 
 
 @alpha_divergence.oracle(rtol=1e-8)

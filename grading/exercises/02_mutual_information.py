@@ -233,6 +233,14 @@ def conditional_entropy(joint):
     return -special.rel_entr(joint, joint.sum(-1, keepdims=True)).sum((-2, -1))
 
 
+conditional_entropy.made_of(
+    {
+        "the joint entropy H(X, Y)": lambda joint: torch.special.entr(joint).sum((-2, -1)),
+        "the entropy H(X), which is taken off": lambda joint: -torch.special.entr(joint.sum(-1)).sum(-1),
+    }
+)
+
+
 @conditional_entropy.oracle
 def conditional_entropy_by_chain_rule(joint):
     if joint.ndim != 2:
@@ -401,6 +409,15 @@ def conditional_entropy_of_scipy(joint):
 def mutual_information(joint):
     joint = joint.numpy()
     return special.rel_entr(joint, joint.sum(-1, keepdims=True) * joint.sum(-2, keepdims=True)).sum((-2, -1))
+
+
+mutual_information.made_of(
+    {
+        "the entropy H(X)": lambda joint: torch.special.entr(joint.sum(-1)).sum(-1),
+        "the entropy H(Y)": lambda joint: torch.special.entr(joint.sum(-2)).sum(-1),
+        "the joint entropy H(X, Y), which is taken off": lambda joint: -torch.special.entr(joint).sum((-2, -1)),
+    }
+)
 
 
 @mutual_information.oracle
@@ -670,6 +687,15 @@ def mutual_information_three_ways(joint, entropy):
 
 def is_shannons(entropy):
     return abs(entropy(torch.tensor([0.5, 0.5], dtype=torch.float64)).item() - math.log(2)) < 1e-12
+
+
+mutual_information_three_ways.made_of(
+    {
+        "the entropy of X": lambda joint, entropy: entropy(joint.sum(-1)),
+        "the entropy of Y": lambda joint, entropy: entropy(joint.sum(-2)),
+        "the joint entropy, which is taken off": lambda joint, entropy: -entropy(joint.flatten(-2)),
+    }
+)
 
 
 @mutual_information_three_ways.oracle
@@ -1077,6 +1103,16 @@ def conditional_mutual_information(joint):
     joint = joint.numpy()
     pz, pxz, pyz = (joint.sum(axes, keepdims=True) for axes in ((-3, -2), -2, -3))
     return special.rel_entr(joint, pxz * pyz / np.where(pz > 0, pz, 1)).sum((-3, -2, -1))
+
+
+conditional_mutual_information.made_of(
+    {
+        "the entropy H(X, Z)": lambda joint: torch.special.entr(joint.sum(-2)).sum((-2, -1)),
+        "the entropy H(Y, Z)": lambda joint: torch.special.entr(joint.sum(-3)).sum((-2, -1)),
+        "the entropy H(Z), which is taken off": lambda joint: -torch.special.entr(joint.sum((-3, -2))).sum(-1),
+        "the joint entropy, which is taken off": lambda joint: -torch.special.entr(joint).sum((-3, -2, -1)),
+    }
+)
 
 
 @conditional_mutual_information.oracle

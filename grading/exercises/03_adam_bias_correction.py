@@ -281,6 +281,16 @@ def momentum_step(theta, grad, velocity, lr, beta):
     return theta, state["momentum_buffer"] if beta else grad.clone()
 
 
+momentum_step.made_of(
+    {
+        "beta times the velocity": lambda theta, grad, velocity, lr, beta: beta * velocity,
+        "the gradient": lambda theta, grad, velocity, lr, beta: grad,
+        "lr times the gradient": lambda theta, grad, velocity, lr, beta: -lr * grad,
+        "lr beta times the velocity": lambda theta, grad, velocity, lr, beta: -lr * beta * velocity,
+    }
+)
+
+
 @momentum_step.oracle
 def momentum_unrolled(theta, grad, velocity, lr, beta):
     both = torch.stack([velocity, grad])
@@ -434,6 +444,21 @@ def adam_step(theta, grad, m, v, t, lr, beta1, beta2, eps):
         theta, grad, {"step": float(t - 1), "exp_avg": m, "exp_avg_sq": v},
     )  # fmt: skip
     return theta, state["exp_avg"], state["exp_avg_sq"]
+
+
+adam_step.made_of(
+    {
+        "beta1 m": lambda theta, grad, m, v, t, lr, beta1, beta2, eps: beta1 * m,
+        "(1 - beta1) grad": lambda theta, grad, m, v, t, lr, beta1, beta2, eps: (1 - beta1) * grad,
+        "beta2 v": lambda theta, grad, m, v, t, lr, beta1, beta2, eps: beta2 * v,
+        "(1 - beta2) grad**2": lambda theta, grad, m, v, t, lr, beta1, beta2, eps: (1 - beta2) * grad**2,
+        "the new m": lambda theta, grad, m, v, t, lr, beta1, beta2, eps: beta1 * m + (1 - beta1) * grad,
+        "the root of the new v": lambda theta, grad, m, v, t, lr, beta1, beta2, eps: (
+            beta2 * v + (1 - beta2) * grad**2
+        ).sqrt(),
+        "the root of 1 - beta2**t": lambda theta, grad, m, v, t, lr, beta1, beta2, eps: (1 - beta2**t) ** 0.5,
+    }
+)
 
 
 @adam_step.oracle
@@ -819,6 +844,24 @@ def adamw_step(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
         theta, grad, {"step": float(t - 1), "exp_avg": m, "exp_avg_sq": v},
     )  # fmt: skip
     return theta, state["exp_avg"], state["exp_avg_sq"]
+
+
+adamw_step.made_of(
+    {
+        "beta1 m": lambda theta, grad, m, v, t, lr, beta1, beta2, eps, decay: beta1 * m,
+        "(1 - beta1) grad": lambda theta, grad, m, v, t, lr, beta1, beta2, eps, decay: (1 - beta1) * grad,
+        "beta2 v": lambda theta, grad, m, v, t, lr, beta1, beta2, eps, decay: beta2 * v,
+        "(1 - beta2) grad**2": lambda theta, grad, m, v, t, lr, beta1, beta2, eps, decay: (1 - beta2) * grad**2,
+        "the new m": lambda theta, grad, m, v, t, lr, beta1, beta2, eps, decay: beta1 * m + (1 - beta1) * grad,
+        "the root of the new v": lambda theta, grad, m, v, t, lr, beta1, beta2, eps, decay: (
+            beta2 * v + (1 - beta2) * grad**2
+        ).sqrt(),
+        "the root of 1 - beta2**t": lambda theta, grad, m, v, t, lr, beta1, beta2, eps, decay: (1 - beta2**t) ** 0.5,
+        "the decay lr weight_decay theta": lambda theta, grad, m, v, t, lr, beta1, beta2, eps, decay: (
+            -lr * decay * theta
+        ),
+    }
+)
 
 
 @adamw_step.oracle
@@ -1255,6 +1298,22 @@ def warmup_cosine(step, warmup_steps, total_steps, lr_max, lr_min):
         return lr_max * step / warmup_steps
     x = min(1.0, (step - warmup_steps) / (total_steps - warmup_steps))
     return lr_min + (lr_max - lr_min) * math.cos(math.pi * x / 2) ** 2
+
+
+warmup_cosine.made_of(
+    {
+        "the cosine, times (lr_max - lr_min)/2": lambda step, warmup, total, high, low: (
+            (high - low) / 2 * math.cos(math.pi * min(1.0, max(0, step - warmup) / (total - warmup))) * (step >= warmup)
+        ),
+        "the 1 beside the cosine, times (lr_max - lr_min)/2": lambda step, warmup, total, high, low: (
+            (high - low) / 2 * (step >= warmup)
+        ),
+        "lr_min at the bottom": lambda step, warmup, total, high, low: low * (step >= warmup),
+        "the warm-up lr_max step / warmup_steps": lambda step, warmup, total, high, low: (
+            high * step / warmup if step < warmup else 0.0
+        ),
+    }
+)
 
 
 @warmup_cosine.oracle(rtol=1e-7)
@@ -1726,6 +1785,22 @@ def warmup_stable_decay(step, warmup_steps, decay_start, total_steps, lr_max, lr
     return float(lr_max * step / warmup_steps if step < warmup_steps else rate)
 
 
+warmup_stable_decay.made_of(
+    {
+        "the cosine, times (lr_max - lr_min)/2": lambda step, warmup, start, total, high, low: (
+            (high - low) / 2 * math.cos(math.pi * (step - start) / (total - start)) * (start <= step <= total)
+        ),
+        "the 1 beside the cosine, times (lr_max - lr_min)/2": lambda step, warmup, start, total, high, low: (
+            (high - low) / 2 * (start <= step <= total)
+        ),
+        "lr_min at the bottom": lambda step, warmup, start, total, high, low: low * (step >= start),
+        "the warm-up lr_max step / warmup_steps": lambda step, warmup, start, total, high, low: (
+            high * step / warmup if step < warmup else 0.0
+        ),
+    }
+)
+
+
 @warmup_stable_decay.oracle
 def wsd_by_cosine(step, warmup_steps, decay_start, total_steps, lr_max, lr_min):
     if step >= decay_start:
@@ -1868,6 +1943,22 @@ def amsgrad_step(theta, grad, m, v, v_max, t, lr, beta1, beta2, eps):
         theta, grad, {"step": float(t - 1), "exp_avg": m, "exp_avg_sq": v, "max_exp_avg_sq": v_max},
     )  # fmt: skip
     return theta, state["exp_avg"], state["exp_avg_sq"], state["max_exp_avg_sq"]
+
+
+amsgrad_step.made_of(
+    {
+        "beta1 m": lambda theta, grad, m, v, v_max, t, lr, beta1, beta2, eps: beta1 * m,
+        "(1 - beta1) grad": lambda theta, grad, m, v, v_max, t, lr, beta1, beta2, eps: (1 - beta1) * grad,
+        "beta2 v": lambda theta, grad, m, v, v_max, t, lr, beta1, beta2, eps: beta2 * v,
+        "(1 - beta2) grad**2": lambda theta, grad, m, v, v_max, t, lr, beta1, beta2, eps: (1 - beta2) * grad**2,
+        "the new m": lambda theta, grad, m, v, v_max, t, lr, beta1, beta2, eps: beta1 * m + (1 - beta1) * grad,
+        "the root of the new v": lambda theta, grad, m, v, v_max, t, lr, beta1, beta2, eps: (
+            beta2 * v + (1 - beta2) * grad**2
+        ).sqrt(),
+        "the root of 1 - beta2**t": lambda theta, grad, m, v, v_max, t, lr, beta1, beta2, eps: (1 - beta2**t) ** 0.5,
+        "the root of the old v_max": lambda theta, grad, m, v, v_max, t, lr, beta1, beta2, eps: v_max.sqrt(),
+    }
+)
 
 
 @amsgrad_step.oracle

@@ -71,6 +71,14 @@ def condition_number(hessian):
     return lam[..., -1] / lam[..., 0]
 
 
+condition_number.made_of(
+    {
+        "the smallest eigenvalue": lambda hessian: torch.linalg.eigvalsh(hessian)[..., 0],
+        "the largest eigenvalue": lambda hessian: torch.linalg.eigvalsh(hessian)[..., -1],
+    }
+)
+
+
 @condition_number.oracle
 def condition_number_by_norms(hessian):
     if not hessian.numel():
@@ -223,6 +231,14 @@ def max_stable_lr(hessian):
     return 2 / np.linalg.eigvalsh(hessian.numpy())[..., -1]
 
 
+max_stable_lr.made_of(
+    {
+        "the smallest eigenvalue": lambda hessian: torch.linalg.eigvalsh(hessian)[..., 0],
+        "the largest eigenvalue": lambda hessian: torch.linalg.eigvalsh(hessian)[..., -1],
+    }
+)
+
+
 @max_stable_lr.oracle
 def max_stable_lr_by_search(hessian):
     if hessian.ndim > 2:
@@ -352,6 +368,18 @@ def optimal_lr(hessian):
     lam = np.linalg.eigvalsh(hessian.numpy())
     low, high = lam[..., 0], lam[..., -1]
     return 2 / (low + high), (high - low) / (high + low)
+
+
+optimal_lr.made_of(
+    {
+        "the smallest eigenvalue": lambda hessian: torch.linalg.eigvalsh(hessian)[..., 0],
+        "the largest eigenvalue": lambda hessian: torch.linalg.eigvalsh(hessian)[..., -1],
+        "the sum of both eigenvalues": lambda hessian: torch.linalg.eigvalsh(hessian)[..., [0, -1]].sum(-1),
+        "the difference of both eigenvalues": lambda hessian: torch.linalg.eigvalsh(hessian)[..., [0, -1]].diff()[
+            ..., 0
+        ],
+    }
+)
 
 
 @optimal_lr.oracle(rtol=1e-6)
@@ -1212,6 +1240,18 @@ def heavy_ball_optimum(lambda_min, lambda_max):
     return float(root_lr**2), float(root_beta**2)
 
 
+heavy_ball_optimum.made_of(
+    {
+        "the sum of the roots": lambda low, high: math.sqrt(low) + math.sqrt(high),
+        "the difference of the roots": lambda low, high: math.sqrt(high) - math.sqrt(low),
+        "the sum of both eigenvalues": lambda low, high: low + high,
+        "the difference of both eigenvalues": lambda low, high: high - low,
+        "the root of lambda_max": lambda low, high: math.sqrt(high),
+        "the root of lambda_min": lambda low, high: math.sqrt(low),
+    }
+)
+
+
 @heavy_ball_optimum.oracle(rtol=3e-3)
 def heavy_ball_optimum_by_search(lambda_min, lambda_max):
     if lambda_min == lambda_max or lambda_max > 1e4 * lambda_min:
@@ -1758,6 +1798,16 @@ def top_hessian_eigenvalue_by_jacobian(loss_fn, params, iterations, generator):
 def natural_gradient_step(theta, grad, fisher, lr, damping):
     damped = fisher.numpy() + damping * np.eye(fisher.shape[-1])
     return theta.numpy() - lr * np.linalg.solve(damped, grad.numpy()[..., None])[..., 0]
+
+
+natural_gradient_step.made_of(
+    {
+        "lr times the natural gradient": lambda theta, grad, fisher, lr, damping: (
+            -lr * torch.linalg.solve(fisher + damping * torch.eye(fisher.shape[-1], dtype=fisher.dtype), grad)
+        ),
+        "lr times the gradient": lambda theta, grad, fisher, lr, damping: -lr * grad,
+    }
+)
 
 
 @natural_gradient_step.oracle(rtol=1e-7)

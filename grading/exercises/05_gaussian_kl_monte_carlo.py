@@ -56,6 +56,21 @@ def gaussian_kl(mu1, sigma1, mu2, sigma2):
     return kl_divergence(Normal(mu1, sigma1), Normal(mu2, sigma2))
 
 
+gaussian_kl.made_of(
+    {
+        "the term log sigma2": lambda mu1, sigma1, mu2, sigma2: sigma2.log(),
+        "the term -log sigma1": lambda mu1, sigma1, mu2, sigma2: -sigma1.log(),
+        "the term log(sigma2 / sigma1)": lambda mu1, sigma1, mu2, sigma2: (sigma2 / sigma1).log(),
+        "the term sigma1**2 / (2 sigma2**2)": lambda mu1, sigma1, mu2, sigma2: (sigma1 / sigma2) ** 2 / 2,
+        "the term (mu1 - mu2)**2 / (2 sigma2**2)": lambda mu1, sigma1, mu2, sigma2: ((mu1 - mu2) / sigma2) ** 2 / 2,
+        "the quotient with 2 sigma2**2 below": lambda mu1, sigma1, mu2, sigma2: (
+            (sigma1**2 + (mu1 - mu2) ** 2) / (2 * sigma2**2)
+        ),
+        "the constant -1/2": lambda mu1, sigma1, mu2, sigma2: -0.5,
+    }
+)
+
+
 @gaussian_kl.oracle(rtol=1e-7)
 def gaussian_kl_by_integration(mu1, sigma1, mu2, sigma2):
     if mu1.ndim or mu2.ndim or sigma2.ndim:
@@ -596,6 +611,18 @@ def kl_estimators(log_p, log_q):
     return -log_r, log_r**2 / 2, torch.expm1(log_r) - log_r
 
 
+kl_estimators.made_of(
+    {
+        "the term -log r": lambda log_p, log_q: log_p - log_q,
+        "the term r": lambda log_p, log_q: (log_q - log_p).exp(),
+        "the term r - 1": lambda log_p, log_q: torch.expm1(log_q - log_p),
+        "the constant -1": lambda log_p, log_q: -1.0,
+        "(log r)**2 / 2": lambda log_p, log_q: (log_q - log_p) ** 2 / 2,
+        "log r": lambda log_p, log_q: log_q - log_p,
+    }
+)
+
+
 @kl_estimators.oracle
 def kl_estimators_with_numpy(log_p, log_q):
     r = np.exp(log_q.numpy().astype(np.longdouble) - log_p.numpy())
@@ -904,6 +931,16 @@ def vae_kl(mu, log_var):
     return kl_divergence(Normal(mu, (log_var / 2).exp()), Normal(torch.zeros_like(mu), 1.0)).sum(-1).mean()
 
 
+vae_kl.made_of(
+    {
+        "the term mu**2 / 2": lambda mu, log_var: mu.square().sum(-1).mean() / 2,
+        "the term exp(log_var) / 2": lambda mu, log_var: log_var.exp().sum(-1).mean() / 2,
+        "the term -log_var / 2": lambda mu, log_var: -log_var.sum(-1).mean() / 2,
+        "the constant -1/2 for each latent dimension": lambda mu, log_var: -mu.shape[-1] / 2,
+    }
+)
+
+
 @vae_kl.oracle(rtol=1e-8)
 def vae_kl_as_multivariate(mu, log_var):
     if log_var.abs().max() > 5:
@@ -1076,6 +1113,14 @@ def reparameterize(mu, log_var, eps):
     return Normal(mu, (log_var / 2).exp()).icdf(Normal(torch.zeros_like(eps), 1.0).cdf(eps))
 
 
+reparameterize.made_of(
+    {
+        "sigma eps": lambda mu, log_var, eps: (log_var / 2).exp() * eps,
+        "sigma": lambda mu, log_var, eps: (log_var / 2).exp(),
+    }
+)
+
+
 @reparameterize.oracle
 def reparameterize_by_formula(mu, log_var, eps):
     return mu + torch.sqrt(torch.exp(log_var)) * eps
@@ -1163,7 +1208,8 @@ def reparameterize_sqrt_log_var(mu, log_var, eps):
 
 
 @reparameterize.misconception(
-    "The noise is drawn anew: use the eps that is given, so that one call has one answer.", looks={"judge": "moody"}
+    "The noise is drawn anew: use the eps that is given, so that one call has one answer.",
+    looks=lambda one: {"judge": "moody"} if one.driver == "twice" else None,
 )
 def reparameterize_fresh_noise(mu, log_var, eps):
     return mu + (log_var / 2).exp() * torch.randn_like(mu)
@@ -1385,6 +1431,17 @@ def multivariate_gaussian_kl(mu1, cov1, mu2, cov2):
     return kl_divergence(MultivariateNormal(mu1, cov1), MultivariateNormal(mu2, cov2))
 
 
+multivariate_gaussian_kl.made_of(
+    {
+        "the trace, halved": lambda mu1, cov1, mu2, cov2: torch.linalg.solve(cov2, cov1).trace() / 2,
+        "the distance, halved": lambda mu1, cov1, mu2, cov2: (mu2 - mu1) @ torch.linalg.solve(cov2, mu2 - mu1) / 2,
+        "log det cov2, halved": lambda mu1, cov1, mu2, cov2: torch.linalg.slogdet(cov2)[1] / 2,
+        "-log det cov1, halved": lambda mu1, cov1, mu2, cov2: -torch.linalg.slogdet(cov1)[1] / 2,
+        "the constant -d/2": lambda mu1, cov1, mu2, cov2: -len(mu1) / 2,
+    }
+)
+
+
 @multivariate_gaussian_kl.oracle(rtol=1e-7)
 def multivariate_kl_by_eigenvalues(mu1, cov1, mu2, cov2):
     whiten = torch.linalg.inv(torch.linalg.cholesky(cov2))
@@ -1534,6 +1591,21 @@ def elbo(x, mu, log_var, eps, decode, beta):
     sigma = (log_var / 2).exp()
     likelihood = Independent(Normal(decode(mu + sigma * eps), 1.0), 1).log_prob(x).mean()
     return likelihood - beta * kl_divergence(Normal(mu, sigma), Normal(torch.zeros_like(mu), 1.0)).sum(-1).mean()
+
+
+elbo.made_of(
+    {
+        "the squared error, halved": lambda x, mu, log_var, eps, decode, beta: (
+            -(x - decode(mu + (log_var / 2).exp() * eps)).square().sum(-1).mean() / 2
+        ),
+        "the constant -log(2 pi)/2 for each feature": lambda x, mu, log_var, eps, decode, beta: (
+            -x.shape[-1] * math.log(2 * math.pi) / 2
+        ),
+        "beta times the divergence, which is taken off": lambda x, mu, log_var, eps, decode, beta: (
+            -beta * (mu.square() + log_var.exp() - 1 - log_var).sum(-1).mean() / 2
+        ),
+    }
+)
 
 
 @elbo.oracle

@@ -75,6 +75,14 @@ def log_sum_exp(x):
     return torch.logsumexp(x, -1)
 
 
+log_sum_exp.made_of(
+    {
+        "the largest number": lambda x: x.amax(-1),
+        "the logarithm of the sum": lambda x: (x - x.amax(-1, keepdim=True)).exp().sum(-1).log(),
+    }
+)
+
+
 @log_sum_exp.oracle
 def log_sum_exp_by_scipy(x):
     return special.logsumexp(x.numpy(), axis=-1) if x.numel() and not x.isnan().any() and not (x == INF).any() else None
@@ -255,6 +263,17 @@ def log_softmax(logits, temperature):
     if not temperature > 0:
         raise ValueError("temperature")
     return torch.log_softmax(logits / temperature, -1)
+
+
+log_softmax.made_of(
+    {
+        "logits / temperature": lambda logits, temperature: logits / temperature,
+        "the log of the sum of exponentials, which is taken off": lambda logits, temperature: (
+            -torch.logsumexp(logits / temperature, -1, keepdim=True)
+        ),
+        "the largest number": lambda logits, temperature: (logits / temperature).amax(-1, keepdim=True),
+    }
+)
 
 
 @log_softmax.oracle
@@ -488,6 +507,17 @@ def log_softmax_categorical(logits, temperature):
 )
 def cross_entropy_from_logits(logits, targets):
     return functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1))
+
+
+cross_entropy_from_logits.made_of(
+    {
+        "the mean log of the sums of exponentials": lambda logits, targets: torch.logsumexp(logits, -1).mean(),
+        "the mean logit of the targets, which is taken off": lambda logits, targets: (
+            -logits.gather(-1, targets[..., None]).mean()
+        ),
+        "the mean of the largest logits": lambda logits, targets: logits.amax(-1).mean(),
+    }
+)
 
 
 @cross_entropy_from_logits.oracle

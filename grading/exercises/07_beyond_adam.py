@@ -94,6 +94,18 @@ def lion_step(theta, grad, m, lr, beta1, beta2, weight_decay):
     return theta * (1 - lr * weight_decay) - lr * direction, m + (1 - beta2) * (grad - m)
 
 
+lion_step.made_of(
+    {
+        "the decay lr weight_decay theta": lambda theta, grad, m, lr, beta1, beta2, decay: -lr * decay * theta,
+        "lr times the sign": lambda theta, grad, m, lr, beta1, beta2, decay: (
+            -lr * (beta1 * m + (1 - beta1) * grad).sign()
+        ),
+        "beta2 m": lambda theta, grad, m, lr, beta1, beta2, decay: beta2 * m,
+        "(1 - beta2) grad": lambda theta, grad, m, lr, beta1, beta2, decay: (1 - beta2) * grad,
+    }
+)
+
+
 @lion_step.oracle
 def lion_one_number_at_a_time(theta, grad, m, lr, beta1, beta2, weight_decay):
     rows = []
@@ -563,17 +575,19 @@ def muon_left_transposed(matrix, steps):
 
 
 def roughly(one):
-    """Knows a matrix that is right to about two digits, and in all else."""
-    near = {"judge": "close", "value": argument_as_data(f64()), "rtol": 0.0, "atol": 0.04}
-    if one.driver == "call":
-        matrix, steps = one.arguments
-        value = torch.from_numpy(np.asarray(muon_orthogonalize(matrix.double(), steps)))
-        near |= {
-            "value": argument_as_data(value),
-            "dtype": dtype_of([matrix]),
-            "unchanged": one.options.get("unchanged", False),
-        }
-    return near
+    """Knows a matrix that is right to about two digits."""
+    if one.driver != "call":
+        return None
+    matrix, steps = one.arguments
+    value = torch.from_numpy(np.asarray(muon_orthogonalize(matrix.double(), steps)))
+    return {
+        "judge": "close",
+        "value": argument_as_data(value),
+        "rtol": 0.0,
+        "atol": 0.04,
+        "dtype": dtype_of([matrix]),
+        "unchanged": one.options.get("unchanged", False),
+    }
 
 
 @muon_orthogonalize.misconception(
@@ -687,6 +701,17 @@ def sam_gradient(grad_fn, theta, rho):
     grad = grad_fn(theta)
     size_of_it = float(np.sqrt((grad.numpy() ** 2).sum()))
     return grad_fn(theta + rho * (grad / size_of_it if size_of_it else grad))
+
+
+sam_gradient.made_of(
+    {
+        "the gradient at theta itself": lambda grad_fn, theta, rho: grad_fn(theta),
+        "the gradient at theta - rho g / |g|": lambda grad_fn, theta, rho: grad_fn(
+            theta - rho * grad_fn(theta) / grad_fn(theta).norm()
+        ),
+        "the gradient at theta + rho g": lambda grad_fn, theta, rho: grad_fn(theta + rho * grad_fn(theta)),
+    }
+)
 
 
 @sam_gradient.oracle(rtol=1e-5)
@@ -909,6 +934,17 @@ def schedule_free_step(z, x, grad, t, lr, beta):
     z, x = z.numpy() - lr * grad.numpy(), x.numpy()
     x = np.average(np.stack([x, z]), axis=0, weights=[t - 1, 1])
     return z, x, np.average(np.stack([z, x]), axis=0, weights=[1 - beta, beta])
+
+
+schedule_free_step.made_of(
+    {
+        "lr times the gradient": lambda z, x, grad, t, lr, beta: -lr * grad,
+        "the old x, times 1 - 1/t": lambda z, x, grad, t, lr, beta: (1 - 1 / t) * x,
+        "the new z, times 1/t": lambda z, x, grad, t, lr, beta: (z - lr * grad) / t,
+        "(1 - beta) z": lambda z, x, grad, t, lr, beta: (1 - beta) * (z - lr * grad),
+        "beta x": lambda z, x, grad, t, lr, beta: beta * (x + (z - lr * grad - x) / t),
+    }
+)
 
 
 @schedule_free_step.oracle
@@ -1135,6 +1171,21 @@ def adopt_step(theta, grad, m, v, t, lr, beta1, beta2, eps):
         return theta, m, np.square(grad)
     m = m + (1 - beta1) * (grad / np.maximum(np.sqrt(v), eps) - m)
     return theta - lr * m, m, v + (1 - beta2) * (np.square(grad) - v)
+
+
+adopt_step.made_of(
+    {
+        "beta1 m": lambda theta, grad, m, v, t, lr, beta1, beta2, eps: beta1 * m,
+        "(1 - beta1) times the normalised gradient": lambda theta, grad, m, v, t, lr, beta1, beta2, eps: (
+            (1 - beta1) * grad / v.sqrt().clamp(min=eps)
+        ),
+        "beta2 v": lambda theta, grad, m, v, t, lr, beta1, beta2, eps: beta2 * v,
+        "(1 - beta2) grad**2": lambda theta, grad, m, v, t, lr, beta1, beta2, eps: (1 - beta2) * grad**2,
+        "lr times the new m": lambda theta, grad, m, v, t, lr, beta1, beta2, eps: (
+            -lr * (beta1 * m + (1 - beta1) * grad / v.sqrt().clamp(min=eps))
+        ),
+    }
+)
 
 
 @adopt_step.oracle
@@ -1424,6 +1475,18 @@ def hessian_diagonal_estimate(loss_fn, params, generator):
     u = torch.randint(0, 2, params.shape, generator=generator).to(params.dtype) * 2 - 1
     _, product = torch.autograd.functional.hvp(loss_fn, params, u)
     return u * product
+
+
+sophia_step.made_of(
+    {
+        "beta1 m": lambda theta, grad, curvature, m, h, lr, beta1, beta2, rho, eps: beta1 * m,
+        "(1 - beta1) grad": lambda theta, grad, curvature, m, h, lr, beta1, beta2, rho, eps: (1 - beta1) * grad,
+        "beta2 h": lambda theta, grad, curvature, m, h, lr, beta1, beta2, rho, eps: beta2 * h,
+        "(1 - beta2) hessian_diagonal": lambda theta, grad, curvature, m, h, lr, beta1, beta2, rho, eps: (
+            (1 - beta2) * curvature
+        ),
+    }
+)
 
 
 @sophia_step.oracle

@@ -26,8 +26,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Never, TypeVar, Unpack, cast
 
@@ -51,6 +52,13 @@ from helpers.checking.watch import unwatched
 
 F = TypeVar("F", bound=Callable[..., Any])
 PUBLIC_SEED = 0
+# words that every hint and criterion may have
+PLAIN_WORDS = {
+    "the", "and", "that", "this", "with", "for", "its", "are", "all", "any", "one", "two", "not", "they", "from", "has",
+    "have", "where", "what", "which", "into", "than", "then", "does", "let", "may", "every", "each", "same", "other",
+    "others", "only", "also", "input", "inputs", "keeps", "right", "stays", "stay", "first", "last",
+}  # fmt: skip
+MOST_OF_AN_INGREDIENT = 400  # characters of what is expected
 OWN_WORK = ("helpers",)  # importing the course's own routine is never an answer
 
 
@@ -169,6 +177,7 @@ class Exercise:
         self.alternatives: dict[str, dict[str, Callable[..., Any]]] = {}
         self.rule_breakers: dict[str, dict[str, Callable[..., Any]]] = {}
         self.oracles: dict[str, tuple[Callable[..., Any], float]] = {}
+        self.ingredients: dict[str, Callable[..., Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         """The reference's value."""
@@ -228,6 +237,11 @@ class Exercise:
 
         return add
 
+    def made_of(self, ingredients: Mapping[str, Callable[..., Any]]) -> None:
+        """Say what the right answer is made of: terms and factors, by what a sentence calls them, as functions of the
+        arguments. An answer in which one of them is missing, or has another sign or weight, is told so."""
+        self.ingredients |= ingredients
+
     def breaks_rule(self, function: F) -> F:
         """Add an answer that the source rules must refuse, whatever its numbers."""
         self.rule_breakers[function.__name__] = {**self.references, self.name: function}
@@ -243,13 +257,27 @@ class Exercise:
             "stretch": self.stretch,
             "seconds": self.seconds,
             "criteria": [
-                {"name": c.name, "marks": c.marks, "cases": self.public(c, mistakes) + self.hidden(c, seed, mistakes)}
+                {
+                    "name": c.name,
+                    "marks": c.marks,
+                    "cases": self.public(c, mistakes) + self.hidden(c, seed, mistakes),
+                    "hint": self.hint_for(c),
+                }
                 for c in self.criteria
             ],
             "mistakes": {name: wrong.sentence for name, wrong in self.misconceptions.items()},
             "rules": self.rules,
             "hints": self.hints,
         }
+
+    def hint_for(self, criterion: Criterion) -> int:
+        """The number of the hint that speaks of a criterion: it shares the most words with its name and its sentences.
+        The first one belongs to the gate, and to what no hint speaks of."""
+        if criterion is self.criteria[0]:
+            return 1
+        about = words_of(" ".join((criterion.name, *criterion.says)))
+        shared = [len(about & words_of(hint)) for hint in self.hints]
+        return shared.index(max(shared)) + 1 if max(shared, default=0) > 0 else 1
 
     def public(self, criterion: Criterion, mistakes: bool = True) -> list[CaseData]:
         """The public cases of a criterion, drawn once."""
@@ -289,7 +317,24 @@ class Exercise:
             observation = calling.perform(wrong.functions, call, self.seconds)
             if judging.problem(observation, expected) is not None:
                 found[name] = rounded({k: v for k, v in observation.items() if k != "line"})
-        return {"call": call, "expected": expected, "mistakes": found}
+        data: CaseData = {"call": call, "expected": expected, "mistakes": found}
+        return data | {"ingredients": self.ingredients_of(one)} if asked and self.small(one, expected) else data
+
+    def small(self, one: Case, expected: Expectation) -> bool:
+        """Whether what is expected is so small that its ingredients may lie in the answer key beside it."""
+        usual = bool(self.ingredients) and one.driver == "call" and expected["judge"] == "close"
+        return usual and len(str(expected["value"])) <= MOST_OF_AN_INGREDIENT
+
+    def ingredients_of(self, one: Case) -> dict[str, Any]:
+        """The ingredients of a case, those that are made for its arguments."""
+        found = {}
+        for name, function in self.ingredients.items():
+            arguments = [in_float64(calling.argument(argument_as_data(a))) for a in one.arguments]
+            try:
+                found[name] = rounded(plain.encode(as_tensors(function(*arguments))), 13)
+            except (TypeError, ValueError, RuntimeError, IndexError, ZeroDivisionError):
+                continue
+        return found
 
     def call_as_data(self, one: Case) -> Call:
         """The call of a case."""
@@ -343,6 +388,11 @@ def exercise(
     return lambda reference: Exercise(reference, stretch, hints, rules, seconds)
 
 
+def words_of(text: str) -> set[str]:
+    """The telling words of a text, by their first letters, so that "batches" is "batch"."""
+    return {word[:5] for word in re.findall(r"[a-z]{3,}", text.lower()) if word not in PLAIN_WORDS}
+
+
 def well_formed(expectation: Any) -> Expectation:
     """An author's own expectation. Raises TypeError where its judge or one of its options does not exist."""
     judge = str(expectation.get("judge"))
@@ -352,13 +402,13 @@ def well_formed(expectation: Any) -> Expectation:
     return cast(Expectation, expectation)
 
 
-def rounded(data: Any) -> Any:
+def rounded(data: Any, digits: int = 11) -> Any:
     """Plain data with its floats to 11 digits: more than recognising a mistake looks at, in a shorter answer key."""
     if isinstance(data, dict):
-        return {k: rounded(v) for k, v in data.items()}
+        return {k: rounded(v, digits) for k, v in data.items()}
     if isinstance(data, list):
-        return [rounded(item) for item in data]
-    return float(f"{data:.11g}") if isinstance(data, float) else data
+        return [rounded(item, digits) for item in data]
+    return float(f"{data:.{digits}g}") if isinstance(data, float) else data
 
 
 def argument_as_data(value: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from grading.exercises import load
+from grading.exercises.ladder import ladder
 from helpers.checking import plain
 from helpers.checking.comparing import numbers
 from helpers.checking.key import FORMAT
@@ -18,7 +19,10 @@ DIGITS = 1e-12
 
 def make_key(notebook: str) -> str:
     """The answer key as JSON text, one exercise a line."""
-    lines = (f"{json.dumps(name)}: {json.dumps(one.as_data())}" for name, one in load(notebook).items())
+    lines = (
+        f"{json.dumps(name)}: {json.dumps({**one.as_data(), 'ladder': ladder(one)})}"
+        for name, one in load(notebook).items()
+    )
     return f'{{"format": {FORMAT}, "notebook": {json.dumps(notebook)}, "exercises": {{\n' + ",\n".join(lines) + "\n}}\n"
 
 

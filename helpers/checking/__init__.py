@@ -8,6 +8,8 @@ judging    hold what happened against what was expected
 kinds      what the judging of each notebook needs beyond that, and the tables that name it all
 names      what the names in an answer's text mean
 rules      what the text of an answer may and must not call
+recognising  which mistake an answer makes, known or by its relation to what is right
+relations  what a wrong answer has to do with the right one, whatever the exercise
 marking    add up the cases of an exercise to a report
 key        the public answer key: plain data, no code
 card       the report as HTML and as text

@@ -19,6 +19,7 @@ from helpers.checking.shapes import Call, Expectation
 
 WIDTH = 96
 LINES_OF_VALUE = 4
+DIGITS = 6
 INK = "var(--jp-content-font-color1, #1f2328)"
 FAINT = "var(--jp-content-font-color2, #59636e)"
 LINE = "var(--jp-border-color2, #d1d9e0)"
@@ -66,7 +67,7 @@ def from_report(report: Report) -> Card:
             )
         )
     else:
-        text += [f"  {SIGNS[c.passed]} {c.name} ({c.marks:g})" + explain_waiting(c) for c in report.criteria]
+        text += [f"  {SIGNS[c.passed]} {c.name} ({c.marks:g})" + remark(c) for c in report.criteria]
         body.append("".join(criterion_row(c) for c in report.criteria))
     if report.broken_rule:
         text.append(f"  Rule: {report.broken_rule}")
@@ -75,14 +76,17 @@ def from_report(report: Report) -> Card:
         text.append(f"  Recognised: {report.mistake_sentence}")
         body.append(callout("Recognised", html.escape(report.mistake_sentence)))
     if failure:
-        rows = failure_rows(failure)
+        rows = failure_rows(report.smaller or failure)
+        if report.smaller:
+            rows.insert(0, ("Smallest", "the smallest case that was found to fail"))
         text += [f"  {label + ':':<10}{indent(value)}" for label, value in rows]
         body.append(table(rows))
     if report.outcome != CORRECT and report.hints:
-        text.append(f"  Hint 1 of {len(report.hints)}: {report.hints[0]}")
-        if len(report.hints) > 1:
-            text.append(f"  More: hint({report.exercise!r}, 2)")
-        body.append(hint_details(report.hints))
+        stage = report.hint
+        text.append(f"  Hint {stage} of {len(report.hints)}: {report.hints[stage - 1]}")
+        if len(report.hints) > stage:
+            text.append(f"  More: hint({report.exercise!r}, {stage + 1})")
+        body.append(hint_details(report.hints, stage))
     read = readings(report)
     text = [f"{READ_AS} {one.text}" for one in read] + text
     above = "".join(paragraph(f"<span style='color:{FAINT}'>{READ_AS}</span> {one.html}") for one in read)
@@ -107,14 +111,16 @@ def stretch(report: Report) -> str:
     return " (stretch)" if report.stretch else ""
 
 
-def explain_waiting(criterion: CriterionReport) -> str:
-    """Why a criterion has neither passed nor failed."""
-    return ", waits for the first" if criterion.passed is None else ""
+def remark(criterion: CriterionReport) -> str:
+    """Why a criterion has neither passed nor failed, or failed for a reason that is known already."""
+    if criterion.passed is None:
+        return ", waits for the first"
+    return ", same cause as above" if criterion.same_cause else ""
 
 
 def criterion_row(criterion: CriterionReport) -> str:
     """One criterion with its mark."""
-    waiting = f"<span style='color:{FAINT}'>{explain_waiting(criterion)}</span>"
+    waiting = f"<span style='color:{FAINT}'>{remark(criterion)}</span>"
     return row(criterion.name, criterion.passed, f"{criterion.marks:g}", waiting)
 
 
@@ -132,11 +138,22 @@ def failure_rows(failure: Played) -> list[tuple[str, str]]:
     if failure.case.get("hidden"):
         return [("So", sentence_of(failure))]
     call = failure.case["call"]
-    rows = [("Called", call_text(call)), ("Expected", expected_text(failure.case["expected"]))]
-    if failure.observation["outcome"] == "returned":
-        rows.append(("Got", describe(plain.decode(failure.observation["value"]))))
+    expected, got = compared(failure)
+    rows = [("Called", call_text(call)), ("Expected", expected)]
+    if got is not None:
+        rows.append(("Got", got))
     rows.append(("So", sentence_of(failure)))
     return rows
+
+
+def compared(failure: Played) -> tuple[str, str | None]:
+    """What was expected and what came, with as many digits as it takes to see that they differ."""
+    expected = failure.case["expected"]
+    if failure.observation["outcome"] != "returned":
+        return expected_text(expected), None
+    got = plain.decode(failure.observation["value"])
+    texts = ((expected_text(expected, digits), describe(got, digits)) for digits in (DIGITS, 9, 12, 16))
+    return next((pair for pair in texts if pair[0] != pair[1]), (expected_text(expected), describe(got)))
 
 
 def sentence_of(failure: Played) -> str:
@@ -163,35 +180,47 @@ def argument_text(data: Any) -> str:
     return describe(plain.decode(data)) + layout
 
 
-def expected_text(expected: Expectation) -> str:
-    """What was expected, in words where many answers are right."""
+def expected_text(expected: Expectation, digits: int = DIGITS) -> str:
+    """What was expected, in words where many answers are right; numbers with the dtype that they should have."""
     if "text" in expected:
         return str(expected["text"])
     if expected["judge"] == "raises":
         return f"raise {expected['error']}"
-    return describe(plain.decode(expected["value"])) if "value" in expected else expected["judge"].replace("_", " ")
+    if "value" not in expected:
+        return expected["judge"].replace("_", " ")
+    return describe(in_dtype(plain.decode(expected["value"]), expected.get("dtype")), digits)
 
 
-def describe(value: Any) -> str:
-    """A value in a few short lines, tensors with dtype (where it is not float32) and, if cut, their shape."""
+def in_dtype(value: Any, dtype: str | None) -> Any:
+    """Floating tensors in the dtype that is asked for; the reference computes in float64."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(in_dtype(item, dtype) for item in value)
+    if dtype and isinstance(value, torch.Tensor) and value.is_floating_point():
+        return value.to(plain.TORCH_DTYPES[dtype])
+    return torch.tensor(value, dtype=plain.TORCH_DTYPES[dtype]) if dtype and type(value) is float else value
+
+
+def describe(value: Any, digits: int = DIGITS) -> str:
+    """A value in a few short lines, tensors with dtype and, if cut, their shape."""
     if isinstance(value, (tuple, list)):
         opening, closing = ("(", ")") if isinstance(value, tuple) else ("[", "]")
-        shown = ", ".join(describe(item) for item in value[:6]) + (", ..." if len(value) > 6 else "")
-        return opening + shown + closing
+        shown = ", ".join(describe(item, digits) for item in value[:6]) + (", ..." if len(value) > 6 else "")
+        return opening + shown + ("," if isinstance(value, tuple) and len(value) == 1 else "") + closing
     if isinstance(value, float):
-        return f"{value:.7g}"
+        text = f"{value:.{digits + 1}g}"
+        return text if text.lstrip("-").strip("0123456789") else f"{text}.0"  # 1.0 is no int
     if isinstance(value, (torch.Tensor, np.ndarray)):
-        return describe_numbers(value)
+        return describe_numbers(value, digits)
     text = repr(value)
     return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
 
 
-def describe_numbers(value: torch.Tensor | np.ndarray) -> str:
+def describe_numbers(value: torch.Tensor | np.ndarray, digits: int = DIGITS) -> str:
     """A tensor or array on at most LINES_OF_VALUE lines."""
     tensor = torch.as_tensor(value)
     array = (tensor.double() if tensor.is_floating_point() else tensor).numpy()
     written = np.array2string(
-        array, precision=6, suppress_small=False, threshold=24, edgeitems=3, separator=", ", max_line_width=72
+        array, precision=digits, suppress_small=False, threshold=24, edgeitems=3, separator=", ", max_line_width=72
     )
     lines = written.replace("\n\n", "\n").split("\n")
     cut = len(lines) > LINES_OF_VALUE or array.size > 24
@@ -269,10 +298,11 @@ def table(rows: list[tuple[str, str]]) -> str:
     return f"<table style='{style}'>{''.join(lines)}</table>"
 
 
-def hint_details(hints: list[str]) -> str:
-    """Hints folded one inside the other, so that reading the first does not show the last."""
+def hint_details(hints: list[str], first: int = 1) -> str:
+    """Hints folded one inside the other, so that reading the first does not show the last; from `first` on, where those
+    before it speak of what has passed."""
     inner = ""
-    for stage in range(len(hints), 0, -1):
+    for stage in range(len(hints), first - 1, -1):
         opened = f"<div style='margin:2px 0 2px 1.2em'>{prose(hints[stage - 1])}{inner}</div>"
         summary = f"<summary style='cursor:pointer;color:{FAINT}'>Hint {stage} of {len(hints)}</summary>"
         inner = f"<details>{summary}{opened}</details>"

@@ -8,10 +8,13 @@ from typing import Any
 from helpers.checking import card, key, rules, start
 from helpers.checking.calling import SECONDS_PER_CALL, perform
 from helpers.checking.library import belongs_to_a_library
-from helpers.checking.marking import Report, mark
+from helpers.checking.marking import CORRECT, NOT_ATTEMPTED, Report, judged_cases, mark
 from helpers.checking.progress import remember
+from helpers.checking.recognising import recognise, size, smallest_failure
 from helpers.checking.shapes import Call, ExerciseData, Observation
 from helpers.checking.words import printable
+
+SECONDS_FOR_SMALL = 2.0
 
 
 class Score(float):
@@ -52,7 +55,23 @@ def examine(name: str, exercise: ExerciseData, functions: dict[str, Any]) -> Rep
     def play(criterion: int, calls: list[Call]) -> Iterator[Observation]:
         return (perform(functions, call, seconds, exercise["rules"]) for call in calls)
 
-    return mark(name, exercise, play, lambda: broken_rule(exercise, functions))
+    report = mark(name, exercise, play, lambda: broken_rule(exercise, functions))
+    if report.outcome not in (CORRECT, NOT_ATTEMPTED) and report.broken_rule is None:
+        explain(exercise, report, functions)
+    return report
+
+
+def explain(exercise: ExerciseData, report: Report, functions: dict[str, Any]) -> None:
+    """Write into the report which mistake was made; where it has no name, the smallest case that fails."""
+    ladder = exercise.get("ladder", [])
+    late = report.failure is not None and report.failure.observation["outcome"] == "interrupted"
+    seconds = min(SECONDS_FOR_SMALL, exercise.get("seconds", SECONDS_FOR_SMALL))
+    played = list(judged_cases(ladder, (perform(functions, one["call"], seconds) for one in ladder if not late)))
+    gate_failed = report.criteria[0].failure is not None
+    recognise(exercise, report, played if gate_failed else [])
+    small = smallest_failure(played)
+    if report.mistake is None and small and report.failure and size(small.case) < size(report.failure.case):
+        report.smaller = small
 
 
 def broken_rule(exercise: ExerciseData, functions: dict[str, Any]) -> str | None:

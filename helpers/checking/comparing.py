@@ -23,6 +23,13 @@ TOLERANCES = {  # relative, absolute
 }
 # A known mistake is stored to 11 digits. It is told from the right answer, and from other mistakes, by nearly as many.
 MISTAKE_RTOL, MISTAKE_ATOL = 1e-9, 1e-11
+REMEDIES = {  # for what should be a tensor
+    np.ndarray: "; return a torch tensor: torch.from_numpy(...), or torch.as_tensor(...) of a single number",
+    list: "; return a torch tensor: torch.tensor(...) of numbers, torch.stack(...) of tensors",
+    tuple: "; return a torch tensor: torch.tensor(...) of numbers, torch.stack(...) of tensors",
+    float: "; return a torch tensor, without .item() or float(...) on the way",
+    int: "; return a torch tensor, without .item() or int(...) on the way",
+}
 DIGITS = re.compile(r"[-+.\d]+")
 
 
@@ -96,7 +103,9 @@ def wrong_structure(value: Any, want: Any, expectation: Expectation, part: str) 
     it, kind = _it(part), kind_of(value)
     if np.ndim(want) == 0:
         if type(value) is float and whole(want):
-            return Problem.of("dtype", "{it} is a float, where an integer was expected.", it=it)
+            return Problem.of(
+                "dtype", "{it} is a float, where an integer was expected: int(...) makes one of it.", it=it
+            )
         if type(value) in (int, float) or isinstance(value, (torch.Tensor, np.ndarray)):
             return None
         return Problem.of("structure", "{it} is {kind}, where a single number was expected.", it=it, kind=kind)
@@ -106,7 +115,7 @@ def wrong_structure(value: Any, want: Any, expectation: Expectation, part: str) 
         return Problem.of("structure", "{it} is a list whose items are not all numbers.", it=it)
     if isinstance(value, torch.Tensor):
         return None
-    remedy = Phrase("; return a torch tensor" if isinstance(value, (list, tuple, np.ndarray)) else "")
+    remedy = Phrase(REMEDIES.get(type(value), ""))
     template = "{it} is {kind}, where a tensor of shape {want} was expected{remedy}."
     return Problem.of("structure", template, it=it, kind=kind, want=shape_of(want), remedy=remedy)
 
@@ -115,10 +124,16 @@ def wrong_dtype(value: Any, want: Any, expectation: Expectation, part: str) -> P
     """Whether a tensor or array has another dtype than is wanted."""
     dtype, wanted, it = str(value.dtype).removeprefix("torch."), expectation.get("dtype"), _it(part)
     if whole(want):
-        template = "{it} has dtype {got}, where integers were expected."
-        return None if "int" in dtype else Problem.of("dtype", template, it=it, got=dtype)
+        template = "{it} has dtype {got}, where {what}: {remedy} makes one of it."
+        one = np.ndim(want) == 0
+        facts = {"what": "an integer was expected" if one else "integers were expected"}
+        remedy = "int(...)" if one else ".long()"
+        return None if "int" in dtype else Problem.of("dtype", template, it=it, got=dtype, remedy=remedy, **facts)
     if wanted and isinstance(value, torch.Tensor) and dtype != wanted:
-        template = "{it} has dtype {got}, where {want} was expected (the dtype of the input)."
+        template = (
+            "{it} has dtype {got}, where {want} was expected (the dtype of the input): compute as you like, and end "
+            "with .to(torch.{want}), or .to(x.dtype) where x is the input."
+        )
         return Problem.of("dtype", template, it=it, got=dtype, want=wanted)
     if "float" not in dtype:
         template = "{it} has dtype {got}, where floating-point numbers were expected."

@@ -5,16 +5,18 @@ answers of which many are right. The judges are listed in `kinds.tables`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from helpers.checking import plain
 from helpers.checking.kinds.tables import JUDGES
 from helpers.checking.shapes import Expectation, Observation
 from helpers.checking.words import Phrase, Problem
 
-CHANGED = "It changed its input. Work on a copy, or use operations that return new tensors (x * 2, not x *= 2)."
+CHANGED = "It changed its input{which}. Work on a copy, or use operations that return new tensors (x * 2, not x *= 2)."
 
 
-def problem(observation: Observation, expectation: Expectation) -> Problem | None:
-    """What is wrong with `observation`; None where it meets `expectation`."""
+def problem(observation: Observation, expectation: Expectation, names: Sequence[str] = ()) -> Problem | None:
+    """What is wrong with `observation`; None where it meets `expectation`. `names` are those of the arguments."""
     if expectation["judge"] == "raises":
         return raises(observation, expectation)
     if observation["outcome"] == "raised":
@@ -22,7 +24,8 @@ def problem(observation: Observation, expectation: Expectation) -> Problem | Non
     if observation["outcome"] != "returned":
         return unanswered(observation)
     if expectation.get("unchanged") and observation["changed"]:
-        return Problem("input changed", Phrase(CHANGED))
+        which = " and ".join(names[i] for i in observation["changed"] if i < len(names))
+        return Problem.of("input changed", CHANGED, which=f" {which}" if which else "")
     return JUDGES[expectation["judge"]](plain.decode(observation["value"]), expectation)
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import cast
 
-from helpers.checking.comparing import alike
 from helpers.checking.judging import problem
-from helpers.checking.shapes import Call, CaseData, ExerciseData, Observation, Symptom
+from helpers.checking.shapes import Call, CaseData, ExerciseData, Observation
 from helpers.checking.words import Problem
 
 # plays the calls of the criterion with that number, in order; may end after an outcome in calling.FINAL
@@ -37,6 +35,8 @@ class CriterionReport:
     marks: float
     passed: bool | None = None
     played: list[Played] = field(default_factory=list)
+    same_cause: bool = False  # as the criterion that failed first
+    hint: int = 1  # the number of the hint that belongs to it
 
     @property
     def failure(self) -> Played | None:
@@ -57,6 +57,13 @@ class Report:
     mistake_sentence: str | None = None
     broken_rule: str | None = None
     hints: list[str] = field(default_factory=list)
+    smaller: Played | None = None  # a case that is smaller than the first that failed, and fails too
+
+    @property
+    def hint(self) -> int:
+        """The number of the hint that belongs to the first criterion that failed."""
+        failed = next((c for c in self.criteria if c.failure), None)
+        return min(failed.hint if failed else 1, max(len(self.hints), 1))
 
     @property
     def marks(self) -> float:
@@ -72,7 +79,7 @@ class Report:
 
 def mark(name: str, exercise: ExerciseData, play: Play, broken_rule: Callable[[], str | None]) -> Report:
     """Play the criteria of `exercise` in order and report. `broken_rule` is asked only of an attempted answer."""
-    criteria = [CriterionReport(c["name"], c["marks"]) for c in exercise["criteria"]]
+    criteria = [CriterionReport(c["name"], c["marks"], hint=c.get("hint", 1)) for c in exercise["criteria"]]
     report = Report(name, exercise["points"], exercise["stretch"], INCORRECT, criteria, hints=exercise["hints"])
     for number, (criterion, result) in enumerate(zip(exercise["criteria"], criteria, strict=True)):
         cases = criterion["cases"]
@@ -93,14 +100,13 @@ def mark(name: str, exercise: ExerciseData, play: Play, broken_rule: Callable[[]
         if not criteria[0].passed:
             break
     report.outcome = outcome_of(report)
-    report.mistake, report.mistake_sentence = recognise(exercise, report)
     return report
 
 
 def judged_cases(cases: list[CaseData], observations: Iterable[Observation]) -> Iterator[Played]:
     """Judge cases until one is interrupted: what does not end once will not end the next time."""
     for case, observation in zip(cases, observations, strict=False):
-        yield Played(case, observation, problem(observation, case["expected"]))
+        yield Played(case, observation, problem(observation, case["expected"], case["call"]["names"]))
         if observation["outcome"] == "interrupted":
             return
 
@@ -111,36 +117,3 @@ def outcome_of(report: Report) -> str:
         return CORRECT
     unexpected = report.failure.observation["outcome"] == "raised"
     return RAISED if unexpected and report.failure.case["expected"]["judge"] != "raises" else INCORRECT
-
-
-def recognise(exercise: ExerciseData, report: Report) -> tuple[str | None, str | None]:
-    """The known mistake that answers as the learner's function did: it explains the first failure, and more failures,
-    less its contradictions, than any other."""
-    if report.failure is None:
-        return None, None
-    scores = {}
-    for mistake in exercise["mistakes"]:
-        if explains(report.failure, mistake):
-            cases = [one for criterion in report.criteria for one in criterion.played]
-            scores[mistake] = sum(1 if explains(one, mistake) else -1 for one in cases if concerns(one, mistake))
-    if not scores:
-        return None, None
-    best = max(scores, key=lambda mistake: scores[mistake])
-    return best, exercise["mistakes"][best]
-
-
-def concerns(one: Played, mistake: str) -> bool:
-    """Whether a case speaks for or against a mistake: it failed, or the mistake would have failed it. Of a mistake that
-    is known by its looks nobody can say beforehand what it would have failed."""
-    known = one.case["mistakes"].get(mistake)
-    return one.problem is not None or (known is not None and "looks" not in known)
-
-
-def explains(one: Played, mistake: str) -> bool:
-    """Whether a failed case went as the mistake would have made it go."""
-    known = one.case["mistakes"].get(mistake)
-    if one.problem is None or known is None:
-        return False
-    if "looks" in known:
-        return problem(one.observation, cast(Symptom, known)["looks"]) is None
-    return alike(one.observation, known, one.case["expected"])

@@ -118,6 +118,7 @@ class CaseData(TypedDict):
     call: Call
     expected: Expectation
     mistakes: dict[str, Observation | Symptom]
+    ingredients: NotRequired[dict[str, Plain]]  # what the right answer is made of, by what it is called
     hidden: NotRequired[bool]
 
 
@@ -127,6 +128,7 @@ class CriterionData(TypedDict):
     name: str
     marks: float
     cases: list[CaseData]
+    hint: NotRequired[int]  # the number of the hint that belongs to it; 1 where there is none
 
 
 class Rules(TypedDict):
@@ -150,6 +152,7 @@ class ExerciseData(TypedDict):
     mistakes: dict[str, str]  # the sentence for each
     rules: Rules
     hints: list[str]
+    ladder: NotRequired[list[CaseData]]  # small cases for an answer whose mistake has no name, smallest first
 
 
 class Key(TypedDict):

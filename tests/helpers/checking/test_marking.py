@@ -3,6 +3,7 @@
 import pytest
 
 from helpers.checking.marking import mark
+from helpers.checking.recognising import recognise
 
 SENTENCES = {"doubled": "This is doubled.", "negated": "This is negated."}
 
@@ -38,7 +39,9 @@ def marked(answer, *criteria, rule=None):
             outcome = answer(call["arguments"][0])
             yield outcome if isinstance(outcome, dict) else returned(outcome)
 
-    report = mark("f", exercise(*criteria), play, lambda: rule)
+    data = exercise(*criteria)
+    report = mark("f", data, play, lambda: rule)
+    recognise(data, report)
     return report, played
 
 

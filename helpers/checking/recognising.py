@@ -1,0 +1,266 @@
+"""Which mistake an answer makes: a known one, a relation to the right answer (see `relations`), or two of them at once.
+
+A mistake is told only if it explains more of the cases than it contradicts, and a relation or a pair only if it
+contradicts none. What is told last, the pairs, needs the most numbers to agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations, permutations
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+
+from helpers.checking import plain, relations
+from helpers.checking.comparing import agree, alike, as_array, numbers, tolerance
+from helpers.checking.judging import problem
+from helpers.checking.marking import Played, Report
+from helpers.checking.relations.samples import Form, Sample, distinct
+from helpers.checking.shapes import CaseData, ExerciseData, Symptom
+from helpers.checking.words import Phrase
+
+Explains = Callable[[Sequence[Played]], bool]
+
+
+class Mistake(NamedTuple):
+    """A mistake that was recognised: its name, its sentence, and whether it explains what else failed."""
+
+    name: str
+    sentence: str
+    explains: Explains
+
+
+def recognise(exercise: ExerciseData, report: Report, smaller: Sequence[Played] = ()) -> None:
+    """Write into the report which mistake was made, and which criteria failed for the same cause. `smaller` cases (see
+    the key's ladder) were played besides, and say more of a relation to the right answer."""
+    report.mistake = report.mistake_sentence = None
+    if report.failure is None or report.broken_rule is not None:
+        return
+    found = known(exercise, report) or related(report, smaller) or pair(exercise, report)
+    if found is not None:
+        report.mistake, report.mistake_sentence = found.name, found.sentence
+    failed = [criterion for criterion in report.criteria if criterion.failure]
+    for criterion in failed[1:]:
+        criterion.same_cause = found is not None and found.explains(criterion.played)
+
+
+# ---------------------------------------------------------------------------------------------- one known mistake
+def known(exercise: ExerciseData, report: Report) -> Mistake | None:
+    """The known mistake that answers as the learner's function did: it explains the first failure, and more failures,
+    less its contradictions, than any other, and more than none."""
+    assert report.failure is not None
+    scores = {}
+    for mistake in exercise["mistakes"]:
+        if explains(report.failure, mistake):
+            cases = [one for criterion in report.criteria for one in criterion.played]
+            by_looks = any("looks" in one.case["mistakes"].get(mistake, {}) for one in cases)
+            told = (explains(one, mistake) for one in cases if concerns(one, mistake, by_looks))
+            scores[mistake] = sum(1 if one else -1 for one in told)
+    best = max(scores, key=lambda mistake: scores[mistake], default=None)
+    if best is None or scores[best] <= 0:
+        return None
+
+    def all_of(played: Sequence[Played]) -> bool:
+        return all(explains(one, best) for one in played if one.problem)
+
+    return Mistake(best, exercise["mistakes"][best], all_of)
+
+
+def concerns(one: Played, mistake: str, by_looks: bool) -> bool:
+    """Whether a case speaks for or against a mistake: it failed, or the mistake would have failed it. Of a mistake that
+    is known by its looks nobody can say beforehand what it would have failed, nor where it has no looks."""
+    wrong = one.case["mistakes"].get(mistake)
+    return one.problem is not None and wrong is not None if by_looks else one.problem is not None or wrong is not None
+
+
+def explains(one: Played, mistake: str) -> bool:
+    """Whether a failed case went as the mistake would have made it go."""
+    wrong = one.case["mistakes"].get(mistake)
+    if one.problem is None or wrong is None:
+        return False
+    if "looks" in wrong:
+        return problem(one.observation, cast(Symptom, wrong)["looks"]) is None
+    return alike(one.observation, wrong, one.case["expected"])
+
+
+# ---------------------------------------------------------------------------------------- a relation to the right one
+def related(report: Report, smaller: Sequence[Played]) -> Mistake | None:
+    """A relation of what was answered to what is right, in all cases of the criterion that failed."""
+    played = [*telling_cases(report), *smaller]
+    found = relation(played) or (relation(telling_cases(report)) if smaller else None)
+    if found is None:
+        return None
+
+    def the_same(others: Sequence[Played]) -> bool:
+        again = relation(others)
+        return again is not None and again.name == found.name
+
+    return Mistake(found.name, str(found.sentence), the_same)
+
+
+def telling_cases(report: Report) -> list[Played]:
+    """The cases of the first criterion that failed, and those that passed before it."""
+    cases = []
+    for criterion in report.criteria:
+        cases += criterion.played
+        if criterion.failure:
+            break
+    return cases
+
+
+def relation(played: Sequence[Played]) -> Form | None:
+    """The relation between answers and right answers: in the order of the results, in all of them together, or in the
+    first of them that is wrong."""
+    table = [samples(one) for one in played]
+    if any(row is None for row, one in zip(table, played, strict=True) if one.problem and one.problem.kind != "dtype"):
+        return None
+    rows = [row for row in table if row]
+    if len({len(row) for row in rows}) > 1:  # a list of one tensor, and one of three
+        rows = [[s] for row in rows for s in row]
+    if not rows:
+        return None
+    if exchanged := order_of_results(rows):
+        return exchanged
+    wrong = [column for column in zip(*rows, strict=True) if any(s.failed for s in column)]
+    together = relations.find([s for column in wrong for s in column], [relations.factor]) if len(wrong) > 1 else None
+    if together:
+        return together
+    each = ((column, searches) for searches in (relations.STRONG, relations.WEAK) for column in wrong)
+    return next((found for column, searches in each if (found := relations.find(column, searches))), None)
+
+
+def order_of_results(rows: Sequence[list[Sample]]) -> Form | None:
+    """The right results in another order."""
+    count = len(rows[0])
+    if not 1 < count <= 4:
+        return None
+    for order in permutations(range(count)):
+        if order == tuple(range(count)):
+            continue
+        fit = all(s.fits(row[j].want) for row in rows for s, j in zip(row, order, strict=True))
+        if fit and all(s.failed for row in rows for s, j in zip(row, order, strict=True) if row[j].part != s.part):
+            parts = ", ".join(s.part for s in rows[0])
+            return Form(
+                "order", Phrase("The results are right, but in another order: return {parts}.", {"parts": parts})
+            )
+    return None
+
+
+def samples(one: Played, value: Any = None) -> list[Sample] | None:
+    """What came back and what was wanted, one for each result; None where they cannot be held side by side. `value` is
+    wanted in place of what is right."""
+    expected = one.case["expected"]
+    if expected["judge"] != "close" or one.observation["outcome"] != "returned":
+        return None
+    right = plain.decode(expected["value"])
+    if one.case["call"].get("driver") == "gradient":  # a gradient follows from the value by another rule
+        right, got = right[0], plain.decode(one.observation["value"])[0]
+        value = value[0] if isinstance(value, tuple) else value
+    else:
+        got = plain.decode(one.observation["value"])
+    one_result = not isinstance(right, (tuple, list)) or bool(expected.get("any_sequence"))
+    names = [""] if one_result else list(expected.get("parts") or [f"result {i + 1}" for i in range(len(right))])
+    columns = [[x] if one_result else list(opened(x)) for x in (got, right if value is None else value, right)]
+    found = list(beside(columns, names, one)) if len({len(column) for column in columns}) == 1 else []
+    return found or None
+
+
+def opened(value: Any) -> Sequence[Any]:
+    """The results in an answer."""
+    return value if isinstance(value, (tuple, list)) else [value]
+
+
+def beside(columns: Sequence[Sequence[Any]], names: Sequence[str], one: Played) -> Iterator[Sample]:
+    """Samples of results that are numbers, a tuple of them inside another opened."""
+    for got, want, right, name in zip(*columns, names, strict=False):
+        if isinstance(right, (tuple, list)):
+            inner = [opened(x) for x in (got, want, right)]
+            if len({len(x) for x in inner}) == 1:
+                yield from beside(inner, [f"{name}[{i}]" for i in range(len(right))], one)
+        elif right is not None and all(as_array(x) is not None for x in (got, want, right)):
+            arrays = [numbers(x) for x in (got, want, right)]
+            case, (a, b, c) = one.case, arrays
+            yield Sample(a, b, c, tolerance(case["expected"]), case["call"], name, case.get("ingredients", {}))
+
+
+# ------------------------------------------------------------------------------------------------- two at once
+def pair(exercise: ExerciseData, report: Report) -> Mistake | None:
+    """Two mistakes at once: two known ones, or a known one and a relation to what that gives."""
+    played = telling_cases(report)
+    right = {id(one): samples(one) for one in played}
+    if any(right[id(one)] is None for one in played if one.problem):
+        return None
+    wrong = {name: table for name in exercise["mistakes"] if (table := answers_of(name, played)) is not None}
+    for name, table in wrong.items():
+        if found := relations.find([s for row in table for s in row], relations.BESIDE_A_MISTAKE):
+            sentence = f"{exercise['mistakes'][name]} And besides: {lowered(str(found.sentence))}"
+            return Mistake(f"{name} and {found.name}", sentence, lambda others: False)
+    for first, second in combinations(wrong, 2):
+        if composed(wrong[first], wrong[second]):
+            sentence = f"Two things at once. {exercise['mistakes'][first]} And: {lowered(exercise['mistakes'][second])}"
+            return Mistake(f"{first} and {second}", sentence, lambda others: False)
+    return None
+
+
+def answers_of(mistake: str, played: Sequence[Played]) -> list[list[Sample]] | None:
+    """What came back beside what a known mistake gives; None where that gives no numbers, or nothing wrong."""
+    table, differs = [], False
+    for one in played:
+        wrong = one.case["mistakes"].get(mistake)
+        if wrong is not None and ("looks" in wrong or wrong["outcome"] != "returned"):
+            return None
+        differs = differs or (wrong is not None and one.problem is not None)
+        row = samples(one, None if wrong is None else plain.decode(wrong["value"]))
+        if row is None and one.problem is not None:
+            return None
+        table.append(row or [])
+    return table if differs else None
+
+
+def composed(first: list[list[Sample]], second: list[list[Sample]]) -> bool:
+    """Whether two mistakes together gave the answers: their errors add up, or their factors multiply."""
+    couples = [(a, b) for left, right in zip(first, second, strict=True) for a, b in zip(left, right, strict=False)]
+    if any(not a.want.shape == b.want.shape == a.right.shape == a.got.shape for a, b in couples):
+        return False
+    return any(composes(couples, how) for how in (added, multiplied))
+
+
+def added(a: np.ndarray, b: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Both errors."""
+    both: np.ndarray = a + b - right
+    return both
+
+
+def multiplied(a: np.ndarray, b: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Both factors."""
+    both: np.ndarray = a * b / right
+    return both
+
+
+def composes(couples: Sequence[tuple[Sample, Sample]], how: Callable[..., np.ndarray]) -> bool:
+    """Whether two mistakes composed in one way gave the answers, in numbers of which each alone has some wrong."""
+    told = set[float]()
+    with np.errstate(all="ignore"):
+        for a, b in couples:
+            both = how(a.want, b.want, a.right)
+            if not a.fits(both):
+                return False
+            neither = ~agree(both, a.want, 1e-7, 1e-9) & ~agree(both, b.want, 1e-7, 1e-9)
+            told |= distinct(both[neither & np.isfinite(both)]) - {0.0, 1.0, -1.0}
+    return len(told) >= 2
+
+
+def lowered(sentence: str) -> str:
+    """A sentence that goes on after another: its first letter small, where it is not a name."""
+    first = sentence.split(" ", 1)[0]
+    return sentence[:1].lower() + sentence[1:] if first[1:].islower() or first == "A" else sentence
+
+
+def smallest_failure(played: Sequence[Played]) -> Played | None:
+    """The first case that failed, of cases that are ordered by size."""
+    return next((one for one in played if one.problem), None)
+
+
+def size(case: CaseData) -> int:
+    """How many characters a case's arguments take: what a reader has to look at."""
+    return len(str(case["call"]["arguments"]))

@@ -1,0 +1,195 @@
+"""Which mistake is told: relations to the right answer in every exercise, pairs, and none that a case contradicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from grading.exercises import load, notebooks
+from grading.exercises.exercise import Exercise
+from grading.exercises.ladder import ladder
+from helpers.checking import card
+from helpers.checking.check import examine
+from helpers.checking.marking import Report
+from helpers.checking.relations import find
+from helpers.checking.relations.samples import Form, Sample
+from helpers.checking.shapes import Call, ExerciseData
+
+EXERCISES = {name: one for notebook in notebooks() for name, one in load(notebook).items()}
+NO_RULES: Any = {"forbid": [], "modules": [], "require": [], "because": ""}
+GENERIC = [np.array([0.7, -1.3, 2.9]), np.array([[0.4, 1.7], [-2.2, 0.9], [3.1, -0.6]]), np.array(1.37)]
+
+
+def call_of(want: np.ndarray, **arguments: Any) -> Call:
+    """A call with these arguments."""
+    return {"function": "f", "names": list(arguments), "arguments": list(arguments.values())}
+
+
+def related(change: Callable[[np.ndarray], Any], wants: list[np.ndarray] = GENERIC, **arguments: Any) -> Form | None:
+    """The relation that is found where the answers are the right ones changed."""
+    pairs = [(np.asarray(change(want), dtype=float), want) for want in wants]
+    return find([Sample(got, want, want, (1e-9, 1e-12), call_of(want, **arguments)) for got, want in pairs])
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "words"),
+    [
+        (lambda x: x / math.log(2), "factor", "1/log 2"),
+        (lambda x: 2 * x, "factor", "is 2 times the right one"),
+        (lambda x: -x, "sign", "minus"),
+        (lambda x: 0.3 * x, "factor", "0.3 times"),
+        (lambda x: x + 1, "offset", "1 too large"),
+        (lambda x: x - 0.25, "offset", "too small by 0.25"),
+        (lambda x: 1 / x, "reciprocal", "1/x"),
+        (np.square, "square", "square of"),
+        (np.exp, "exp", "exp(x)"),
+        (lambda x: 1 - x, "complement", "1 - x"),
+        (np.abs, "absolute", "absolute value"),
+        (lambda x: x * (1 + 1e-6), "factor", "times"),
+        (lambda x: x + 1e-6 * np.cos(7 * x), "small", "nearly right"),
+    ],
+)
+def test_a_relation_is_known(change: Callable[[np.ndarray], Any], name: str, words: str) -> None:
+    form = related(change)
+    assert form is not None
+    assert form.name == name
+    assert words in str(form.sentence)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda x: x.T, "transposed"),
+        (lambda x: x[..., ::-1], "reversed"),
+        (lambda x: x.sum(), "total"),
+        (lambda x: x.sum(-1), "sum the last dimension"),
+        (lambda x: x.mean(0), "mean the first dimension"),
+        (lambda x: x[:-1], "without the last row"),
+        (lambda x: np.cumsum(x, -1), "cumulative"),
+        (lambda x: np.roll(x, 1, -1), "one late"),
+        (lambda x: x[None], "reshaped"),
+    ],
+)
+def test_another_order_or_shape_is_known(change: Callable[[np.ndarray], Any], name: str) -> None:
+    wants = [np.array([[0.4, 1.7, 5.2], [-2.2, 0.9, 1.1]]), np.array([[1.4, 0.7, 0.2], [2.2, 3.9, 4.1]])]
+    form = related(change, wants)
+    assert form is not None
+    assert form.name == name
+
+
+def test_a_factor_may_be_made_of_the_arguments() -> None:
+    wants = [np.array([0.7, -1.3]), np.array([2.2, 0.6])]
+    samples = [
+        Sample(want * (1 - 0.9**t), want, want, (1e-9, 1e-12), call_of(want, beta=0.9, t=t))
+        for t, want in zip((2, 5), wants, strict=True)
+    ]
+    form = find(samples)
+    assert form is not None
+    assert "1 - beta**t times the right one" in str(form.sentence)
+
+
+@pytest.mark.parametrize("change", [lambda x: x**2 + np.sin(x), lambda x: x * np.cos(x), lambda x: x])
+def test_what_is_not_related_is_told_nothing(change: Callable[[np.ndarray], Any]) -> None:
+    assert related(change) is None
+
+
+def test_one_number_of_no_special_size_shows_nothing() -> None:
+    """Twice 2 is 2 squared, and one number is any number times another."""
+    assert related(np.square, [np.array(2.0)]) is None
+    assert related(lambda x: 3.7 * x, [np.array(1.0), np.array([1.0, 0.0])]) is None
+
+
+def test_a_case_that_passed_contradicts() -> None:
+    right = Sample(np.array(1.7), np.array(1.7), np.array(1.7), (1e-9, 1e-12), call_of(np.zeros(1)))
+    wrong = [Sample(2 * x, x, x, (1e-9, 1e-12), call_of(x)) for x in GENERIC]
+    assert find(wrong) is not None
+    assert find([*wrong, right]) is None
+
+
+# ------------------------------------------------------------------------------------------- in the exercises
+@cache
+def data_of(name: str) -> ExerciseData:
+    """An exercise as a learner's check has it, whatever its text."""
+    one = EXERCISES[name]
+    return {**one.as_data(), "ladder": ladder(one), "rules": NO_RULES}
+
+
+def told(name: str, function: Callable[..., Any]) -> Report:
+    """The report on an answer."""
+    one = EXERCISES[name]
+    return examine(name, data_of(name), {**one.references, name: function})
+
+
+def right_one(one: Exercise) -> Callable[..., Any]:
+    """A right answer."""
+    return next(iter(one.alternatives.values()))[one.name]
+
+
+NUMBERS = [n for n, x in EXERCISES.items() if x.seconds <= 10 and not n.endswith("_triton") and n != "steps_to_reach"]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_factor_is_told_in_every_exercise_with_numbers(name: str) -> None:
+    """Whatever is answered, 1.7 times it is known as that, or as a mistake of the exercise's own."""
+    right = right_one(EXERCISES[name])
+    gate = data_of(name)["criteria"][0]["cases"]
+    if any(one["expected"]["judge"] != "close" for one in gate):
+        pytest.skip("many answers are right here, so that there is no right one to be related to")
+
+    def larger(value: Any) -> Any:
+        if isinstance(value, (tuple, list)):
+            return type(value)(larger(item) for item in value)
+        return value if isinstance(value, bool) or value is None else value * 1.7
+
+    report = told(name, lambda *arguments: larger(right(*arguments)))
+    kind = report.failure and report.failure.problem and report.failure.problem.kind
+    assert report.mistake is not None or kind == "dtype", name
+
+
+def test_two_known_mistakes_at_once_are_told_as_the_pair() -> None:
+    swapped_in_bits = told("cross_entropy", lambda p, q: -torch.special.xlogy(q, p).sum(-1) / math.log(2))
+    assert swapped_in_bits.mistake == "cross_entropy_swapped and factor"
+    assert "1/log 2" in str(swapped_in_bits.mistake_sentence)
+
+
+def test_an_ingredient_that_is_missing_is_told() -> None:
+    report = told("gaussian_kl", lambda m, s, n, r: torch.log(r / s) + s**2 / (2 * r**2) - 0.5)
+    assert report.mistake_sentence == "The term (mu1 - mu2)**2 / (2 sigma2**2) is missing."
+
+
+def test_results_in_another_order_are_told() -> None:
+    report = told("marginals", lambda joint: (joint.sum(-2), joint.sum(-1)))
+    assert report.mistake is not None
+
+
+def test_what_has_no_name_is_shown_in_the_smallest_case() -> None:
+    report = told("entropy", lambda p: torch.special.entr(p).sum(-1) + 0.3 * p[..., 0] ** 3)
+    assert report.mistake is None
+    assert report.smaller is not None
+    assert "Smallest" in card.from_report(report).text
+    assert "[0.6, 0.4]" in card.from_report(report).text
+
+
+def test_a_criterion_that_failed_for_the_same_cause_says_so() -> None:
+    report = told("entropy", lambda p: torch.special.entr(p).sum(-1) if p.ndim == 1 else torch.special.entr(p).sum())
+    later = [criterion for criterion in report.criteria if criterion.failure][1:]
+    assert report.mistake == "entropy_total"
+    assert later
+    assert "same cause as above" in card.from_report(report).text
+
+
+@pytest.mark.parametrize("name", ["entropy", "adam_step", "gaussian_kl", "mutual_information"])
+def test_a_ladder_is_of_honest_cases_that_get_larger(name: str) -> None:
+    steps = ladder(EXERCISES[name])
+    sizes = [len(str(step["call"]["arguments"])) for step in steps]
+    assert steps
+    assert sizes == sorted(sizes)
+    for functions in EXERCISES[name].alternatives.values():
+        report = examine(name, data_of(name), functions)
+        assert report.smaller is None

@@ -40,9 +40,16 @@ ELSEWHERE = "{what} This was on an input that is not shown, of the kind that the
 
 def redact(report: Report) -> Report:
     """The report without anything of a hidden case: no call, no value, no text that the learner's code chose while it
-    saw one. What stays of a hidden failure is its criterion, its kind in general words, and the misconception's
-    sentence."""
+    saw one. What stays of a hidden failure is its criterion, its kind in general words, and a known misconception's
+    sentence; one that was read off hidden numbers goes with them."""
+    if report.by_form and shown_by_a_hidden_case(report):
+        report = replace(report, mistake=None, mistake_sentence=None)
     return replace(report, criteria=[redact_criterion(criterion) for criterion in report.criteria])
+
+
+def shown_by_a_hidden_case(report: Report) -> bool:
+    """Whether it took a hidden case to see that the answer is wrong."""
+    return bool(report.failure and report.failure.case.get("hidden"))
 
 
 def redact_criterion(criterion: CriterionReport) -> CriterionReport:

@@ -37,7 +37,8 @@ class CriterionVerdict:
 
 @dataclass(frozen=True)
 class ExerciseVerdict:
-    """An exercise: marks out of points, and why. `seconds` is what its calls took inside the sandbox."""
+    """An exercise: marks out of points, and why. `sentence` is what is told of the misconception, `seconds` is what its
+    calls took inside the sandbox."""
 
     marks: float
     points: float
@@ -47,6 +48,7 @@ class ExerciseVerdict:
     broken_rule: str | None
     seconds: float
     criteria: list[CriterionVerdict]
+    sentence: str | None = None
 
 
 @dataclass
@@ -85,6 +87,7 @@ def exercise_verdict(report: Report, seconds: float) -> ExerciseVerdict:
         report.broken_rule,
         round(seconds, 4),
         [criterion_verdict(one) for one in report.criteria],
+        report.mistake_sentence,
     )
 
 

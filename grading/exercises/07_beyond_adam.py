@@ -575,7 +575,7 @@ def muon_left_transposed(matrix, steps):
 
 
 def roughly(one):
-    """Knows a matrix that is right to about two digits."""
+    """Knows a matrix that is right but for what bfloat16 rounds."""
     if one.driver != "call":
         return None
     matrix, steps = one.arguments
@@ -584,14 +584,14 @@ def roughly(one):
         "judge": "close",
         "value": argument_as_data(value),
         "rtol": 0.0,
-        "atol": 0.04,
+        "atol": 0.06,
         "dtype": dtype_of([matrix]),
         "unchanged": one.options.get("unchanged", False),
     }
 
 
 @muon_orthogonalize.misconception(
-    "This is right to two digits: it looks iterated in bfloat16, as the published code does to be fast. Here float32 is asked for: matrix.float().",
+    "This is nearly right: it looks iterated in bfloat16, as the published code does to be fast. Here float32 is asked for: matrix.float().",
     looks=roughly,
 )
 def muon_in_bfloat16(matrix, steps):

@@ -14,7 +14,7 @@ from helpers.checking.marking import NOT_ATTEMPTED
 
 @dataclass(frozen=True)
 class Mistake:
-    """A known mistake, or a rule that was broken, with who made it."""
+    """A mistake that was told, or a rule that was broken, with who made it."""
 
     exercise: str
     name: str
@@ -46,15 +46,14 @@ class Cluster:
 Group = TypeVar("Group", Mistake, Cluster)
 
 
-def known_mistakes(graded: Sequence[Graded], sentences: dict[tuple[str, str], str]) -> list[Mistake]:
-    """Known mistakes and broken rules, the most frequent first; `sentences` by exercise and mistake."""
+def told_mistakes(graded: Sequence[Graded]) -> list[Mistake]:
+    """Mistakes that were told and broken rules, the most frequent first, with the sentences that learners read."""
     found: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for learner, name, verdict in lost_marks(graded):
         if verdict.broken_rule:
             found[name, "", verdict.broken_rule].append(learner)
         elif verdict.misconception:
-            sentence = sentences.get((name, verdict.misconception), verdict.misconception)
-            found[name, verdict.misconception, sentence].append(learner)
+            found[name, verdict.misconception, verdict.sentence or verdict.misconception].append(learner)
     return most_first([Mistake(*key, learners) for key, learners in found.items()])
 
 

@@ -6,7 +6,6 @@ import argparse
 import base64
 import csv
 import io
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
@@ -18,7 +17,7 @@ import jinja2
 from grading.classroom.gradebook import safe
 from grading.course import CLASSROOM, ROOT
 from grading.report import similarity, statistics
-from grading.report.mistakes import Cluster, Mistake, Unpassed, clusters, known_mistakes, unpassed
+from grading.report.mistakes import Cluster, Mistake, Unpassed, clusters, told_mistakes, unpassed
 from grading.report.reading import Graded, NothingGraded, answers_in, read_class
 from helpers.checking.words import printable
 from helpers.files import write_whole
@@ -91,25 +90,12 @@ def write_report(classroom: Path, assignment: str, file: Path) -> None:
     """Make the page from the verdicts in a classroom. Raises NothingGraded or OSError."""
     graded = read_class(classroom, assignment)
     released = answers_in(ROOT / "notebooks" / assignment / f"{assignment}.ipynb")
-    page = render(make_report(assignment, graded, released, sentences(assignment)))
+    page = render(make_report(assignment, graded, released))
     file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, page)
 
 
-def sentences(assignment: str) -> dict[tuple[str, str], str]:
-    """What the answer key says of each known mistake, by exercise and mistake."""
-    key = ROOT / "helpers" / "keys" / f"{assignment}.json"
-    exercises = json.loads(key.read_text(encoding="utf-8"))["exercises"] if key.is_file() else {}
-    return {
-        (name, mistake): sentence
-        for name, exercise in exercises.items()
-        for mistake, sentence in exercise["mistakes"].items()
-    }
-
-
-def make_report(
-    assignment: str, graded: Sequence[Graded], released: dict[str, str], known: dict[tuple[str, str], str]
-) -> Report:
+def make_report(assignment: str, graded: Sequence[Graded], released: dict[str, str]) -> Report:
     """The facts of the page."""
     exercises = statistics.exercise_statistics(graded)
     points = sum(one.points for one in exercises if not one.stretch)
@@ -122,7 +108,7 @@ def make_report(
         ungraded=[Noticed(one.learner, state) for one in graded if (state := not_graded(one))],
         distribution=statistics.distribution(graded, points),
         exercises=exercises,
-        mistakes=known_mistakes(graded, known),
+        mistakes=told_mistakes(graded),
         unpassed=unpassed(graded),
         clusters=clusters(graded),
         slowest=sorted(times, key=lambda one: -one.seconds)[:SLOWEST],

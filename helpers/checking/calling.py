@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import inspect
 import signal
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import CodeType
 from typing import Any
 
@@ -95,7 +96,7 @@ def played(function: Any, call: Call, seconds: float) -> Observation:
     driver = DRIVERS[call.get("driver", "call")]
     parameters = [argument(data) for data in call.get("parameters", [])]
     try:
-        with time_limit(seconds), torch.enable_grad(), watch_as_answer():
+        with time_limit(seconds), torch.enable_grad(), as_written(), watch_as_answer():
             value = driver(function, *parameters, *arguments)
             data = plain.encode(value)
     except plain.Unsupported as error:
@@ -107,6 +108,12 @@ def played(function: Any, call: Call, seconds: float) -> Observation:
         return raised(error, function)
     pairs = zip(arguments, call["arguments"], strict=True)
     return {"outcome": "returned", "value": data, "changed": [i for i, pair in enumerate(pairs) if changed(*pair)]}
+
+
+def as_written() -> AbstractContextManager[object]:
+    """What torch.compile has wrapped runs as it was written: to compile takes longer than a call may, and gives the
+    same numbers."""
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 
 def argument(data: Any) -> Any:

@@ -13,7 +13,7 @@ import torch
 
 from helpers.checking import plain
 from helpers.checking.shapes import Expectation, Observation
-from helpers.checking.words import Phrase, Problem
+from helpers.checking.words import Phrase, Problem, capital, the
 
 TOLERANCES = {  # relative, absolute
     "float64": (1e-9, 1e-12),
@@ -267,6 +267,4 @@ def _it(part: str) -> Phrase:
     """The subject of a sentence about a part of the answer."""
     if not part:
         return Phrase("The answer")
-    if part.startswith("result"):
-        return Phrase("{part}", {"part": part.capitalize()})
-    return Phrase("The {part}", {"part": part})
+    return Phrase("{part}", {"part": capital(the(part))})

@@ -12,7 +12,9 @@ from helpers.checking.kinds.tables import JUDGES
 from helpers.checking.shapes import Expectation, Observation
 from helpers.checking.words import Phrase, Problem
 
-CHANGED = "It changed its input{which}. Work on a copy, or use operations that return new tensors (x * 2, not x *= 2)."
+CHANGED = (
+    "It changed its input{s}{which}. Work on a copy, or use operations that return new tensors (x * 2, not x *= 2)."
+)
 
 
 def problem(observation: Observation, expectation: Expectation, names: Sequence[str] = ()) -> Problem | None:
@@ -24,8 +26,14 @@ def problem(observation: Observation, expectation: Expectation, names: Sequence[
     if observation["outcome"] != "returned":
         return unanswered(observation)
     if expectation.get("unchanged") and observation["changed"]:
-        which = " and ".join(names[i] for i in observation["changed"] if i < len(names))
-        return Problem.of("input changed", CHANGED, which=f" {which}" if which else "")
+        changed = [names[i] for i in observation["changed"] if i < len(names)]
+        which = " and ".join([", ".join(changed[:-1]), changed[-1]][len(changed) == 1 :]) if changed else ""
+        return Problem.of(
+            "input changed",
+            CHANGED,
+            which=f" {which}" if which else "",
+            s="s" if len(observation["changed"]) > 1 else "",
+        )
     return JUDGES[expectation["judge"]](plain.decode(observation["value"]), expectation)
 
 

@@ -55,6 +55,7 @@ class Report:
     criteria: list[CriterionReport]
     mistake: str | None = None
     mistake_sentence: str | None = None
+    by_form: bool = False  # the mistake was read off the numbers, and its sentence may hold some of them
     broken_rule: str | None = None
     hints: list[str] = field(default_factory=list)
     smaller: Played | None = None  # a case that is smaller than the first that failed, and fails too

@@ -1,13 +1,15 @@
 """Values as plain data: what can be written as JSON, and nothing that can run.
 
 Scalars, text, lists, tuples, dicts and dense numeric arrays have a form; everything else is `Unsupported`, with a
-sentence for the learner. Only exact types count: a subclass may lie about its own values. Arrays of up to 16 numbers
+sentence for the learner. A number or a tensor counts by its exact type: a subclass may lie about its own values. Of a
+named tuple, or another subclass of a container, the items are read as the container's own methods give them. Arrays of up to 16 numbers
 are written out to be read by people, longer ones as base64 of their little-endian bytes."""
 
 from __future__ import annotations
 
 import base64
 import math
+from collections import deque
 from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType
 from typing import Any
 
@@ -25,6 +27,7 @@ MAX_DEPTH = 20
 MAX_DIMENSIONS = 16
 MAX_BITS = 63
 WRITTEN_OUT = 16
+CONTAINERS = (tuple, list, deque)
 KEYS = (str, int, float, bool, type(None))
 NOT_FINITE = ("inf", "-inf", "nan")
 LAYOUTS = {"strided": 1, "transposed": 2, "expanded": 2}  # with the dimensions that they need
@@ -78,14 +81,17 @@ def _encode(value: Any, depth: int, room: Room) -> Any:
     if kind is str:
         room.take(len(value), "characters")
         return value
-    if kind in (list, tuple):
-        room.take(len(value), "items")
-        return {kind.__name__: [_encode(item, depth + 1, room) for item in value]}
-    if kind is dict:
-        room.take(len(value), "items")
-        if any(type(key) not in KEYS for key in value):
+    if (container := next((one for one in CONTAINERS if issubclass(kind, one)), None)) is not None:
+        items = list(container.__iter__(value))  # a named tuple's too, and none of its own methods
+        room.take(len(items), "items")
+        form = "tuple" if container is tuple else "list"
+        return {form: [_encode(item, depth + 1, room) for item in items]}
+    if issubclass(kind, dict):
+        pairs = list(dict.items(value))
+        room.take(len(pairs), "items")
+        if any(type(key) not in KEYS for key, _ in pairs):
             raise Unsupported("The answer is a dict whose keys are not all numbers or texts.")
-        return {"dict": [[_encode(k, depth + 1, room), _encode(v, depth + 1, room)] for k, v in value.items()]}
+        return {"dict": [[_encode(k, depth + 1, room), _encode(v, depth + 1, room)] for k, v in pairs]}
     if kind in (torch.Tensor, torch.nn.Parameter):
         return _encode_tensor(value, room)
     if kind is np.ndarray or kind in NUMPY_SCALARS:
@@ -131,7 +137,7 @@ def _decode(data: Any, depth: int, room: Room) -> Any:
 
 
 def _unsupported(kind: type) -> str:
-    bases = (torch.Tensor, np.ndarray, float, int, str, list, tuple, dict)
+    bases = (torch.Tensor, np.ndarray, float, int, str)
     if base := next((base for base in bases if issubclass(kind, base)), None):
         return f"The answer is a subclass of {base.__name__}; return a plain {base.__name__}."
     if kind is GeneratorType:

@@ -5,6 +5,7 @@ contradicts none. What is told last, the pairs, needs the most numbers to agree.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, permutations
 from typing import Any, NamedTuple, cast
@@ -33,15 +34,33 @@ class Mistake(NamedTuple):
 def recognise(exercise: ExerciseData, report: Report, smaller: Sequence[Played] = ()) -> None:
     """Write into the report which mistake was made, and which criteria failed for the same cause. `smaller` cases (see
     the key's ladder) were played besides, and say more of a relation to the right answer."""
-    report.mistake = report.mistake_sentence = None
+    report.mistake, report.mistake_sentence, report.by_form = None, None, False
     if report.failure is None or report.broken_rule is not None:
         return
-    found = known(exercise, report) or related(report, smaller) or pair(exercise, report)
-    if found is not None:
-        report.mistake, report.mistake_sentence = found.name, found.sentence
-    failed = [criterion for criterion in report.criteria if criterion.failure]
-    for criterion in failed[1:]:
-        criterion.same_cause = found is not None and found.explains(criterion.played)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such as NumPy's of what is no relation
+        one_of_ours = known(exercise, report)
+        found = one_of_ours or related(report, smaller) or pair(exercise, report)
+        if found is None:
+            return
+        report.mistake, report.mistake_sentence, report.by_form = found.name, found.sentence, one_of_ours is None
+        failed = [criterion for criterion in report.criteria if criterion.failure]
+        for criterion in failed[1:]:
+            speaking = that_speak(report, criterion.played)
+            criterion.same_cause = any(map(wrong, speaking)) and found.explains(speaking)
+
+
+def that_speak(report: Report, played: Sequence[Played]) -> list[Played]:
+    """The cases that say which mistake it was: the public ones where one of them failed, so that a grading tells what a
+    check does; all of them where it took a hidden one."""
+    assert report.failure is not None
+    every = report.failure.case.get("hidden")
+    return [one for one in played if every or not one.case.get("hidden")]
+
+
+def wrong(one: Played) -> bool:
+    """Whether a case failed."""
+    return one.problem is not None
 
 
 # ---------------------------------------------------------------------------------------------- one known mistake
@@ -52,7 +71,7 @@ def known(exercise: ExerciseData, report: Report) -> Mistake | None:
     scores = {}
     for mistake in exercise["mistakes"]:
         if explains(report.failure, mistake):
-            cases = [one for criterion in report.criteria for one in criterion.played]
+            cases = that_speak(report, [one for criterion in report.criteria for one in criterion.played])
             by_looks = any("looks" in one.case["mistakes"].get(mistake, {}) for one in cases)
             told = (explains(one, mistake) for one in cases if concerns(one, mistake, by_looks))
             scores[mistake] = sum(1 if one else -1 for one in told)
@@ -100,9 +119,9 @@ def related(report: Report, smaller: Sequence[Played]) -> Mistake | None:
 
 def telling_cases(report: Report) -> list[Played]:
     """The cases of the first criterion that failed, and those that passed before it."""
-    cases = []
+    cases: list[Played] = []
     for criterion in report.criteria:
-        cases += criterion.played
+        cases += that_speak(report, criterion.played)
         if criterion.failure:
             break
     return cases
@@ -125,7 +144,9 @@ def relation(played: Sequence[Played]) -> Form | None:
     together = relations.find([s for column in wrong for s in column], [relations.factor]) if len(wrong) > 1 else None
     if together:
         return together
-    each = ((column, searches) for searches in (relations.STRONG, relations.WEAK) for column in wrong)
+    rounded = any(one.problem and one.problem.kind == "dtype" for one in played)  # what is told of it says more
+    strengths = (relations.STRONG,) if rounded else (relations.STRONG, relations.WEAK)
+    each = ((column, searches) for searches in strengths for column in wrong)
     return next((found for column, searches in each if (found := relations.find(column, searches))), None)
 
 

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from helpers.checking.kinds.kernels import kernel_violation
+from helpers.checking.kinds.kernels import kernel_violation, mark_kernels
 from helpers.checking.library import Found, is_private, known_as, look_up
 from helpers.checking.names import Live, Meaning, Mention, Scope, defined_inside, mentioned, within
 from helpers.checking.shapes import Rules
@@ -216,6 +216,8 @@ def meanings_of(value: Any, home: str | None) -> list[Meaning]:
     if getattr(target, "__module__", None) != home:
         return [Live(known_as(target))] if callable(value) else []
     tree = tree_of(target)
+    if tree is not None and type(value).__module__.startswith("triton."):
+        mark_kernels(tree)  # k = triton.jit(k): its text has no decorator
     return [] if tree is None else [tree]
 
 

@@ -5,9 +5,11 @@ looks into the text of a phrase; a translation replaces its template."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+SYMBOL = re.compile(r"\w\d?|[A-Z].*|.*[(\[].*|result \d+|grads|theta|mu|sigma|beta")
 ProblemKind = Literal[
     "missing",  # None, or no gradient, where a value was expected
     "structure",  # another type, or another number of results
@@ -57,6 +59,16 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         return self.text
+
+
+def the(part: str) -> str:
+    """A part of an answer within a sentence: with its article where it is a word, without where it is a symbol."""
+    return part if SYMBOL.fullmatch(part) else f"the {part}"
+
+
+def capital(words: str) -> str:
+    """Words at the beginning of a sentence; a symbol or a formula stays as it is."""
+    return words[:1].upper() + words[1:] if words.startswith(("the ", "result ")) else words
 
 
 def printable(text: str, most: int | None = None, instead: str = "") -> str:

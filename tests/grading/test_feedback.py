@@ -12,8 +12,9 @@ from grading.exercises import load
 from grading.feedback import GENERAL, NUMBERS, general, redact
 from grading.grade import Grader
 from grading.submission import grade_id
-from helpers.checking import plain
-from helpers.checking.words import Problem, ProblemKind
+from helpers.checking import card, plain
+from helpers.checking.marking import CriterionReport, Played, Report
+from helpers.checking.words import Phrase, Problem, ProblemKind
 from tests.grading.courses import ANSWERS, NOTEBOOK, SEED, grade
 
 WRONG_FROM_CALL = """
@@ -60,3 +61,13 @@ def test_a_hidden_failure_is_told_by_its_kind_whatever_its_words_are(kind: Probl
     assert told.kind == kind
     assert told.text.startswith(GENERAL.get(kind, NUMBERS))
     assert "0.123" not in told.text
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_what_was_read_off_hidden_numbers_is_not_told(hidden: bool) -> None:
+    data = load(NOTEBOOK)["entropy"].as_data(SEED)
+    case = next(one for c in data["criteria"] for one in c["cases"] if bool(one.get("hidden")) is hidden)
+    wrong = Played(case, {"outcome": "returned", "value": 0.125, "changed": []}, Problem("numbers", Phrase("0.125")))
+    report = Report("entropy", 1, False, "incorrect", [CriterionReport("any", 1, False, [wrong])])
+    report.mistake, report.mistake_sentence, report.by_form = "constant", "The answer is 0.125 in every case.", True
+    assert ("0.125" in card.from_report(redact(report)).text) is not hidden

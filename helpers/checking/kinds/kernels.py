@@ -196,6 +196,13 @@ def kernel_violation(tree: ast.AST, scope: Scope) -> str | None:
     return None
 
 
+def mark_kernels(tree: ast.AST) -> None:
+    """Mark the functions in the text of a live kernel as what they are, by whatever way Triton came to them."""
+    for node in getattr(tree, "body", []):
+        if isinstance(node, ast.FunctionDef):
+            node.is_kernel = True  # type: ignore[attr-defined]
+
+
 def jitted_in(tree: ast.AST, scope: Scope) -> Iterator[str]:
     """The names of functions that a call makes kernels of: k in triton.jit(k)."""
     for node in ast.walk(tree):
@@ -218,7 +225,8 @@ class Parting(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         """A function under @triton.jit, or that triton.jit is called with, is a kernel."""
-        if node.name in self.jitted or any(is_jit(decorator, self.scope) for decorator in node.decorator_list):
+        marked = node.name in self.jitted or getattr(node, "is_kernel", False)
+        if marked or any(is_jit(decorator, self.scope) for decorator in node.decorator_list):
             self.kernels.append(node)
             node.returns = None
             for argument in ast.walk(node.args):

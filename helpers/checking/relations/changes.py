@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from helpers.checking.relations.samples import Form, Sample, form, holds, right
-from helpers.checking.words import Phrase
+from helpers.checking.relations.samples import Form, Sample, form, holds, of_part, right
+from helpers.checking.words import Phrase, the
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -142,7 +142,7 @@ def structural(failed: Sequence[Sample], passed: Sequence[Sample], beside: bool 
         return None
     for name, (words, change) in STRUCTURAL.items():
         if holds(failed, passed, lambda s, change=change: change(s.want)):  # type: ignore[misc]
-            of = Phrase(" (the {part})", {"part": failed[0].part}) if failed[0].part else ""
+            of = Phrase(" ({part})", {"part": the(failed[0].part)}) if failed[0].part else ""
             return Form(name, Phrase("{words}{of}.", {"words": words, "of": of}))
     return None
 
@@ -160,7 +160,7 @@ def reshaped(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | None:
     remedy = "reshape, or squeeze the dimension that keepdim=True or [None] left"
     if s.got.ndim < s.want.ndim:
         remedy = "a dimension was lost on the way (squeeze, flatten): keep it"
-    facts = {"part": f" of the {s.part}" if s.part else "", "got": s.got.shape, "want": s.want.shape, "remedy": remedy}
+    facts = {"part": of_part(s), "got": s.got.shape, "want": s.want.shape, "remedy": remedy}
     return Form(
         "reshaped",
         Phrase("The numbers{part} are right, but not their shape: {got} in place of {want}; {remedy}.", facts),

@@ -176,9 +176,9 @@ def offset(failed: Sequence[Sample], passed: Sequence[Sample], beside: bool = Fa
                 return form("offset", s, "{name} {way}{more}{than}", name=name, way=way, more=more, than=than)
     words = as_quantity(failed, values, rtol)
     if words and not (constant and len(values) == 1 and failed[0].want.size < 3):
-        sign = "" if words.template.startswith("minus") else "plus "
-        facts = {"right": right(beside), "sign": sign, "words": words, "n": meaning(words)}
-        return form("offset", s, "{right} {sign}{words}{n}.", **facts)
+        plus = "" if words.template.startswith("minus") else "plus "
+        facts = {"right": right(beside), "plus": plus, "words": words, "n": meaning(words)}
+        return form("offset", s, "{right} {plus}{words}{n}.", **facts)
     if beside or not constant or sum(s.want.size for s in failed) < 3:
         return None
     relation = "too {way} by {d:.7g} in every case that was tried: a constant is missing, wrong or too many."

@@ -16,7 +16,6 @@ from helpers.checking.relations.factors import as_quantity, factor, named, ratio
 from helpers.checking.relations.samples import (
     Form,
     Sample,
-    capital,
     distinct,
     fits_into,
     form,
@@ -25,7 +24,7 @@ from helpers.checking.relations.samples import (
     subject,
     telling,
 )
-from helpers.checking.words import Phrase
+from helpers.checking.words import Phrase, capital, the
 
 ALONE = {0.0: "is missing", -1.0: "has the wrong sign", 2.0: "is counted twice", 0.5: "is counted half"}
 POWERS_IN_WORDS = {
@@ -65,7 +64,7 @@ def weighed(failed: Sequence[Sample], passed: Sequence[Sample], name: str) -> Fo
     if not flat.size or not np.isfinite(flat).all():
         return None
     rtol, first = max(1e-7, max(s.tolerance[0] for s in failed)), float(flat[0])
-    it = capital(name) + (f" (in the {failed[0].part})" if failed[0].part else "")
+    it = capital(name) + (f" (in {the(failed[0].part)})" if failed[0].part else "")
     if not agree(flat, np.full_like(flat, first), rtol, rtol).all():
         return weighed_by_another(failed, passed, name, it)
     if not holds(failed, passed, lambda s: off_by(s, (first - 1) * s.ingredients[name])):

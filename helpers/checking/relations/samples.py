@@ -13,7 +13,7 @@ import torch
 from helpers.checking import plain
 from helpers.checking.comparing import agree, as_array, numbers
 from helpers.checking.shapes import Call
-from helpers.checking.words import Phrase
+from helpers.checking.words import Phrase, capital, the
 
 RTOL, ATOL = 1e-9, 1e-11  # known mistakes are stored to 11 digits
 SHARP = 5e-4  # a case with a looser tolerance shows nothing
@@ -135,20 +135,19 @@ def distinct(value: np.ndarray) -> set[float]:
 
 def subject(s: Sample) -> Phrase:
     """Of what a sentence speaks."""
-    of = Phrase(" of the {part}", {"part": s.part}) if s.part else Phrase("")
     if s.want.ndim:
-        return Phrase("Each number{of}", {"of": of})
-    return Phrase("The {part}", {"part": s.part}) if s.part else Phrase("The answer")
+        return Phrase("Each number{of}", {"of": of_part(s)})
+    return Phrase("{part}", {"part": part_of(s)})
 
 
 def part_of(s: Sample) -> str:
     """A part by its name, at the beginning of a sentence."""
-    return f"The {s.part}" if s.part else "The answer"
+    return capital(the(s.part)) if s.part else "The answer"
 
 
-def capital(words: str) -> str:
-    """Words at the beginning of a sentence; a formula stays as it is."""
-    return words[:1].upper() + words[1:] if words.startswith("the ") else words
+def of_part(s: Sample) -> str:
+    """Of which part of the answer a sentence speaks; nothing where it is the whole."""
+    return f" of {the(s.part)}" if s.part else ""
 
 
 def form(name: str, s: Sample, relation: str, /, **facts: object) -> Form:

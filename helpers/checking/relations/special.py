@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 
 from helpers.checking.comparing import agree
-from helpers.checking.relations.samples import ATOL, RTOL, Form, Sample, distinct, form, holds
+from helpers.checking.relations.samples import ATOL, RTOL, Form, Sample, distinct, form, holds, of_part
 from helpers.checking.words import Phrase
+
+FROM_NAN = "0/0, 0 * log 0, inf - inf, or a root or logarithm of a negative number"
+FROM_INF = "a division by 0, log 0, or an exponential that overflows"
 
 
 def an_argument(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | None:
     """The answer is an argument, as it was given."""
     for name in failed[0].arguments:
         if holds(failed, passed, lambda s, name=name: s.arguments.get(name)):  # type: ignore[misc]
-            return form("argument", failed[0], "{name} as it was given.", name=name)
+            what = Phrase("What came back{of} is {name}, as it was given.", {"of": of_part(failed[0]), "name": name})
+            return Form("argument", what)
     return None
 
 
@@ -30,11 +34,7 @@ def a_constant(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | Non
         s.got.size and bool((s.got == first[0]).all() or (np.isnan(s.got).all() and np.isnan(first[0]))) for s in failed
     ):
         c = float(first[0]) + 0.0
-        why = (
-            "."
-            if math.isfinite(c)
-            else ": look for 0/0, a division by 0, inf - inf, a root or logarithm of what is negative or 0."
-        )
+        why = "." if math.isfinite(c) else f": look for {FROM_NAN if math.isnan(c) else FROM_INF}."
         return form("constant", failed[0], "{c:.7g} in every case that was tried{why}", c=c, why=why)
     return None
 
@@ -115,7 +115,7 @@ def nearly_right(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | N
         return None
     sentence = (
         "The numbers are nearly right, {worst:.2g} off at most, so the main part is there, and "
-        "something small bends it:"
+        "something small bends it: "
         "a small number that was added (in a logarithm, a root or a division), a clamp, a constant that was rounded, "
         "float32 on the way (torch.eye and torch.tensor make it), steps that end too early, or a term of little weight."
     )
@@ -150,7 +150,6 @@ def places(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | None:
             break
     if found is None or len(failed) + len(passed) < 2:
         return None
-    of = f" of the {failed[0].part}" if failed[0].part else ""
     if all(s.want.ndim == 1 for s in failed):
         found = found.removesuffix(" of each row")
-    return Form("place", Phrase("All numbers{of} are right but {found}.", {"of": of, "found": found}))
+    return Form("place", Phrase("All numbers{of} are right but {found}.", {"of": of_part(failed[0]), "found": found}))

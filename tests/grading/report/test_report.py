@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from grading.report import similarity, statistics
-from grading.report.mistakes import clusters, known_mistakes, unpassed
+from grading.report.mistakes import clusters, told_mistakes, unpassed
 from grading.report.page import csv_link, main, make_report, render
 from grading.report.reading import Graded, NothingGraded, read_class
 from grading.verdict import CriterionVerdict, ExerciseVerdict, Verdict, write_verdict
 
-KNOWN = {("entropy", "entropy_bits"): "These are bits."}
+SENTENCES = {"entropy_bits": "These are bits."}
 
 
 def exercise(marks, points=3.0, *, stretch=False, mistake=None, rule=None, outcome=None, problems=("",)):
@@ -28,7 +28,7 @@ def exercise(marks, points=3.0, *, stretch=False, mistake=None, rule=None, outco
         CriterionVerdict(f"criterion {i}", each, not problem, 2, "numbers" if problem else None, problem or None)
         for i, problem in enumerate(problems)
     ]
-    return ExerciseVerdict(marks, points, stretch, outcome, mistake, rule, 0.01, criteria)
+    return ExerciseVerdict(marks, points, stretch, outcome, mistake, rule, 0.01, criteria, SENTENCES.get(mistake))
 
 
 def learner(name, exercises, answers=None, **about):
@@ -92,7 +92,7 @@ def test_mistakes_come_by_their_number_and_a_broken_rule_is_one():
         learner("bea", {"entropy": exercise(0, rule="entropy is not an answer here.")}),
         learner("cem", {"entropy": exercise(1, mistake="entropy_bits")}),
     ]
-    first, second = known_mistakes(handed, KNOWN)
+    first, second = told_mistakes(handed)
     assert (first.sentence, first.learners) == ("These are bits.", ["ada", "cem"])
     assert second.sentence == "entropy is not an answer here."
     assert not clusters(handed)
@@ -176,7 +176,7 @@ def page():
         learner(HOSTILE, wrong, {"entropy": HOSTILE}, irregularities=[HOSTILE], limits_hit=[HOSTILE]),
         learner("bea", {}, outcome="unreadable", reason=HOSTILE),
     ]
-    return render(make_report("01-information-identities", handed, {}, KNOWN))
+    return render(make_report("01-information-identities", handed, {}))
 
 
 def test_the_page_needs_no_network_and_runs_nothing(page):

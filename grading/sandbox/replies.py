@@ -13,6 +13,7 @@ from helpers.checking.words import printable
 MOST_WORDS = 300
 MOST_LETTERS_OF_A_NAME = 80
 MOST_LINES = 10_000  # of a cell; more than `cell_characters` has room for
+MOST_BASES = 8  # of an error
 MOST_SECONDS = 3600.0
 OUTCOMES = frozenset(get_args(Outcome)) - {"hidden"}
 
@@ -43,6 +44,8 @@ def rebuilt(reply: dict[str, Any], arguments: int) -> Observation:
         return {"outcome": cast(Outcome, outcome), "message": message}
     found: Observation = {"outcome": "raised", "message": message}
     found["error"] = words(reply.get("error"))[:MOST_LETTERS_OF_A_NAME]
+    if type(bases := reply.get("bases")) is list:
+        found["bases"] = [words(one)[:MOST_LETTERS_OF_A_NAME] for one in bases[:MOST_BASES]]
     if type(line := reply.get("line")) is int and 0 < line < MOST_LINES:
         found["line"] = line
     return found

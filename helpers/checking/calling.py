@@ -15,6 +15,7 @@ refused        it has called what the exercise forbids, or does not come from wh
 
 from __future__ import annotations
 
+import builtins
 import inspect
 import signal
 import sys
@@ -159,6 +160,8 @@ def raised(error: BaseException, function: Any) -> Observation:
             return {"outcome": "not attempted"}
         error = NotImplementedError(f"{at.co_name} is not written yet")
     observation: Observation = {"outcome": "raised", "error": kind_of(error), "message": first_line(error)}
+    if bases := own_errors(error):
+        observation["bases"] = bases
     lines = [line for at, line in steps if code is not None and at.co_filename == code.co_filename]
     if lines:
         observation["line"] = lines[-1]
@@ -178,6 +181,13 @@ def kind_of(error: BaseException) -> str:
     """The name of an error's class."""
     name: str = type.__dict__["__name__"].__get__(type(error))  # a metaclass may lie about it, or raise
     return name[:MOST_LETTERS_OF_A_NAME]
+
+
+def own_errors(error: BaseException) -> list[str]:
+    """Python's own errors that an error of another class is a kind of: ValueError for `class TooLarge(ValueError)`."""
+    first, *others = type.__dict__["__mro__"].__get__(type(error))
+    own = [one.__name__ for one in others if vars(builtins).get(one.__name__) is one and issubclass(one, Exception)]
+    return [] if vars(builtins).get(kind_of(error)) is first else own
 
 
 def first_line(error: BaseException) -> str:

@@ -50,7 +50,7 @@ def raises(observation: Observation, expectation: Expectation) -> Problem | None
     """The call must raise an error of the expected type."""
     wanted = expectation["error"]
     if observation["outcome"] == "raised":
-        if observation["error"] == wanted:
+        if wanted in (observation["error"], *observation.get("bases", [])):
             return None
         template = "It raised {got} where {want} was expected."
         return Problem.of("not raised", template, got=observation["error"], want=wanted)

@@ -2,8 +2,8 @@
 
 Scalars, text, lists, tuples, dicts and dense numeric arrays have a form; everything else is `Unsupported`, with a
 sentence for the learner. A number or a tensor counts by its exact type: a subclass may lie about its own values. Of a
-named tuple, or another subclass of a container, the items are read as the container's own methods give them. Arrays of up to 16 numbers
-are written out to be read by people, longer ones as base64 of their little-endian bytes."""
+named tuple, or another subclass of a container, the items are read as the container's own methods give them. Arrays of
+up to 16 numbers are written out to be read by people, longer ones as base64 of their little-endian bytes."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ class Observation(TypedDict):
     value: NotRequired[Plain]  # returned
     changed: NotRequired[list[int]]  # returned: positions of arguments that the call changed
     error: NotRequired[str]  # raised: the type of the error
+    bases: NotRequired[list[str]]  # raised: Python's own errors that it is a kind of, where it is not one itself
     message: NotRequired[str]  # raised, no value, no function, interrupted, refused
     line: NotRequired[int]  # raised: in the learner's cell
 

@@ -156,6 +156,13 @@ def test_honest_cells_break_no_rule_and_are_called(name: str) -> None:
     assert torch.allclose(found(p), -(p * p.log()).sum(-1))
 
 
+def test_an_index_is_not_what_an_assignment_changes() -> None:
+    ours = CellText("t = torch.zeros(2)\nt[int(True)] = information.entropy(t)\n", ours=True)
+    assert AnswerText([OURS, ours, HONEST + " * int(1)"]).broken_rule(ENTROPY) is None
+    spoilt = "torch.special.xlogy = lambda p, q: information.entropy(p)"
+    assert broken(spoilt, HONEST)
+
+
 def test_the_model_answer_breaks_no_rule() -> None:
     cells = ["import torch", model_answers()["entropy"]]
     assert AnswerText(cells).broken_rule(load(NOTEBOOK)["entropy"].as_data()) is None

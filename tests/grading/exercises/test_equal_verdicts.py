@@ -20,11 +20,14 @@ from grading.exercises.exercise import Exercise
 from grading.grade import Grader
 from grading.judge import judge
 from grading.slicing import shown_by
+from grading.source_rules import AnswerText, CellText
 from grading.submission import Submission, sorted_cells
 from helpers.checking import key
-from helpers.checking.check import examine
-from helpers.checking.marking import Report
+from helpers.checking.check import broken_rule, examine
+from helpers.checking.marking import CORRECT, Report
 from tests.grading.courses import ROOT
+from tests.grading.exercises.styles import IMPORTS
+from tests.grading.exercises.wrapped import WRAPPED
 
 SEED = 3
 Answers = dict[str, str]
@@ -50,27 +53,33 @@ def rows(notebook: str) -> list[list[tuple[str, str]]]:
     return [list(written(notebook, one)) for one in load(notebook).values()]
 
 
-def played(notebook: str, row: int) -> tuple[Answers, Answers]:
+def in_row(notebook: str, row: int) -> dict[str, tuple[str, str]]:
     """What one submission hands in, by exercise: an answer's name, and its text."""
-    chosen = {n: some[row] for n, some in zip(load(notebook), rows(notebook), strict=True) if row < len(some)}
-    return {n: name for n, (name, _) in chosen.items()}, {n: text for n, (_, text) in chosen.items()}
+    return {n: some[row] for n, some in zip(load(notebook), rows(notebook), strict=True) if row < len(some)}
 
 
-def checked(notebook: str, answers: Answers) -> dict[str, Report]:
-    """What the checks say in the notebook in which these answers stand."""
+def notebook_with(notebook: str, answers: Answers) -> dict[str, Any]:
+    """The names of a notebook in which these answers stand and have run."""
     place = sys.modules["a_notebook"] = types.ModuleType("a_notebook")  # without a file, as a kernel's is
-    first = True
+    first, exercises = True, load(notebook)
     for number, cell in enumerate(sorted_cells(executed(notebook))):
-        if cell.runs and (cell.is_learners or first):  # of ours that with the imports
+        if cell.runs and (cell.name in exercises or first):  # of ours that with the imports
             first = False
             text, file = answers.get(cell.name, cell.python), f"<cell {number} of {notebook}>"
             linecache.cache[file] = (len(text), None, text.splitlines(True), file)
-            exec(compile(text, file, "exec"), vars(place))
-    found = {}
-    for name in answers:
-        exercise = key.find(name)
-        found[name] = examine(name, exercise, {n: vars(place)[n] for n in exercise["functions"]})
-    return found
+            with suppress(NameError if cell.name not in answers else ()):  # a model answer may need a cell of ours
+                exec(compile(text, file, "exec"), vars(place))
+    return vars(place)
+
+
+def checked(notebook: str, answers: Answers) -> dict[str, Report]:
+    """What the checks say of them."""
+    place = notebook_with(notebook, answers)
+    return {
+        name: examine(name, exercise, {n: place[n] for n in exercise["functions"]})
+        for name in answers
+        for exercise in [key.find(name)]
+    }
 
 
 def graded(grader: Grader, notebook: str, answers: Answers) -> dict[str, Report]:
@@ -92,12 +101,54 @@ def verdict(report: Report) -> Any:
     return report.marks, report.outcome, report.broken_rule, known, [(one.name, one.passed) for one in report.criteria]
 
 
-def differences(grader: Grader, notebook: str, row: int) -> dict[str, Any]:
-    """The answers of a row on which check and grading differ, with both verdicts."""
-    names, answers = played(notebook, row)
+def differences(
+    grader: Grader, notebook: str, chosen: dict[str, tuple[str, str]], full_marks: bool = False
+) -> dict[str, Any]:
+    """The answers on which check and grading differ, or that lose marks where they should not, with both verdicts."""
+    answers = {n: text for n, (_, text) in chosen.items()}
     one, other = checked(notebook, answers), graded(grader, notebook, answers)
-    pairs = {f"{n}: {names[n]}": (verdict(one[n]), verdict(other[n])) for n in answers}
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    pairs = {f"{n}: {chosen[n][0]}": (verdict(one[n]), verdict(other[n])) for n in answers}
+    lost = {name for name, (found, _) in pairs.items() if full_marks and found[1] != CORRECT}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] or name in lost}
+
+
+QUICK = ("01-information-identities", "03-adam-bias-correction", "05-gaussian-kl-monte-carlo")
+
+
+@pytest.mark.parametrize("notebook", notebooks())
+def test_the_rules_are_read_alike_in_every_answer(notebook: str) -> None:
+    """By the check in the live function, by the grading in the text of the whole notebook."""
+    for row in range(max(map(len, rows(notebook)))):
+        chosen = in_row(notebook, row)
+        answers = {n: text for n, (_, text) in chosen.items()}
+        place, cells = notebook_with(notebook, answers), []
+        for cell in sorted_cells(executed(notebook)):
+            if cell.runs:
+                text = answers.get(cell.name, cell.python) if cell.is_learners else cell.python
+                cells.append(CellText(text, not cell.is_learners))
+        text = AnswerText(cells)
+        for name in answers:
+            data = key.find(name)
+            live = broken_rule(data, {n: place[n] for n in data["functions"]})
+            assert text.broken_rule(data) == live, chosen[name]
+
+
+@pytest.mark.parametrize("notebook", QUICK)
+def test_check_and_grading_agree_on_some_answers(notebook: str, patient: Grader) -> None:
+    """One answer to each exercise, alternatives and misconceptions by turns, in one submission; the long test plays
+    all of them."""
+    chosen = {
+        n: some[5 * i % len(some)] for i, (n, some) in enumerate(zip(load(notebook), rows(notebook), strict=True))
+    }
+    assert not differences(patient, notebook, chosen)
+
+
+@pytest.mark.parametrize("row", range(max(map(len, WRAPPED.values()))))
+@pytest.mark.parametrize("notebook", [n for n in notebooks() if WRAPPED.keys() & load(n).keys()])
+def test_check_and_grading_take_what_libraries_wrap(notebook: str, row: int, patient: Grader) -> None:
+    chosen = {n: (n, IMPORTS + some[row]) for n, some in WRAPPED.items() if n in load(notebook) and row < len(some)}
+    if chosen:
+        assert not differences(patient, notebook, chosen, full_marks=True)
 
 
 @pytest.fixture(scope="module")
@@ -111,4 +162,4 @@ def patient() -> Iterator[Grader]:
 @pytest.mark.parametrize("notebook", notebooks())
 def test_check_and_grading_agree_on_every_answer(notebook: str, patient: Grader) -> None:
     for row in range(max(map(len, rows(notebook)))):
-        assert not differences(patient, notebook, row), row
+        assert not differences(patient, notebook, in_row(notebook, row)), row

@@ -11,8 +11,14 @@ from grading import source_rules
 from grading.exercises import load, notebooks
 from helpers.checking.check import examine
 from tests.grading.exercises.styles import IMPORTS, STYLES
+from tests.grading.exercises.wrapped import WRAPPED
 
-ANSWERS = [(name, i, text) for name, texts in STYLES.items() for i, text in enumerate(texts)]
+ANSWERS = [
+    (name, f"{kind}{i}", text)
+    for kind, table in (("", STYLES), ("wrapped ", WRAPPED))
+    for name, texts in table.items()
+    for i, text in enumerate(texts)
+]
 each_answer = pytest.mark.parametrize(
     ("name", "text"), [(n, t) for n, _, t in ANSWERS], ids=[f"{n}-{i}" for n, i, _ in ANSWERS]
 )

@@ -42,6 +42,7 @@ from helpers.checking.words import printable
 FINAL = ("interrupted", "not attempted", "refused")  # outcomes after which the same answer is asked nothing more
 SECONDS_PER_CALL = 10.0
 SECONDS_FOR_TEXT = 1.0  # of an error
+OWN_ERRORS = [one for one in vars(builtins).values() if isinstance(one, type) and issubclass(one, Exception)]
 MOST_LETTERS_OF_A_MESSAGE, MOST_LETTERS_OF_A_NAME = 300, 80
 
 
@@ -185,9 +186,9 @@ def kind_of(error: BaseException) -> str:
 
 def own_errors(error: BaseException) -> list[str]:
     """Python's own errors that an error of another class is a kind of: ValueError for `class TooLarge(ValueError)`."""
-    first, *others = type.__dict__["__mro__"].__get__(type(error))
-    own = [one.__name__ for one in others if vars(builtins).get(one.__name__) is one and issubclass(one, Exception)]
-    return [] if vars(builtins).get(kind_of(error)) is first else own
+    kinds = type.__dict__["__mro__"].__get__(type(error))
+    own = [known.__name__ for one in kinds for known in OWN_ERRORS if one is known]  # a metaclass may lie about ==
+    return own if all(kinds[0] is not known for known in OWN_ERRORS) else []
 
 
 def first_line(error: BaseException) -> str:

@@ -11,6 +11,7 @@ import torch
 
 from helpers.checking import calling, plain
 from helpers.checking.calling import perform
+from helpers.checking.judging import problem
 
 X = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
 
@@ -292,3 +293,19 @@ class TestDrivers:
     def test_twice(self):
         made = iter([1.0, 2.0])
         assert plain.decode(observe(lambda x: next(made), driver="twice")["value"]) == (1.0, 2.0)
+
+
+class TooLarge(ValueError):
+    pass
+
+
+class TestErrors:
+    def test_an_error_of_a_class_of_ones_own_is_the_kind_that_it_extends(self):
+        def refuses(x):
+            raise TooLarge(x)
+
+        call = {"function": "refuses", "names": ["x"], "arguments": [1]}
+        observation = perform({"refuses": refuses}, call)
+        assert problem(observation, {"judge": "raises", "error": "ValueError"}) is None
+        assert problem(observation, {"judge": "raises", "error": "TypeError"}) is not None
+        assert "bases" not in perform({"refuses": int}, {**call, "function": "refuses", "arguments": ["x"]})

@@ -4,6 +4,8 @@ import base64
 import json
 import math
 import types
+from collections import OrderedDict, deque
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -156,6 +158,17 @@ class Rows(list):
     def __len__(self):
         return 1
 
+    def __iter__(self):
+        return iter([3])
+
+
+class Pair(NamedTuple):
+    first: int
+    second: int
+
+    def __iter__(self):
+        return iter([3, 4])
+
 
 def cyclic_dict():
     items = {}
@@ -184,7 +197,6 @@ def with_own_methods():
 
 HOSTILE = {
     "a float that equals everything": lambda: Always(1.0),
-    "a list that lies about its length": lambda: Rows([1, 2]),
     "a tensor subclass": lambda: torch.zeros(2).as_subclass(type("Mine", (torch.Tensor,), {})),
     "an array subclass": lambda: np.zeros(2).view(type("Mine", (np.ndarray,), {})),
     "a masked array": lambda: np.ma.masked_array([1.0, 2.0], [True, False]),
@@ -247,6 +259,12 @@ class TestHostileValues:
         assert sentence.startswith("The answer")
         assert sentence.isprintable()
         assert len(sentence) < 200
+
+    def test_methods_of_a_containers_own_are_not_asked(self):
+        assert plain.encode(Rows([1, 2])) == {"list": [1, 2]}
+        assert plain.encode(Pair(1, 2)) == {"tuple": [1, 2]}
+        assert plain.encode(deque([1, 2])) == {"list": [1, 2]}
+        assert plain.encode(OrderedDict(a=1)) == {"dict": [["a", 1]]}
 
     def test_methods_of_a_tensors_own_are_not_asked(self):
         assert plain.encode(with_own_methods())["data"] == [0.0, 0.0, 0.0]

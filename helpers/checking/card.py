@@ -19,6 +19,7 @@ from helpers.checking.shapes import Call, Expectation
 
 WIDTH = 96
 LINES_OF_VALUE = 4
+SENTENCES = ("So", "Smallest")  # rows that are words, not code
 DIGITS = 6
 INK = "var(--jp-content-font-color1, #1f2328)"
 FAINT = "var(--jp-content-font-color2, #59636e)"
@@ -291,7 +292,7 @@ def table(rows: list[tuple[str, str]]) -> str:
     code = f"font-family:{MONO};font-size:12.5px;white-space:pre-wrap"
     lines = (
         f"<tr style='background:none'><td style='{cell};color:{FAINT}'>{label}</td>"
-        f"<td style='{cell};{code if label != 'So' else ''}'>{html.escape(value)}</td></tr>"
+        f"<td style='{cell};{code if label not in SENTENCES else ''}'>{html.escape(value)}</td></tr>"
         for label, value in rows
     )
     style = "margin:6px 0;border-collapse:collapse;border:none;color:inherit;font-size:13px"

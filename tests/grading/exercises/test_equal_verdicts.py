@@ -30,6 +30,7 @@ from tests.grading.exercises.styles import IMPORTS
 from tests.grading.exercises.wrapped import WRAPPED
 
 SEED = 3
+pytestmark = pytest.mark.long
 Answers = dict[str, str]
 
 

@@ -32,6 +32,7 @@ ITEMS: tuple[tuple[str, str], ...] = (
     ("check the identities of mutual information on numbers", "mutual_information_three_ways"),
 )
 DONE, AGAIN, NOT_YET = "done", "try again", "not yet tried"
+LINKS = "A link opens the exercise's notebook; where that is open already, it goes to the exercise itself."
 BANDS = (
     (15, "You have it. What is left is a matter of an evening."),
     (10, "Most of it is there. Go over those that are left."),
@@ -62,7 +63,7 @@ def band(count: int) -> str:
 
 
 def checklist() -> None:
-    """Show the twenty items with their states, and a link to the notebook of each."""
+    """Show the twenty items with their states, and a link to the exercise of each."""
     rows = states()
     count = sum(state == DONE for *_, state in rows)
     last = f"{count} of {len(rows)}. {band(count)}"
@@ -70,12 +71,14 @@ def checklist() -> None:
     signs = {DONE: True, AGAIN: False, NOT_YET: None}
     for words, exercise, notebook, state in rows:
         text.append(f"  {card.SIGNS[signs[state]]} {words}: {state} ({exercise}, {notebook})")
-        link = f" <a href='{html.escape(address(notebook))}'>{html.escape(exercise)}</a>"
+        link = f" <a href='{html.escape(address(notebook, exercise))}'>{html.escape(exercise)}</a>"
         body.append(card.row(words, signs[state], state, link))
     body.append(card.paragraph(last))
+    body.append(card.paragraph(f"<span style='color:{card.FAINT}'>{LINKS}</span>"))
     card.show(card.Card("\n".join([*text, f"  {last}"]), card.frame("Checklist", "", "".join(body), card.ACCENTS[""])))
 
 
-def address(notebook: str) -> str:
-    """Where a notebook is, seen from another one beside it."""
-    return (Path("..") / notebook / f"{notebook}.ipynb").as_posix()
+def address(notebook: str, exercise: str) -> str:
+    """Where an exercise is, seen from a notebook beside its own. JupyterLab opens the notebook at the cell with that
+    id; elsewhere the notebook opens at its beginning."""
+    return f"{(Path('..') / notebook / notebook).as_posix()}.ipynb#cell-id={exercise}"

@@ -13,7 +13,8 @@ from helpers.checking.kinds.choices import SHEETS, in_order_of, word
 
 
 def sheet() -> int:
-    """The number of this learner's sheet: INFOGRAD_SHEET, or one that goes with the account and the machine."""
+    """The number of this learner's sheet: INFOGRAD_SHEET, or one that goes with the account and the machine, so that it
+    is the same every time and needs nothing written down. See `kinds.choices` for why grading need not know it."""
     if given := os.environ.get("INFOGRAD_SHEET", ""):
         return int(given) % SHEETS
     try:
@@ -38,7 +39,7 @@ def show(exercise: str) -> None:
     for name, question, options in asked:
         lines = [(word(number, name, option), option) for option in in_order_of(number, name, options)]
         text += [f"{name}. {question}", *(f"    {label:8} {option}" for label, option in lines)]
-        rows = "".join(f"<div><code>{label}</code> &nbsp;{html.escape(option)}</div>" for label, option in lines)
+        rows = "".join(f"<div><code>{label}</code> &nbsp;{card.prose(option)}</div>" for label, option in lines)
         body.append(card.paragraph(f"<b>{html.escape(name)}.</b> {card.prose(question)}") + rows)
     text.append(f"return {{{empty}}}")
     body.append(card.paragraph(f"<code>return {{{html.escape(empty)}}}</code>"))

@@ -34,6 +34,7 @@ FOLDER = Path(__file__).resolve().parent
 TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith(("test_", "attack_table")))
 KERNELS = "06-triton-log-softmax"
 OPTIMISERS = "07-beyond-adam"
+WRITING = "08-reading-and-writing-math"
 COURSES = {
     NOTEBOOK: ["entropy", "kl_divergence", "kl_with_torch", "f_divergence"],
     KERNELS: ["log_softmax", "log_softmax_triton"],
@@ -47,6 +48,20 @@ COURSES = {
         "adopt_step",
         "sophia_step",
         "kfac_step",
+    ],
+    WRITING: [
+        "ten_signs",
+        "code_to_formula",
+        "adam_paper",
+        "derivations",
+        "entropy_in_latex",
+        "kl_in_latex",
+        "decomposition_in_latex",
+        "f_divergence_in_latex",
+        "mutual_information_in_latex",
+        "adam_in_latex",
+        "natural_gradient_in_latex",
+        "rate_distortion_in_latex",
     ],
 }
 LIMITS = Limits(

@@ -20,13 +20,15 @@ def table(tmp_path, monkeypatch):
     return file
 
 
-def test_twenty_items_lead_to_notebooks_that_there_are(table):
+def test_twenty_items_lead_to_cells_that_there_are(table):
     rows = checklist.states()
     assert len(rows) == len({words for words, *_ in rows}) == 20
     assert {state for *_, state in rows} == {checklist.NOT_YET}
-    for _, _, notebook, _ in rows:
+    for _, exercise, notebook, _ in rows:
         beside = ROOT / "notebooks" / "08-reading-and-writing-math"
-        assert (beside / checklist.address(notebook)).resolve().is_file()
+        file, _, cell = checklist.address(notebook, exercise).partition("#cell-id=")
+        text = (beside / file).resolve().read_text(encoding="utf-8")
+        assert cell in [one["id"] for one in json.loads(text)["cells"]]
 
 
 def test_progress_is_read(table, capsys):

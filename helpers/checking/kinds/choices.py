@@ -1,7 +1,9 @@
 """Questions with options, and derivations to put in order (notebook 08).
 
 Each learner's sheet has its own order and its own word before each option; an answer is that word, so it says nothing
-to a neighbour whose sheet is another. There are SHEETS of them, a word can be read back whoever wrote it, and a key
+to a neighbour whose sheet is another. Which sheet that is goes with the account and the machine (`helpers.questions`).
+It cannot go with the seed of grading, which is drawn when the answer is already written, and anew for another
+submission; so there are SHEETS sheets, a word is read back whoever wrote it, and grading agrees on all of them. A key
 holds only salted digests: whoever reads it does not see which option is right, and the sentence for an option can be
 opened only by who has chosen it. (Whoever runs `check` on every option finds the right ones; so they would without.)"""
 
@@ -11,6 +13,7 @@ import hashlib
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from helpers.checking.comparing import kind_of
@@ -55,34 +58,41 @@ def word(sheet: int, question: str, option: str) -> str:
 
 
 def in_order_of(sheet: int, question: str, options: Sequence[str]) -> list[str]:
-    """The options in the order of a sheet."""
+    """The options in the order of a sheet. (Another text than "order 0" would do; a test holds that on no sheet the
+    right options of an exercise are all in one place.)"""
     order = sorted(options)
-    random.Random(f"{sheet}/{question}").shuffle(order)
+    random.Random(f"order 0/{sheet}/{question}").shuffle(order)
     return order
 
 
 class Sheet(NamedTuple):
-    """Answers read back: the sheet that their words are from, and the option that each word stands for."""
+    """Answers read back, each by question: the sheet that its words are from, the options that they stand for, and the
+    words that stand for none."""
 
-    number: int
-    chosen: dict[str, list[str]]  # by question; a word of no option there is left out
-    strange: dict[str, list[str]]  # by question: words of no option
+    numbers: dict[str, int]
+    chosen: dict[str, list[str]]
+    strange: dict[str, list[str]]
 
 
 def read_back(answers: Mapping[str, Sequence[str]], options: Mapping[str, Sequence[str]]) -> Sheet:
-    """The options behind the words, on the sheet that explains most of them."""
-    best: Sheet | None = None
-    for sheet in range(SHEETS):
-        chosen: dict[str, list[str]] = {}
-        strange: dict[str, list[str]] = {}
-        for name, words in answers.items():
-            meaning = {word(sheet, name, option): option for option in options[name]}
-            chosen[name] = [meaning[one] for one in words if one in meaning]
-            strange[name] = [one for one in words if one not in meaning]
-        if best is None or sum(map(len, chosen.values())) > sum(map(len, best.chosen.values())):
-            best = Sheet(sheet, chosen, strange)
-    assert best is not None
-    return best
+    """The options behind the words, on the sheet that explains most of all of them; a question of whose words another
+    sheet explains more is read on that one, as when a learner goes on at another machine."""
+
+    @cache
+    def meaning(sheet: int, name: str) -> dict[str, str]:
+        return {word(sheet, name, option): option for option in options[name]}
+
+    def explained(sheet: int, name: str) -> int:
+        return sum(one in meaning(sheet, name) for one in answers[name])
+
+    most = max(range(SHEETS), key=lambda sheet: sum(explained(sheet, name) for name in answers))
+    numbers = {name: max((most, *range(SHEETS)), key=lambda sheet: explained(sheet, name)) for name in answers}
+    chosen, strange = {}, {}
+    for name, words in answers.items():
+        known = meaning(numbers[name], name)
+        chosen[name] = [known[one] for one in words if one in known]
+        strange[name] = [one for one in words if one not in known]
+    return Sheet(numbers, chosen, strange)
 
 
 def ask(function: Callable[..., Any], nonce: int) -> Any:
@@ -168,9 +178,8 @@ def about_order(proof: Proof, sheet: Sheet) -> str | None:
         return None
     if good == len(steps):
         return f"{name}: right so far; {len(proof['order']) - good} more to come."
-    return (
-        f"{name}: the first {good} stand where they must; {word(sheet.number, name, steps[good])} does not follow yet."
-    )
+    next_one = word(sheet.numbers[name], name, steps[good])
+    return f"{name}: the first {good} stand where they must; {next_one} does not follow yet."
 
 
 def beginnings(proof: Proof, steps: Sequence[str]) -> Iterator[bool]:
@@ -196,7 +205,7 @@ def always_at(place: int) -> Callable[..., bool]:
     """Whether a word is that of the option at one place of the sheet."""
 
     def habit_of(name: str, words: list[str], options: Sequence[str], sheet: Sheet) -> bool:
-        return sheet.chosen[name][:1] == [in_order_of(sheet.number, name, options)[place]]
+        return sheet.chosen[name][:1] == [in_order_of(sheet.numbers[name], name, options)[place]]
 
     return habit_of
 
@@ -209,10 +218,10 @@ HABITS: dict[str, Callable[[str, list[str], Sequence[str], Sheet], bool]] = {
     "texts": lambda name, words, options, sheet: set(words) <= {one.lower().strip() for one in options},
     "everything": lambda name, words, options, sheet: set(sheet.chosen[name]) == set(options),
     "as shown": lambda name, words, options, sheet: (
-        sheet.chosen[name] == in_order_of(sheet.number, name, options)[: len(words)]
+        sheet.chosen[name] == in_order_of(sheet.numbers[name], name, options)[: len(words)]
     ),
     "backwards": lambda name, words, options, sheet: (
-        sheet.chosen[name] == in_order_of(sheet.number, name, options)[::-1][: len(words)]
+        sheet.chosen[name] == in_order_of(sheet.numbers[name], name, options)[::-1][: len(words)]
     ),
 }
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedInput, v_args
@@ -355,6 +355,12 @@ def read(text: str, functions: frozenset[str], tables: frozenset[str] = frozense
         raise Unreadable(f"This formula has {len(text)} characters; {MOST_CHARACTERS} are enough for any here.")
     if not text.strip():
         raise Unreadable("There is no formula in this text.")
+    return parsed(text, functions, tables)
+
+
+@lru_cache(maxsize=64)  # an answer is read for every criterion, and for every mistake that it may be
+def parsed(text: str, functions: frozenset[str], tables: frozenset[str]) -> tuple[Node, ...]:
+    """The statements of a text that is short enough."""
     try:
         tree: Any = parser(functions, tables).parse(text)
     except UnexpectedInput as error:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from importlib import import_module
 
 import pytest
 
+from grading.exercises import load
 from grading.exercises.written import on_sheet
+from helpers import questions
 from helpers.checking import key
+from helpers.checking.check import examine
 from helpers.checking.kinds import choices
+from helpers.checking.marking import CORRECT
 
+NOTEBOOK = "08-reading-and-writing-math"
 definitions = import_module("grading.exercises.08_reading_and_writing_math")
 GROUPS = {"ten_signs": definitions.SIGNS, "code_to_formula": definitions.CODE, "adam_paper": definitions.PAPER}
 QUESTIONS = [one for group in GROUPS.values() for one in group]
@@ -50,7 +56,49 @@ def test_no_two_options_of_a_sheet_share_a_word_and_each_is_read_back(name):
         for one in group:
             assert len({choices.word(sheet, one.name, option) for option in one.options}) == 4
         answers = {question: [word] for question, word in on_sheet(group, sheet).items()}
-        assert choices.read_back(answers, {one.name: one.options for one in group}).number == sheet
+        read = choices.read_back(answers, {one.name: one.options for one in group})
+        assert set(read.numbers.values()) == {sheet}
+        assert read.chosen == {one.name: [one.right] for one in group}
+
+
+def test_who_goes_on_at_another_machine_has_two_sheets_and_is_understood():
+    for name, group in GROUPS.items():
+        mixed = on_sheet(group, 5) | on_sheet(group[:2], 41)
+        report = examine(name, load(NOTEBOOK)[name].as_data(9), {name: lambda mixed=mixed: mixed})
+        assert report.outcome == CORRECT
+
+
+def test_which_sheet_is_the_learners_own(monkeypatch):
+    monkeypatch.setenv("INFOGRAD_SHEET", "67")
+    assert questions.sheet() == 3
+    monkeypatch.delenv("INFOGRAD_SHEET")
+    monkeypatch.setattr(getpass, "getuser", lambda: "ada")
+    assert questions.sheet() == questions.sheet()
+    sheets = set()
+    for number in range(200):
+        monkeypatch.setattr(getpass, "getuser", lambda number=number: f"learner {number}")
+        sheets.add(questions.sheet())
+    assert len(sheets) > choices.SHEETS / 2
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    assert questions.sheet() in range(choices.SHEETS)
+
+
+def nobody():
+    raise OSError("no account")
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_no_exercise_is_passed_by_a_habit(name):
+    """The longest option everywhere, or one place of the sheet, never has all; the longest earns nothing."""
+    group = GROUPS[name]
+    for sheet in range(choices.SHEETS):
+        shown = {one.name: choices.in_order_of(sheet, one.name, one.options) for one in group}
+        for habit in (lambda o: max(o, key=len), *(lambda o, i=i: o[i] for i in range(4))):
+            answer = {question: choices.word(sheet, question, habit(options)) for question, options in shown.items()}
+            right = sum(choices.word(sheet, one.name, one.right) == answer[one.name] for one in group)
+            assert right < len(group)
+    always = {one.name: choices.word(0, one.name, max(one.options, key=len)) for one in group}
+    assert examine(name, load(NOTEBOOK)[name].as_data(9), {name: lambda: always}).marks == 0
 
 
 def test_the_key_says_in_clear_neither_what_is_right_nor_why():

@@ -40,14 +40,17 @@ class Span:
 
 
 class Watch:
-    """What the kernel that runs now may touch."""
+    """What the kernel that runs now may touch, and the most numbers that one load has taken, its masked lanes not."""
 
     spans: tuple[Span, ...] = ()
+    most_loaded = 0
 
     def admit(self, builder: Any, what: str, pointers: Any, mask: Any = None) -> None:
         """Raise IndexError if a lane of a load or store, its mask true, lies outside of every tensor."""
         lanes = np.asarray(pointers.data)
         used = lanes.reshape(-1) if mask is None else lanes[np.broadcast_to(mask.data, lanes.shape).astype(bool)]
+        if what == "load":
+            self.most_loaded = max(self.most_loaded, used.size)
         size = max(1, pointers.get_element_ty().primitive_bitwidth // 8)
         outside = np.ones(used.shape, bool)
         for span in self.spans:
@@ -70,6 +73,9 @@ class Watch:
         side = "beyond the end" if outside[far.argmax()] >= home.begin else "before the beginning"
         where = f"up to {far.max():.0f} elements {side} of {home.name}, of shape {home.shape}"
         return f"A {what} in program {program} goes {lost}: {where}. {REMEDY}"
+
+
+WATCH = Watch()
 
 
 def spans(names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Span]:
@@ -97,9 +103,8 @@ def make_safe() -> None:
     from triton.runtime import interpreter
     from triton.runtime.autotuner import Autotuner
 
-    watch = Watch()
-    _watch_memory(interpreter.InterpreterBuilder, watch)
-    _watch_launches(interpreter, watch)
+    _watch_memory(interpreter.InterpreterBuilder, WATCH)
+    _watch_launches(interpreter, WATCH)
     _round_to_bfloat16(interpreter)
     _take_the_first_configuration(interpreter, Autotuner)
 

@@ -568,7 +568,8 @@ report_compiled(
 #
 # Difficulty ●●●●○ · Importance ●●●●○ · 20 minutes
 #
-# - Contract as in exercise 6; `block` is a power of two, at least 1, smaller or larger than the row.
+# - Contract as in exercise 6; `block` is a power of two, at least 1, smaller or larger than the row. One load takes `block` columns: the
+#   check counts its columns.
 # - A leading block of `-inf` must not turn the row into `nan`; a row of nothing but `-inf`, or with `+inf` or `nan`, is `nan`, as in torch.
 
 
@@ -783,11 +784,12 @@ except ImportError:
     print("The course's kernels need Triton, which exists for Linux only.")
 
 # %% [markdown]
-# One option of the launch: no spill, and more loads under way in both of its loops. **Occupancy**, how many programs a multiprocessor has room for, is the
-# other way to the same end: one program with 8 loads a thread keeps as many bytes under way as four with 2.
+# One option of the launch: no spill, and more loads under way in both of its loops. The price is **occupancy**, how many of the 2,048 threads that a
+# multiprocessor has room for can be there. At 64 registers two such programs fit, $65{,}536 / (512 \cdot 64) = 2$, half of its threads; at 96 one, a quarter. More programs
+# are the other way to the same end: two with 6 loads a thread have as many bytes under way as one with 12.
 #
 # A third way: programs that *stay*. As many as there are multiprocessors each take row after row, and `num_stages=2` has the next row fetched
-# into shared memory while this one is worked on.
+# into shared memory, 131 KB of it here, while this one is worked on.
 
 
 # %%

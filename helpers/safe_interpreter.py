@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-REMEDY = "A mask leaves such lanes out: mask=column < columns."
+SOME = "A mask leaves such lanes out: mask=column < columns."
+ALL = "No lane is inside: look at the address, and at how many programs there are."
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Watch:
         for span in self.spans:
             outside &= ~span.holds(used, size)
         if outside.any():
-            raise IndexError(self.described(what, builder, lanes, used[outside]))
+            remedy = ALL if outside.all() else SOME
+            raise IndexError(f"{self.described(what, builder, lanes, used[outside])} {remedy}")
 
     def described(self, what: str, builder: Any, lanes: np.ndarray, outside: np.ndarray) -> str:
         """Which access in which program, how many of its lanes, and how far from which tensor."""
@@ -71,8 +73,8 @@ class Watch:
             program += f" (row {program})"
         far = home.distances(outside)
         side = "beyond the end" if outside[far.argmax()] >= home.begin else "before the beginning"
-        where = f"up to {far.max():.0f} elements {side} of {home.name}, of shape {home.shape}"
-        return f"A {what} in program {program} goes {lost}: {where}. {REMEDY}"
+        where = f"up to {far.max():.0f} element{'' if far.max() == 1 else 's'} {side} of {home.name}, of shape {home.shape}"
+        return f"A {what} in program {program} goes {lost}: {where}."
 
 
 WATCH = Watch()

@@ -783,7 +783,8 @@ def online_batches(rng):
 def online_within_blocks(rng):
     for rows, block in (((), 4), ((3,), 1), ((2, 3), 8)):
         x = logits_of(rng, *rows, size(rng, 9, 12))
-        yield case(x, block, driver="columns_at_once", expected={"judge": "within_block", "block": block})
+        expected = {"judge": "within_block", "block": block}
+        yield case(x, block, driver="columns_at_once", expected=expected, text=f"at most {block} columns")
 
 
 @online_log_sum_exp.alternative
@@ -1631,7 +1632,8 @@ def wide_definition(rng):
 def wide_widths(rng):
     for block in (4, 8):
         expected = {"judge": "whole_block", "block": block}
-        yield case(single(rng, 1, size(rng, 17, 23)), block, driver="loaded_at_once", expected=expected)
+        text = f"{block} columns"
+        yield case(single(rng, 1, size(rng, 17, 23)), block, driver="loaded_at_once", expected=expected, text=text)
     for n, block in ((1, 16), (2, 1), (127, 128), (129, 128)):
         yield played(single(rng, 1, n), block, of=wide_rows_of)
     for n, block in ((1025, 512), (128, 64), (1000, 256), (1023, 256), (1024, 256)):

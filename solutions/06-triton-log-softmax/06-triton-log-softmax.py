@@ -140,7 +140,7 @@ for shift in (0, 100, 1000):
 # - Accurate for rows near $\pm 10^4$ in float32: subtract the maximum *before* you add anything.
 # - Accurate far down: a logit 1000 below the others has log-probability about $-1000$, not `-inf`.
 # - Infinities as in torch: a `-inf` among finite logits gives `-inf`; a row with `+inf` or `nan`, or of nothing but `-inf`, is `nan`.
-# - Raise `ValueError` unless `temperature > 0`; any other counts as it is, .01 as well as 100.
+# - Raise `ValueError` unless `temperature > 0`; any other counts as it is, 0.01 as well as 100.
 # - Batches, dtype (half types included) and input as before.
 
 
@@ -171,7 +171,7 @@ for t in (0.1, 1.0, 10.0):
 # %%
 plotting.show_figure(
     figures.temperature_against_entropy(),
-    alt="Probabilities of the logits 2, 1, .5, .1 and their entropy against temperature: "
+    alt="Probabilities of the logits 2, 1, 0.5, 0.1 and their entropy against temperature: "
     "one certain choice and entropy 0 when cold, a quarter each and log 4 when hot.",
 )
 
@@ -817,7 +817,8 @@ except TypeError:  # what stands in for Triton where there is none
 
 # %% [markdown]
 # **In practice.** Spills, narrow loads and too few in flight: look for these when a memory-bound kernel is slower than a copy. Which block,
-# how many warps and stages are best is measured, not guessed: `@triton.autotune` tries a list (under the interpreter it takes the first).
+# how many warps and stages are best is measured, not guessed: `@triton.autotune` tries a list (under the interpreter it takes the first),
+# `triton.testing.do_bench` times one launch, and NVIDIA's profiler `ncu` says what it waits for.
 #
 # **Traps.** A `constexpr` makes a new kernel for every value; compiling takes seconds. Good for a model's width, bad for a batch size.
 
@@ -898,7 +899,7 @@ check("arithmetic_intensity", arithmetic_intensity, attainable_flops)
 # %% [markdown]
 # The next cell measures four computations on the machine that this notebook runs on, just now, each into memory that is there already:
 # fresh pages would cost more than the arithmetic. The most bytes and the most operations a second that any of them reached are taken for
-# the two limits, and the dashed line is what the machine's exponentials allow log-softmax.
+# the two limits. The dashed line is log-softmax without memory: on a CPU of numbers that its cache holds, on a GPU as fast as its exponentials.
 
 # %% tags=["nbval-ignore-output"]
 machine = figures.measure_here()

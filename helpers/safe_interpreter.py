@@ -73,7 +73,8 @@ class Watch:
             program += f" (row {program})"
         far = home.distances(outside)
         side = "beyond the end" if outside[far.argmax()] >= home.begin else "before the beginning"
-        where = f"up to {far.max():.0f} element{'' if far.max() == 1 else 's'} {side} of {home.name}, of shape {home.shape}"
+        elements = "1 element" if far.max() == 1 else f"{far.max():.0f} elements"
+        where = f"up to {elements} {side} of {home.name}, of shape {home.shape}"
         return f"A {what} in program {program} goes {lost}: {where}."
 
 

@@ -784,9 +784,9 @@ except ImportError:
     print("The course's kernels need Triton, which exists for Linux only.")
 
 # %% [markdown]
-# One option of the launch: no spill, and more loads under way in both of its loops. The price is **occupancy**, how many of the 2,048 threads that a
-# multiprocessor has room for can be there. At 64 registers two such programs fit, $65{,}536 / (512 \cdot 64) = 2$, half of its threads; at 96 one, a quarter. More programs
-# are the other way to the same end: two with 6 loads a thread have as many bytes under way as one with 12.
+# One option of the launch: no spill, and more loads under way in both of its loops. The price is **occupancy**, the share of a multiprocessor's 2,048
+# threads that can be there: at 64 registers two such programs fit, $65{,}536 / (512 \cdot 64) = 2$, half of the threads; at 96 one. More programs are the
+# other way to the same end: two with 6 loads a thread have as many bytes under way as one with 12.
 #
 # A third way: programs that *stay*. As many as there are multiprocessors each take row after row, and `num_stages=2` has the next row fetched
 # into shared memory, 131 KB of it here, while this one is worked on.

@@ -202,7 +202,6 @@ def test_a_wrong_command_line_is_refused(arguments):
     assert refusal.value.code == 2
 
 
-@pytest.mark.parametrize("columns", bench.parse([]).columns)
 @pytest.mark.parametrize("block", [128, 1024, 4096, 32768, 131072])
 def test_programs_that_stay_fill_the_registers_of_every_multiprocessor(block):
     warps, programs = bench.resident(block, 132)
@@ -220,6 +219,7 @@ def test_the_pipelined_contender_does_not_spill(dtype):
     assert made.shared_bytes >= 1024 * x.element_size()  # the next row is on its way
 
 
+@pytest.mark.parametrize("columns", bench.parse([]).columns)
 @pytest.mark.parametrize("dtype", bench.DTYPES)
 def test_a_tensor_fills_a_gibibyte_at_every_width(columns, dtype):
     row = columns * bench.DTYPES[dtype].itemsize

@@ -34,6 +34,8 @@ ELSEWHERE = {
     "./infograd build": "takes minutes; its parts are in tests/grading/building",
     "./infograd build --check": "CI runs it before the tests",
     "python -m benchmarks.check": "takes minutes",
+    "python -m pip install -c constraints.txt -e '.[cluster,grading]'": "a part of what ./infograd installs",
+    "infograd grade 01-information-identities --workers 2": "tests/grading/classroom/test_bulk.py",
     "python -m grading.building.glossary": "tests/grading/building/test_glossary.py compares the page with the table",
     "./infograd new-exercise 04-condition-number-landscapes line_search": "tests/grading/building/test_lint.py",
     "./infograd lint 04-condition-number-landscapes line_search": "tests/grading/building/test_lint.py",

@@ -6,7 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nbgrader.converters.base import NbGraderException
@@ -69,6 +69,18 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+class Log(logging.FileHandler):
+    """A log which a full disk cuts short and no more: grading itself says what is wrong with the disk."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Go on."""
+
+    def close(self) -> None:
+        """Close the file, whether or not its end could be written."""
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def logged(file: Path) -> Iterator[None]:
     """Write what is logged to a file, behind what earlier runs wrote; and to the terminal, where a bar leaves room for
@@ -82,7 +94,7 @@ def logged(file: Path) -> Iterator[None]:
             handler.setLevel(logging.WARNING)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        to_file: logging.Handler = logging.FileHandler(file, encoding="utf-8")
+        to_file: logging.Handler = Log(file, encoding="utf-8")
     except OSError:  # grading itself will say what is wrong with the folder
         to_file = logging.NullHandler()
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -55,12 +55,13 @@ class FreshFeedback(GenerateFeedback):
     """generate_feedback. Its pages are made again whenever the graded notebook or the gradebook's marks and comments
     are others, whatever their dates say. Where the gradebook lacks marks there is none, and the others get theirs."""
 
-    def __init__(self, *arguments: Any, **settings: Any):
-        super().__init__(*arguments, **settings)
+    def start(self) -> None:
+        """Make the pages from our template. Only now is it named: formgrader's button names nbgrader's own before."""
         config = Config()
         config.HTMLExporter.template_name = pages.PAGE
         config.HTMLExporter.extra_template_basedirs = [str(FOLDER)]
         self.update_config(config)
+        super().start()
 
     def convert_notebooks(self) -> None:
         """Make the pages. Raises NbGraderException at the end where some could not be made."""

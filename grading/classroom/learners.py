@@ -5,6 +5,7 @@ from __future__ import annotations
 
 MOST_BYTES = 100  # the exchange makes a file name of it that also holds the assignment and the date
 PATTERNS = "*?[]+"
+ADDRESSES = "#%"
 
 
 def unfit(learner: str) -> str | None:
@@ -22,6 +23,8 @@ def unfit(learner: str) -> str | None:
         return "it has a character that cannot be shown"
     if found := [letter for letter in PATTERNS if letter in learner]:
         return f"it has {' '.join(found)}, which nbgrader reads as a pattern or a separator"
+    if found := [letter for letter in ADDRESSES if letter in learner]:
+        return f"it has {' '.join(found)}, which formgrader's links cannot hold"
     if len(learner.encode("utf-8")) > MOST_BYTES:
         return f"it is longer than {MOST_BYTES} bytes"
     return None

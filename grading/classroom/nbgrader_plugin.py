@@ -168,6 +168,8 @@ class SandboxedAutograde(Autograde):
         found = [folder for folder in found if os.path.isdir(folder) and not os.path.islink(folder)]
         folders = [folder for folder in found if not self.is_refused(folder)]
         if not names or not found:
+            if os.path.isdir(pattern) and self.is_refused(pattern):  # a name that is read as a pattern matches itself not
+                raise NbGraderException(f"Not graded: {self.refused[0]!r} is no name.")
             super().init_notebooks()  # says what is missing
             return
         self.assignments = {folder: [os.path.join(folder, name) for name in names] for folder in folders}

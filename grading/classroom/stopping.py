@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from nbgrader.api import InvalidEntry
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
@@ -40,8 +41,12 @@ def stopping() -> Iterator[None]:
     """Raise Stopped where the gradebook or the disk takes nothing more."""
     try:
         yield
-    except OperationalError as problem:
-        said = str(problem.orig)
+    except (OperationalError, InvalidEntry) as problem:
+        # nbgrader raises the second in place of the first where it adds something to the gradebook
+        found = problem.__context__ if isinstance(problem, InvalidEntry) else problem
+        if not isinstance(found, OperationalError):
+            raise
+        said = str(found.orig)
         known = (words for mark, words in GRADEBOOK.items() if mark in said)
         other = f"The gradebook cannot be read ({said}). Copy it first; then `nbgrader db upgrade` may mend it."
         raise Stopped(next(known, other)) from problem

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, InvalidEntry
+from sqlalchemy import text
 
 from grading.classroom.bulk import main as grade_main
 from grading.classroom.due import main as due_main
 from grading.classroom.warm import warm_grader
+from grading.classroom.stopping import Stopped, stopping
 from grading.submission import DATE
 from tests.grading.courses import ANSWERS, NOTEBOOK, answered, make_course, make_release
 
@@ -93,3 +95,28 @@ def test_an_empty_folder_is_0_with_the_reason_and_the_class_goes_on(course: Path
     assert entered(course, "b-after")[0] == 3
     verdict = json.loads((course / "classroom" / "verdicts" / "a-nothing" / NOTEBOOK / f"{NOTEBOOK}.json").read_text())
     assert "No notebook" in verdict["reason"]
+
+
+def test_a_log_on_a_full_disk_stops_no_grading(course: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(course, "eva", "model")
+    log = course / "classroom" / "logs" / f"{NOTEBOOK}.log"
+    log.parent.mkdir(exist_ok=True)
+    log.unlink(missing_ok=True)
+    log.symlink_to("/dev/full")  # whatever is written there, the disk is full
+    try:
+        assert grade_main([NOTEBOOK, "--learner", "eva"]) == 0
+    finally:
+        log.unlink()
+    assert entered(course, "eva")[0] == 3
+    assert "Error" not in capsys.readouterr().err
+
+
+def test_a_learner_for_whom_the_disk_has_no_room_stops_the_class_with_a_sentence(tmp_path: Path) -> None:
+    with Gradebook(f"sqlite:///{tmp_path}/gradebook.db", "infograd") as gradebook:
+        with pytest.raises(InvalidEntry), stopping():  # a fault of another kind stays what it is
+            gradebook.add_student("twin")
+            gradebook.add_student("twin")
+        gradebook.db.execute(text("PRAGMA max_page_count = 1"))  # as large as it is: SQLite then calls the disk full
+        with pytest.raises(Stopped, match="The disk is full. Make room."), stopping():
+            for number in range(10_000):
+                gradebook.add_student(f"newcomer {number}")

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-REMEDY = "A mask leaves such lanes out: mask=column < columns."
+SOME = "A mask leaves such lanes out: mask=column < columns."
+ALL = "No lane is inside: look at the address, and at how many programs there are."
 
 
 @dataclass(frozen=True)
@@ -40,20 +41,24 @@ class Span:
 
 
 class Watch:
-    """What the kernel that runs now may touch."""
+    """What the kernel that runs now may touch, and the most numbers that one load has taken, its masked lanes not."""
 
     spans: tuple[Span, ...] = ()
+    most_loaded = 0
 
     def admit(self, builder: Any, what: str, pointers: Any, mask: Any = None) -> None:
         """Raise IndexError if a lane of a load or store, its mask true, lies outside of every tensor."""
         lanes = np.asarray(pointers.data)
         used = lanes.reshape(-1) if mask is None else lanes[np.broadcast_to(mask.data, lanes.shape).astype(bool)]
+        if what == "load":
+            self.most_loaded = max(self.most_loaded, used.size)
         size = max(1, pointers.get_element_ty().primitive_bitwidth // 8)
         outside = np.ones(used.shape, bool)
         for span in self.spans:
             outside &= ~span.holds(used, size)
         if outside.any():
-            raise IndexError(self.described(what, builder, lanes, used[outside]))
+            remedy = ALL if outside.all() else SOME
+            raise IndexError(f"{self.described(what, builder, lanes, used[outside])} {remedy}")
 
     def described(self, what: str, builder: Any, lanes: np.ndarray, outside: np.ndarray) -> str:
         """Which access in which program, how many of its lanes, and how far from which tensor."""
@@ -68,8 +73,12 @@ class Watch:
             program += f" (row {program})"
         far = home.distances(outside)
         side = "beyond the end" if outside[far.argmax()] >= home.begin else "before the beginning"
-        where = f"up to {far.max():.0f} elements {side} of {home.name}, of shape {home.shape}"
-        return f"A {what} in program {program} goes {lost}: {where}. {REMEDY}"
+        elements = "1 element" if far.max() == 1 else f"{far.max():.0f} elements"
+        where = f"up to {elements} {side} of {home.name}, of shape {home.shape}"
+        return f"A {what} in program {program} goes {lost}: {where}."
+
+
+WATCH = Watch()
 
 
 def spans(names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Span]:
@@ -97,9 +106,8 @@ def make_safe() -> None:
     from triton.runtime import interpreter
     from triton.runtime.autotuner import Autotuner
 
-    watch = Watch()
-    _watch_memory(interpreter.InterpreterBuilder, watch)
-    _watch_launches(interpreter, watch)
+    _watch_memory(interpreter.InterpreterBuilder, WATCH)
+    _watch_launches(interpreter, WATCH)
     _round_to_bfloat16(interpreter)
     _take_the_first_configuration(interpreter, Autotuner)
 

@@ -141,6 +141,9 @@ def test_sizes_of_an_h100():
     assert pytest.approx(20e3, rel=0.02) == 3.35e12 * 0.8e-6 / 132
     assert 512 * 8 * 16 == 64 * 2**10
     assert 512 * 128 == 65536
+    # Programs of 512 threads at 64 registers and at 96, the next multiple of 8 after 95, and their threads of 2,048.
+    assert [65536 // (512 * registers) for registers in (64, 96)] == [2, 1]
+    assert 2 * 512 / 2048 == 0.5
     # An exponential beside two products of 128 numbers, a multiplication and an addition each.
     assert pytest.approx(2, rel=0.05) == (4 * 128 / 990e12) / (1 / (gpu.MULTIPROCESSORS * 16 * gpu.HERTZ))
     assert pytest.approx(34e6, rel=0.01) == 66 * 128256 * 4

@@ -124,20 +124,10 @@ class PageExporter(HTMLExporter):
         assert environment.loader is not None
         environment.loader = OwnScripts(environment.loader)
         environment.filters["clean_html"] = sanitise.boxed
-        environment.filters["markdown2html"] = self.markdown2html
+        environment.filters["markdown2html"], environment.filters["our_markdown"] = cells_markdown, our_markdown
         environment.filters["light"], environment.filters["picture"] = sanitise.boxed_light, picture
         environment.filters["strip_files_prefix"] = str  # reads in quadratic time, for links that cleaning removes
         return environment
-
-    @pass_context
-    def markdown2html(self, context: Context, source: str, learners: bool | None = None) -> str:
-        """Markdown as harmless HTML; a learner's is shut in a box. nbgrader's templates do not say whose it is: there it
-        is the cell that tells."""
-        if learners is None:
-            cell = context.get("cell")
-            learners = cell is None or bool(cell.metadata.get("nbgrader", {}).get("solution"))
-        formulas = Formulas()
-        return formulas.put_into(sanitise.markdown(source, formulas.render, bool(learners)))
 
     def _preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         notebook, resources = super()._preprocess(nb, resources)  # type: ignore[no-untyped-call] # nbconvert's own
@@ -151,6 +141,21 @@ class PageExporter(HTMLExporter):
         """A page as text, and its resources with all names and paths escaped."""
         page, resources = super().from_notebook_node(nb, resources, **settings)
         return self.environment.loader.finished(page), resources
+
+
+@pass_context
+def cells_markdown(context: Context, source: str) -> str:
+    """The Markdown of the cell that a template is at, as harmless HTML: shut in a box where the cell is a learner's."""
+    cell = context.get("cell")
+    formulas = Formulas()
+    learners = cell is None or bool(cell.metadata.get("nbgrader", {}).get("solution"))
+    return formulas.put_into(sanitise.markdown(source, formulas.render, learners))
+
+
+def our_markdown(source: str) -> str:
+    """Markdown of the course's or the teacher's as harmless HTML."""
+    formulas = Formulas()
+    return formulas.put_into(sanitise.markdown(source, formulas.render, False))
 
 
 def picture(png: str) -> str:

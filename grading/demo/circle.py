@@ -112,17 +112,17 @@ def convert(converter: type, notebook: str, folder: Path, size: int) -> None:
     log = logging.getLogger(f"infograd.demo.{converter.__name__}")
     log.propagate, log.handlers = False, [logging.FileHandler(folder / "log.txt", encoding="utf-8")]
     log.setLevel(logging.INFO)
+    steps = converter(coursedir=CourseDirectory(config=config), config=config, log=log)
+    finish = steps.set_permissions  # nbgrader's last act for each learner
+
     with tqdm(total=size, unit="learner", leave=False) as bar, contextlib.redirect_stderr(io.StringIO()):
 
-        class Shown(converter):  # type: ignore[misc] # which step it extends is known when it runs
-            """The step, which moves the bar after each learner."""
+        def count(assignment: str, learner: str) -> None:
+            finish(assignment, learner)
+            bar.update()
 
-            def set_permissions(self, assignment_id: str, student_id: str) -> None:
-                super().set_permissions(assignment_id, student_id)
-                bar.update()
-
-        Shown.__name__ = converter.__name__  # settings are found by it
-        Shown(coursedir=CourseDirectory(config=config), config=config, log=log).start()
+        steps.set_permissions = count
+        steps.start()
 
 
 def step(what: str, do: Callable[[], None]) -> None:

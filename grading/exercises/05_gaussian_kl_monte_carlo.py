@@ -509,6 +509,7 @@ def samples_needed_usual(rng):
 @samples_needed.criterion("the smallest whole number", marks=0.5, says=("The smallest n", "Return an int"))
 def samples_needed_whole(rng):
     yield case(1.0, 1.0, 0.95)
+    yield case(number(rng, 0.1, 0.3), 1.0, 0.95)  # one sample is enough
     yield case(*between_integers(rng, (0.3, 0.9), (0.5, 0.95), below=0.4))
     yield case(*between_integers(rng, (0.3, 0.9), (0.5, 0.95), above=0.6))
 

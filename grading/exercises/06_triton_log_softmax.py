@@ -552,6 +552,7 @@ def loss_stable(rng):
     yield case(logits_of(rng, 3, 5, dtype=torch.float32, shift=-1e4), targets_of(rng, 3, classes=5))
     yield case(torch.stack([tensor([-INF, 1, 2]), tensor([0, far, -far])]), torch.tensor([1, 2]))
     yield case(tensor([[-INF, 1.0, 2.0]]), torch.tensor([0]))
+    yield case(tensor([[0, far], [far, 0]]), torch.tensor([1, 0]))  # a loss of 0, and nothing beside it
 
 
 @cross_entropy_from_logits.criterion(
@@ -782,7 +783,8 @@ def online_batches(rng):
 def online_within_blocks(rng):
     for rows, block in (((), 4), ((3,), 1), ((2, 3), 8)):
         x = logits_of(rng, *rows, size(rng, 9, 12))
-        yield case(x, block, driver="columns_at_once", expected={"judge": "within_block", "block": block})
+        expected = {"judge": "within_block", "block": block}
+        yield case(x, block, driver="columns_at_once", expected=expected, text=f"at most {block} columns")
 
 
 @online_log_sum_exp.alternative
@@ -1625,9 +1627,13 @@ def wide_definition(rng):
 @log_softmax_wide_triton.criterion(
     "takes rows and blocks of any width",
     marks=0.5,
-    says="`block` is a power of two, at least 1, smaller or larger than the row",
+    says=("`block` is a power of two, at least 1, smaller or larger than the row", "the check counts its columns"),
 )
 def wide_widths(rng):
+    for block in (4, 8):
+        expected = {"judge": "whole_block", "block": block}
+        text = f"{block} columns"
+        yield case(single(rng, 1, size(rng, 17, 23)), block, driver="loaded_at_once", expected=expected, text=text)
     for n, block in ((1, 16), (2, 1), (127, 128), (129, 128)):
         yield played(single(rng, 1, n), block, of=wide_rows_of)
     for n, block in ((1025, 512), (128, 64), (1000, 256), (1023, 256), (1024, 256)):
@@ -1825,6 +1831,19 @@ def wide_drops_the_rest(x, block):
 )
 def wide_first_block(x, block):
     return mistaken_wide(x, block, upto=min(block, x.shape[1]))
+
+
+BLOCK_UNUSED = "`block` is not used: it says how many columns one load takes, however wide the row is."
+
+
+@log_softmax_wide_triton.misconception(BLOCK_UNUSED)
+def wide_in_one_block(x, block):
+    return mistaken_wide(x, triton.next_power_of_2(x.shape[1]))
+
+
+@log_softmax_wide_triton.misconception(BLOCK_UNUSED)
+def wide_block_of_64(x, block):
+    return mistaken_wide(x, 64)
 
 
 @log_softmax_wide_triton.misconception(LIKE)
@@ -2340,6 +2359,7 @@ def losses_values(rng):
         torch.tensor([5, 0]), 6
     )  # a loss of 1000, no probability at all
     yield played(far, torch.tensor([1, 2]), of=losses_of)
+    yield played(far, torch.tensor([5, 0]), of=losses_of, atol=1e-9)  # a loss of 0, and nothing beside it
     masked = single(rng, 2, 6)
     masked[:, 2] = -INF
     yield played(masked, torch.tensor([1, 2]), of=losses_of)

@@ -41,6 +41,7 @@ from helpers.checking.words import printable
 
 FINAL = ("interrupted", "not attempted", "refused")  # outcomes after which the same answer is asked nothing more
 SECONDS_PER_CALL = 10.0
+SEEN = 0.01  # by how much an answer changes at least when every number from what is required is larger by 1
 SECONDS_FOR_TEXT = 1.0  # of an error
 OWN_ERRORS = [one for one in vars(builtins).values() if isinstance(one, type) and issubclass(one, Exception)]
 MOST_LETTERS_OF_A_MESSAGE, MOST_LETTERS_OF_A_NAME = 300, 80
@@ -77,13 +78,21 @@ def held_against(rules: Rules, observation: Observation, function: Any, call: Ca
     against it."""
     with Spoilt(rules["require"]) as spoilt:
         again = played(function, call, seconds)
-    value = observation["value"]
-    if again["outcome"] != "returned" or again["value"] != value or not has_numbers(plain.decode(value)):
+    value = plain.decode(observation["value"])
+    if again["outcome"] != "returned" or not has_numbers(value) or moved(value, plain.decode(again["value"])):
         return observation
     if spoilt.called and not spoilt.changed:
         return observation
     sentence = UNUSED.format(required=" or ".join(rules["require"]))
     return {"outcome": "refused", "message": f"{sentence} {rules['because']}".strip()}
+
+
+def moved(value: Any, again: Any) -> bool:
+    """Whether an answer is another, by more than a weight that nobody would see."""
+    before, after = as_array(value), as_array(again)
+    if before is None or after is None or before.shape != after.shape:
+        return True
+    return bool(np.nanmax(np.abs(after - before), initial=0.0) > SEEN)
 
 
 def has_numbers(value: Any) -> bool:

@@ -22,6 +22,7 @@ import functools
 import inspect
 import linecache
 import textwrap
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -68,6 +69,10 @@ BASES = {"torch.optim.Optimizer", "torch.optim.optimizer.Optimizer"}  # an optim
 SYNONYMS = {
     "softmax": {"scaled_dot_product_attention", "MultiheadAttention", "multi_head_attention_forward", "softmin"},
     "log_softmax": {"LogSoftmax", "log_softmax_backward_data"},
+    "logsumexp": {"logaddexp.reduce", "logaddexp.accumulate"},
+    "cross_entropy": {"linear_cross_entropy", "LinearCrossEntropyLoss"},
+    "lfilter": {"sosfilt", "filtfilt", "sosfiltfilt", "dlsim", "dlti", "dimpulse", "dstep"},
+    "clip_grad_norm_": {"renorm", "renorm_", "get_total_norm"},
 }
 CLASSES_OF_DISTRIBUTIONS = {"Categorical", "OneHotCategorical", "Normal", "MultivariateNormal"}
 WRAPPED = ("__wrapped__", "fn", "pyfunc", "_torchdynamo_inline", "_torchdynamo_orig_callable")
@@ -121,6 +126,7 @@ class Reader:
         if not BASES.intersection(paths) and any(self.is_in(path, one.rooted) for path in paths):
             return f"{one.path} is not an answer here."
         parts = {part for path in paths for part in path.split(".")}
+        parts |= {".".join(pair) for path in paths for pair in pairwise(path.split("."))}
         if not one.rooted and (one.own or not parts & EVERY_TENSOR):
             parts -= self.defined
         if names := sorted(self.forbidden & parts):

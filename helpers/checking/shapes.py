@@ -92,7 +92,8 @@ class JudgesOptions(TypedDict, total=False):
     low: float  # seeded_start
     high: float  # seeded_start
     iterations: int  # seeded_start
-    block: int  # within_block
+    settled: float  # seeded_start
+    block: int  # within_block, whole_block
     language: str  # latex
     part: str  # latex
     place: int  # latex

@@ -21,13 +21,14 @@ from helpers.files import write_whole
 NAME = "start.md"
 VARIABLE = "INFOGRAD_START"
 HEADER = re.compile(r"^### (?P<title>(?:Exercise|Stretch)[^`\n]*`(?P<name>\w+)`.*)$", re.MULTILINE)
+CELL_ID = re.compile(r"[\w-]+", re.ASCII)
 MINUTES = re.compile(r"^Difficulty .*· (\d+) minutes", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One exercise: its heading in the notebook, the minutes it takes (None: not said), the points it is worth and the
-    marks earned (None: never checked)."""
+    """One exercise: its heading in the notebook, the minutes it takes (None: not said), the points it is worth, the
+    marks earned (None: never checked), and the id of the cell with the heading (empty: it has none)."""
 
     name: str
     title: str
@@ -35,6 +36,7 @@ class Row:
     points: float
     stretch: bool
     marks: float | None
+    cell: str = ""
 
     @property
     def done(self) -> bool:
@@ -55,11 +57,13 @@ class Chapter:
         """The exercises that are no stretch."""
         return [row for row in self.rows if not row.stretch]
 
-    def link(self, text: str, heading: str = "") -> str:
-        """A link to the notebook, or to a heading of it; the bare text where there is no notebook."""
+    def link(self, text: str, row: Row | None = None) -> str:
+        """A link to the notebook, or to an exercise of it; the bare text where there is no notebook."""
         if self.place is None:
             return text
-        return f"[{text}]({quote(self.place)}{'#' + anchor(heading) if heading else ''})"
+        # A notebook that JupyterLab has yet to open has cells at once, and headings only when its Markdown is rendered.
+        place = "" if row is None else f"#cell-id={row.cell}" if row.cell else f"#{anchor(row.title)}"
+        return f"[{text}]({quote(self.place)}{place})"
 
 
 def anchor(heading: str) -> str:
@@ -91,13 +95,16 @@ def chapter(one: Key, notebooks: Path) -> Chapter:
     """What is known of a notebook. One that is missing or damaged is named by its key alone."""
     name, record = one["notebook"], progress.recall()
     place = f"{name}/{name}.ipynb"
-    texts = prose(notebooks / place)
-    headers = {found["name"]: (found["title"], minutes(text)) for text in texts for found in HEADER.finditer(text)}
+    cells = markdown(notebooks / place)
+    headers = {
+        found["name"]: (found["title"], minutes(text), cell) for cell, text in cells for found in HEADER.finditer(text)
+    }
     rows = []
     for exercise, entry in one["exercises"].items():
-        title, time = headers.get(exercise, (f"`{exercise}`", None))
+        title, time, cell = headers.get(exercise, (f"`{exercise}`", None, ""))
         marks = record.get(exercise, {}).get("marks")
-        rows.append(Row(exercise, title, time, entry["points"], entry["stretch"], marks))
+        rows.append(Row(exercise, title, time, entry["points"], entry["stretch"], marks, cell))
+    texts = [text for _, text in cells]
     first = texts[0].strip().split("\n\n") if texts else []
     title = first[0].removeprefix("# ") if first and first[0].startswith("# ") else name
     opening = " ".join(first[1].split()) if len(first) > 1 else ""
@@ -105,12 +112,18 @@ def chapter(one: Key, notebooks: Path) -> Chapter:
 
 
 def prose(file: Path) -> list[str]:
-    """The Markdown cells of a notebook; none where it cannot be read."""
+    """The texts of a notebook's Markdown cells; none where it cannot be read."""
+    return [text for _, text in markdown(file)]
+
+
+def markdown(file: Path) -> list[tuple[str, str]]:
+    """A notebook's Markdown cells: ids (empty before nbformat 4.5) and texts. None where it cannot be read."""
     try:
         cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
-        return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
-    except (OSError, ValueError, KeyError, TypeError):
+        found = [(cell.get("id"), "".join(cell["source"])) for cell in cells if cell["cell_type"] == "markdown"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
+    return [(name if isinstance(name, str) and CELL_ID.fullmatch(name) else "", text) for name, text in found]
 
 
 def minutes(text: str) -> int | None:
@@ -126,8 +139,8 @@ def page(chapters: Sequence[Chapter], trouble: str | None) -> str:
     parts += [f"**Note.** {trouble}"] if trouble else []
     parts += [section(one) for one in chapters]
     parts.append(
-        "This page is as new as your last check: reload the browser's tab to see it. `progress()` in any notebook shows"
-        " the same table."
+        "This page is as it was when you opened it: after a check, the menu's *File*, *Reload Markdown File from Disk*"
+        " brings it up to date. `progress()` in any notebook shows the same table."
     )
     return "\n\n".join(parts) + "\n"
 
@@ -140,7 +153,7 @@ def next_step(chapters: Sequence[Chapter]) -> str:
             if not begun:
                 return f"**Start here:** {one.link(one.title)}."
             time = f", {open_[0].minutes} minutes" if open_[0].minutes else ""
-            return f"**Continue here:** {one.link(open_[0].title, open_[0].title)} of {one.title}{time}."
+            return f"**Continue here:** {one.link(open_[0].title, open_[0])} of {one.title}{time}."
     return "**All exercises are done.** The stretch exercises below are what is left, if any."
 
 
@@ -163,7 +176,7 @@ def total(rows: Sequence[Row]) -> int:
 def line(one: Chapter, row: Row) -> str:
     """One exercise in its notebook's table."""
     marks = "not yet" if row.marks is None else f"{row.marks:g} of {row.points:g}"
-    return f"| {'✓' if row.done else '·'} {one.link(row.title, row.title)} | {marks} | {row.minutes or ''} |"
+    return f"| {'✓' if row.done else '·'} {one.link(row.title, row)} | {marks} | {row.minutes or ''} |"
 
 
 def bar(rows: Sequence[Row]) -> str:

@@ -211,7 +211,7 @@ def estimator_histograms(
         figure = Figure(figsize=(8.4, 2.5 * len(pairs)))
         for row, pair in zip(figure.subplots(len(pairs), 3, squeeze=False), pairs, strict=True):
             truth, samples, words = exact_kl(*pair), estimator_samples(pair, n, seed), []
-            for axes, k, title, colour in zip(row, samples, titles, ("blue", "orange", "green"), strict=True):
+            for axes, k, title, colour in zip(row, samples, titles, ("blue", "purple", "green"), strict=True):
                 low, high = k.quantile(0.005).item() if k.min() < 0 else 0.0, k.quantile(0.99).item()
                 axes.hist(k, bins=50, range=(low, high), color=PALETTE[colour])
                 axes.axvline(truth, color=PALETTE["black"], linestyle="--", linewidth=1.3)

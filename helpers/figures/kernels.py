@@ -58,13 +58,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Machine:
-    """What was measured on this machine: operations per second at best, bytes per second at best, exponentials per
-    second where the numbers are at hand (None: not known), and points."""
+    """What was measured on this machine: operations per second at best, bytes per second at best, the numbers whose
+    log-softmax it takes in a second where no memory holds it up (None: not known), and points."""
 
     device: str
     peak: float
     bandwidth: float
-    exponentials: float | None
+    at_hand: float | None
     points: dict[str, Measured]
 
 
@@ -76,8 +76,9 @@ def temperature_against_entropy(logits: tuple[float, ...] = (2.0, 1.0, 0.5, 0.1)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(7.6, 3.8))
         left, right = figure.subplots(1, 2)
-        for k, (logit, dashes) in enumerate(zip(logits, ("-", "--", "-.", ":"), strict=False)):
-            left.semilogx(temperatures, probabilities[:, k], dashes, label=f"logit {logit:g}")
+        looks = (("blue", "-"), ("vermilion", "--"), ("green", "-."), ("black", ":"))
+        for k, (logit, (colour, dashes)) in enumerate(zip(logits, looks, strict=False)):
+            left.semilogx(temperatures, probabilities[:, k], dashes, color=PALETTE[colour], label=f"logit {logit:g}")
         left.set(xlabel="temperature T", ylabel="probability", ylim=(0, 1.02), title="Who is chosen")
         left.legend()
         right.semilogx(temperatures, entropy(probabilities), color=PALETTE["blue"])
@@ -118,18 +119,19 @@ def measure_here(seconds: float = 0.1) -> Machine:
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"this CPU, {threads}"
     peak = max(point.rate for point in points.values())
     bandwidth = max(point.bytes_moved / point.seconds for point in points.values())
-    return Machine(name, peak, bandwidth, exponentials_per_second(device, seconds), points)
+    return Machine(name, peak, bandwidth, log_softmax_at_hand(device, seconds), points)
 
 
-def exponentials_per_second(device: torch.device, seconds: float) -> float | None:
-    """How many exponentials a machine takes in a second where no memory holds it up: on a CPU measured on numbers in
-    its cache, on a GPU from its clock (None where that is not told)."""
+def log_softmax_at_hand(device: torch.device, seconds: float) -> float | None:
+    """The numbers whose log-softmax a machine takes in a second where no memory holds it up: on a CPU measured on
+    numbers in its cache, on a GPU by the clock of its exponentials, one for each (None where that is not told)."""
     if device.type == "cuda":
         gpu = torch.cuda.get_device_properties(device)
         hertz = 1e3 * getattr(gpu, "clock_rate", 0)
         return EXPONENTIALS_PER_CLOCK * gpu.multi_processor_count * hertz or None
-    near, out = torch.randn(2**15), torch.empty(2**15)
-    return len(near) / _best_seconds(lambda: torch.exp(near, out=out), seconds)
+    near = torch.randn(8, 4096)
+    out = torch.empty_like(near)
+    return near.numel() / _best_seconds(lambda: torch.log_softmax(near, -1, out=out), seconds)
 
 
 def share_of_slope(machine: Machine, name: str = "log_softmax") -> float:
@@ -160,16 +162,13 @@ def roofline(machine: Machine) -> Figure:
                 ha="right" if left else "left",
             )
         axes.axvline(ridge, color="#888888", linewidth=1, linestyle=":")
-        if machine.exponentials is not None:
-            of_log_softmax = LOG_SOFTMAX_OPERATIONS * machine.exponentials / 1e9
-            near = [0.25, 2.5]
-            axes.loglog(
-                near, [of_log_softmax] * 2, "--", color=PALETTE["vermilion"], label="what exp allows log_softmax"
-            )
+        if machine.at_hand is not None:
+            limit = LOG_SOFTMAX_OPERATIONS * machine.at_hand / 1e9
+            axes.loglog([0.25, 2.5], [limit] * 2, "--", color=PALETTE["vermilion"], label="log_softmax without memory")
         axes.set(xlabel="arithmetic intensity (operations per byte)", ylabel="billion operations per second")
         axes.set_title(f"Measured on {machine.device}, float32")
         axes.legend(loc="lower right", fontsize=9)
-    dashed = "" if machine.exponentials is None else " A dashed line above is what its exponentials allow."
+    dashed = "" if machine.at_hand is None else " A dashed line is log_softmax where no memory holds it up."
     return describe(
         figure,
         f"The roofline of {machine.device}, measured: a slope of {machine.bandwidth / 1e9:.3g} GB/s up to "

@@ -180,7 +180,7 @@ def learning_rates(kappa: float = 100.0, rates: Sequence[float] = (0.005, 0.009,
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.6, 4.0))
         axes = figure.add_subplot()
-        looks = (("blue", "-"), ("green", "--"), ("orange", "-."), ("vermilion", ":"))
+        looks = (("blue", "-"), ("green", "--"), ("black", "-."), ("vermilion", ":"))
         for lr, (colour, dashes) in zip(rates, looks, strict=True):
             losses = shares(bowl_loss(hessian, descend("gradient descent", hessian, corner(), lr, 0.0, 700)))
             label = f"lr = {lr:.4f}, {lr / limit:.2f} of the limit"

@@ -138,14 +138,20 @@ def read(x: Tensor) -> Tensor:
     return sums
 
 
+def resident(block: int, multiprocessors: int) -> tuple[int, int]:
+    """The warps of a program, whose threads have 32 numbers each where there are enough, and the programs that there is
+    room for at once: at 64 registers a thread, 32 warps fill a multiprocessor."""
+    warps = min(32, max(1, block // 1024))
+    return warps, multiprocessors * (32 // warps)
+
+
 def pipelined(x: Tensor) -> Tensor:
-    """Launch as many programs of `pipelined_forward` as there are multiprocessors."""
+    """Launch as many programs of `pipelined_forward` as there is room for, and no more than rows."""
     y = torch.empty_like(x)
     rows, columns = x.shape
     block = triton.next_power_of_2(columns)
-    programs = min(rows, layout.machine(x.device)[0])
-    warps = min(32, max(1, block // 1024))
-    pipelined_forward[(programs,)](x, y, rows, columns, block, num_warps=warps)
+    warps, programs = resident(block, layout.machine(x.device)[0])
+    pipelined_forward[(min(rows, programs),)](x, y, rows, columns, block, num_warps=warps, maxnreg=64)
     return y
 
 

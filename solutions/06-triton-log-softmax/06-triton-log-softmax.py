@@ -140,7 +140,7 @@ for shift in (0, 100, 1000):
 # - Accurate for rows near $\pm 10^4$ in float32: subtract the maximum *before* you add anything.
 # - Accurate far down: a logit 1000 below the others has log-probability about $-1000$, not `-inf`.
 # - Infinities as in torch: a `-inf` among finite logits gives `-inf`; a row with `+inf` or `nan`, or of nothing but `-inf`, is `nan`.
-# - Raise `ValueError` unless `temperature > 0`; any other counts as it is, .01 as well as 100.
+# - Raise `ValueError` unless `temperature > 0`; any other counts as it is, 0.01 as well as 100.
 # - Batches, dtype (half types included) and input as before.
 
 
@@ -171,7 +171,7 @@ for t in (0.1, 1.0, 10.0):
 # %%
 plotting.show_figure(
     figures.temperature_against_entropy(),
-    alt="Probabilities of the logits 2, 1, .5, .1 and their entropy against temperature: "
+    alt="Probabilities of the logits 2, 1, 0.5, 0.1 and their entropy against temperature: "
     "one certain choice and entropy 0 when cold, a quarter each and log 4 when hot.",
 )
 
@@ -568,7 +568,8 @@ report_compiled(
 #
 # Difficulty ●●●●○ · Importance ●●●●○ · 20 minutes
 #
-# - Contract as in exercise 6; `block` is a power of two, at least 1, smaller or larger than the row.
+# - Contract as in exercise 6; `block` is a power of two, at least 1, smaller or larger than the row. One load takes `block` columns: the
+#   check counts its columns.
 # - A leading block of `-inf` must not turn the row into `nan`; a row of nothing but `-inf`, or with `+inf` or `nan`, is `nan`, as in torch.
 
 
@@ -783,11 +784,12 @@ except ImportError:
     print("The course's kernels need Triton, which exists for Linux only.")
 
 # %% [markdown]
-# One option of the launch: no spill, and more loads under way in both of its loops. **Occupancy**, how many programs a multiprocessor has room for, is the
-# other way to the same end: one program with 8 loads a thread keeps as many bytes under way as four with 2.
+# One option of the launch: no spill, and more loads under way in both of its loops. The price is **occupancy**, the share of a multiprocessor's 2,048
+# threads that can be there: at 64 registers two such programs fit, $65{,}536 / (512 \cdot 64) = 2$, half of the threads; at 96 one. More programs are the
+# other way to the same end: two with 6 loads a thread have as many bytes under way as one with 12.
 #
 # A third way: programs that *stay*. As many as there are multiprocessors each take row after row, and `num_stages=2` has the next row fetched
-# into shared memory while this one is worked on.
+# into shared memory, 131 KB of it here, while this one is worked on.
 
 
 # %%
@@ -815,7 +817,8 @@ except TypeError:  # what stands in for Triton where there is none
 
 # %% [markdown]
 # **In practice.** Spills, narrow loads and too few in flight: look for these when a memory-bound kernel is slower than a copy. Which block,
-# how many warps and stages are best is measured, not guessed: `@triton.autotune` tries a list (under the interpreter it takes the first).
+# how many warps and stages are best is measured, not guessed: `@triton.autotune` tries a list (under the interpreter it takes the first),
+# `triton.testing.do_bench` times one launch, and NVIDIA's profiler `ncu` says what it waits for.
 #
 # **Traps.** A `constexpr` makes a new kernel for every value; compiling takes seconds. Good for a model's width, bad for a batch size.
 
@@ -896,7 +899,7 @@ check("arithmetic_intensity", arithmetic_intensity, attainable_flops)
 # %% [markdown]
 # The next cell measures four computations on the machine that this notebook runs on, just now, each into memory that is there already:
 # fresh pages would cost more than the arithmetic. The most bytes and the most operations a second that any of them reached are taken for
-# the two limits, and the dashed line is what the machine's exponentials allow log-softmax.
+# the two limits. The dashed line is log-softmax without memory: on a CPU of numbers that its cache holds, on a GPU as fast as its exponentials.
 
 # %% tags=["nbval-ignore-output"]
 machine = figures.measure_here()

@@ -38,7 +38,7 @@ WRITING = "08-reading-and-writing-math"
 COURSES = {
     NOTEBOOK: ["entropy", "kl_divergence", "kl_with_torch", "f_divergence"],
     KERNELS: ["log_softmax", "log_softmax_triton"],
-    "03-adam-bias-correction": ["train_xor"],
+    "03-adam-bias-correction": ["ema", "clip_by_global_norm", "train_xor"],
     "05-gaussian-kl-monte-carlo": ["kl_monte_carlo"],
     OPTIMISERS: [
         "lion_step",

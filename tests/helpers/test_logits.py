@@ -122,7 +122,7 @@ def test_the_machine_is_measured_and_lies_below_its_roofline():
     assert "per byte" in axes.get_xlabel()
     assert len(axes.lines) == 3 + len(machine.points)
     dashed = axes.lines[-1].get_ydata()
-    assert dashed[0] == pytest.approx(figures.LOG_SOFTMAX_OPERATIONS * machine.exponentials / 1e9)
+    assert dashed[0] == pytest.approx(figures.LOG_SOFTMAX_OPERATIONS * machine.at_hand / 1e9)
     assert f"{figures.share_of_slope(machine):.0%} of the slope" in alt_of(figure)
 
 
@@ -146,9 +146,9 @@ def test_no_page_of_memory_is_fetched_while_the_clock_runs(monkeypatch):
 def test_of_a_gpu_the_exponentials_are_counted_by_its_clock(monkeypatch):
     chip = SimpleNamespace(multi_processor_count=132, clock_rate=1_755_000)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: chip)
-    assert figures.exponentials_per_second(torch.device("cuda"), 0.0) == pytest.approx(3.7e12, rel=0.01)
+    assert figures.log_softmax_at_hand(torch.device("cuda"), 0.0) == pytest.approx(3.7e12, rel=0.01)
     del chip.clock_rate
-    assert figures.exponentials_per_second(torch.device("cuda"), 0.0) is None
+    assert figures.log_softmax_at_hand(torch.device("cuda"), 0.0) is None
 
 
 def test_the_programs_over_rows_are_drawn_as_told():

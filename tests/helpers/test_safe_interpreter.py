@@ -22,8 +22,10 @@ make_safe()
 ROWS, COLUMNS = 3, 5
 OUTSIDE = (
     "A {what} in program {program} goes outside of its tensors, with {lanes} lanes: up to {far} elements {side} of "
-    "{tensor}, of shape {shape}. A mask leaves such lanes out: mask=column < columns."
+    "{tensor}, of shape {shape}. {remedy}"
 )
+MASK = "A mask leaves such lanes out: mask=column < columns."
+ADDRESS = "No lane is inside: look at the address, and at how many programs there are."
 
 
 @triton.jit
@@ -95,14 +97,23 @@ def test_a_kernel_that_stays_inside_runs():
     [
         ({"readable": 8}, {"what": "load", "program": "2 (row 2)", "far": 3, "lanes": "3 of 8"}),
         ({"writable": 8}, {"what": "store", "program": "2 (row 2)", "far": 3, "lanes": "3 of 8", "tensor": "y"}),
-        ({"from_row": 1}, {"program": "2 (row 2)", "far": 5, "lanes": "5 of 8"}),
-        ({"from_row": -2}, {"program": "0 (row 0)", "far": 10, "lanes": "5 of 8", "side": "before the beginning"}),
+        ({"from_row": 1}, {"program": "2 (row 2)", "far": 5, "lanes": "5 of 8", "remedy": ADDRESS}),
+        (
+            {"from_row": -2},
+            {
+                "program": "0 (row 0)",
+                "far": 10,
+                "lanes": "5 of 8",
+                "side": "before the beginning",
+                "remedy": ADDRESS,
+            },
+        ),
         # The third row would begin at element 18 of 15.
-        ({"stride": 9}, {"program": "2 (row 2)", "far": 8, "lanes": "5 of 8"}),
+        ({"stride": 9}, {"program": "2 (row 2)", "far": 8, "lanes": "5 of 8", "remedy": ADDRESS}),
     ],
 )
 def test_the_access_the_row_the_tensor_and_the_distance_are_told(changed, words):
-    words = {"what": "load", "side": "beyond the end", "tensor": "x", "shape": (ROWS, COLUMNS)} | words
+    words = {"what": "load", "side": "beyond the end", "tensor": "x", "shape": (ROWS, COLUMNS), "remedy": MASK} | words
     options = {"from_row": 0, "stride": COLUMNS, "readable": COLUMNS, "writable": COLUMNS} | changed
     x, y = torch.rand(ROWS, COLUMNS), torch.zeros(ROWS, COLUMNS)
     said = told(lambda: copy[(ROWS,)](x, y, **options, BLOCK=8))

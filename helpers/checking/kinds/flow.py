@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from unittest import mock
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
 from torch.utils._python_dispatch import (
     TorchDispatchMode,
     _disable_current_modes,
@@ -41,11 +43,18 @@ MOVING = {
     "constant_pad_nd", "index", "flip", "to",
 }  # fmt: skip
 ASKING = {"isnan", "isinf", "isfinite", "eq", "ne", "equal", "is_nonzero", "is_same_size", "sym_size", "sym_stride"}
+# Ways to the numbers of a tensor that are no operators.
+READING = {
+    "tolist", "numpy", "__array__", "__dlpack__", "item", "apply_", "map_", "map2_", "storage", "untyped_storage",
+    "_typed_storage",
+}  # fmt: skip
 OUTSIDE = (
     "{what} is called outside of a kernel, on numbers: outside, an answer may make memory, copy it and change its "
     "dtype; the arithmetic belongs into the kernel."
 )
 GIVEN = "A kernel is given a tensor that holds numbers from somewhere else: give it the arguments, and new memory."
+READ = "{what} reads numbers outside of a kernel: the arithmetic belongs into the kernel, and it loads them."
+HANDED = "A kernel is given {what}: give it tensors, numbers and texts, and call functions in it by their names."
 RETURNED = "What is returned is not what a kernel has stored: return the memory that the last kernel stored into."
 NOT_STARTED = "No kernel was started in this call."
 TAKEN_OFF = "The answer changes what watches over its operators."
@@ -70,6 +79,7 @@ class Flow(TorchDispatchMode):
         self.known: dict[int, Memory] = {}
         self.first_fault: str | None = None
         self.launches = 0
+        self.inside = False  # a kernel
         for tensor in tensors_in(arguments):
             self.know(tensor, stored=False)
         self.arguments = set(self.known)
@@ -98,7 +108,7 @@ class Flow(TorchDispatchMode):
         name = func.overloadpacket.__name__
         given = tensors_in((args, kwargs))
         sources = given[1:] if name == "copy_" else given
-        stored = bool(sources) and all(self.is_stored(one) for one in sources)
+        stored = name in MOVING and bool(sources) and all(self.is_stored(one) for one in sources)
         value = func(*args, **(kwargs or {}))
         made = tensors_in(value)
         if not self.allows(name, given, made):
@@ -122,16 +132,34 @@ class Flow(TorchDispatchMode):
 
     def launch(self, start: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Start a kernel, whose own operators are its own affair."""
-        with _disable_current_modes():
+        if callable(kwargs.get("grid")):
+            kwargs["grid"] = partial(self.outside, kwargs["grid"])
+        with _disable_current_modes(), self.in_kernel(True):
             tensors = tensors_in((args, kwargs))
             if any(one.numel() and self.memory_of(one) is None for one in tensors):
                 self.fault(GIVEN)
+            if strange := [one for one in tree_leaves((args[1:], kwargs)) if is_strange(one, kwargs.get("grid"))]:
+                self.fault(HANDED.format(what=type(strange[0]).__name__))
             self.launches += 1
             try:
                 return start(*args, **kwargs)
             finally:
                 for one in tensors:
                     self.know(one, stored=not self.is_argument_still(one))
+
+    @contextmanager
+    def in_kernel(self, inside: bool) -> Iterator[None]:
+        """What runs belongs to a kernel, or does not."""
+        before, self.inside = self.inside, inside
+        try:
+            yield
+        finally:
+            self.inside = before
+
+    def outside(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function that runs while a kernel is started, such as one that makes its grid, outside of it."""
+        with self.in_kernel(False), self:
+            return function(*args)
 
     def is_argument_still(self, tensor: Tensor) -> bool:
         """Whether a tensor's memory is an argument's, and holds what it held."""
@@ -148,6 +176,28 @@ class Flow(TorchDispatchMode):
             if not all(memory is not None and memory.stored for memory in memories):
                 self.fault(RETURNED)
         return self.first_fault
+
+
+class Reads(TorchFunctionMode):
+    """Sees numbers that are read past the operators."""
+
+    def __init__(self, flow: Flow):
+        super().__init__()
+        self.flow = flow
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """One function or method."""
+        name = getattr(func, "__name__", "")
+        if name in READING and not self.flow.inside and any(one.is_floating_point() for one in tensors_in(args)):
+            self.flow.fault(READ.format(what=name))
+        return func(*args, **(kwargs or {}))
+
+
+def is_strange(given: Any, grid: Any) -> bool:
+    """Whether a launch is given something that is neither data nor a kernel to call."""
+    if given is grid or given is None or isinstance(given, (Tensor, bool, int, float, str, torch.dtype)):
+        return False
+    return type(given).__module__.split(".")[0] != "triton"  # a dtype, a constexpr, another kernel
 
 
 def tensors_in(value: Any) -> list[Tensor]:
@@ -172,9 +222,10 @@ def watched(arguments: Sequence[Any]) -> Iterator[Flow | None]:
             if module in sys.modules:
                 owner = getattr(sys.modules[module], launcher)
                 stack.enter_context(mock.patch.object(owner, "run", launcher_for(flow, owner.run)))
+        reads = stack.enter_context(Reads(flow))
         stack.enter_context(flow)
         yield flow
-        if flow not in _get_current_dispatch_mode_stack():
+        if flow not in _get_current_dispatch_mode_stack() or reads not in _get_current_function_mode_stack():
             flow.fault(TAKEN_OFF)
 
 

@@ -33,7 +33,7 @@ from helpers.checking.kinds import flow
 from helpers.checking.names import Meaning, Scope, imported, mentioned, within
 from helpers.checking.shapes import Expectation
 from helpers.checking.words import Problem
-from helpers.safe_interpreter import make_safe
+from helpers.safe_interpreter import WATCH, make_safe
 
 NEEDS_TRITON = "this exercise needs Triton, which exists for Linux only; the exercises in plain torch need no Triton"
 # What of an online sum must see no more than a block.
@@ -131,6 +131,22 @@ def within_block(value: Any, expectation: Expectation) -> Problem | None:
         "One operation takes {columns} columns of a row at once, where a block has {block}: a row that does not fit "
         "comes block by block, and only m and s are carried on."
     )
+    return Problem.of("numbers", template, columns=value, block=block)
+
+
+def loaded_at_once(function: Callable[..., Any], x: Tensor, block: int) -> int:
+    """Call with one row, and count the numbers that one load takes at most. A GPU does not tell: there, the block."""
+    WATCH.most_loaded = 0
+    call_kernel(function, x, block)
+    return WATCH.most_loaded or block
+
+
+def whole_block(value: Any, expectation: Expectation) -> Problem | None:
+    """The largest load must take as many columns as a block has (see `loaded_at_once`)."""
+    block = expectation["block"]
+    if value == block:
+        return None
+    template = "A load takes up to {columns} columns of the row at once, where `block` says {block}."
     return Problem.of("numbers", template, columns=value, block=block)
 
 

@@ -32,6 +32,11 @@ def tanh_gradient(scales: Tensor) -> Map:
     return lambda theta: scales.to(theta.dtype) * torch.tanh(scales.to(theta.dtype) * theta)
 
 
+def flat_bottom_gradient(width: float) -> Map:
+    """The gradient of a valley whose bottom is flat: 0 from -width to width, and theta -+ width beyond."""
+    return lambda theta: theta - theta.clamp(-width, width)
+
+
 def quadratic_loss(hessian: Tensor) -> Map:
     """vec(theta)^T H vec(theta) / 2 for a theta of any shape; H may be indefinite."""
     return lambda theta: theta.reshape(-1) @ (hessian.to(theta.dtype) @ theta.reshape(-1)) / 2
@@ -49,7 +54,15 @@ def logistic_loss(features: Tensor, labels: Tensor) -> Map:
     )
 
 
-FUNCTIONS = (quadratic_gradient, bowl_gradient, tanh_gradient, quadratic_loss, quartic_loss, logistic_loss)
+FUNCTIONS = (
+    quadratic_gradient,
+    bowl_gradient,
+    tanh_gradient,
+    flat_bottom_gradient,
+    quadratic_loss,
+    quartic_loss,
+    logistic_loss,
+)
 
 
 def seeded_start(function: Callable[..., Any], seed: int, *arguments: Any) -> tuple[Any, Any, Any]:
@@ -77,8 +90,8 @@ def plain_number(one: Any) -> bool:
 
 
 def judge_seeded_start(value: Any, expectation: Expectation) -> Problem | None:
-    """Rayleigh quotients from a few products lie strictly inside the spectrum, between `low` and `high`, and depend on
-    the generator's seed and on nothing else."""
+    """Rayleigh quotients from a few products lie inside the spectrum, between `low` and `high`, depend on the
+    generator's seed and on nothing else, and are not both as near to the top as many products would be (`settled`)."""
     found = three_numbers(value)
     if found is None:
         return Problem.of("structure", "The answer is not one finite number.")
@@ -92,6 +105,9 @@ def judge_seeded_start(value: Any, expectation: Expectation) -> Problem | None:
     if math.isclose(first, other, rel_tol=1e-9):
         template = "Two seeds gave one answer, as if `generator` or `iterations` were not used."
         return Problem.of("randomness", template)
+    if min(first, other) > expectation["settled"]:
+        template = "From {n} products it answers {answer:.6g}, as near to {high:.6g} as many would: count `iterations`."
+        return Problem.of("numbers", template, n=expectation["iterations"], answer=min(first, other), high=high)
     return None
 
 

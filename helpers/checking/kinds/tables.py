@@ -48,6 +48,7 @@ DRIVERS: dict[str, Callable[..., Any]] = {
     "without_kernels": kernels.call_without_kernels,
     "wide_kernel": kernels.call_wide_kernel,
     "columns_at_once": kernels.columns_at_once,
+    "loaded_at_once": kernels.loaded_at_once,
     **steps.DRIVERS,
     **choices.DRIVERS,
 }
@@ -69,6 +70,7 @@ WORDS = {
     "without_kernels": ", with every kernel left out",
     "wide_kernel": ", written out side by side, rising by 1, 3001 times: the two ends of the answer",
     "columns_at_once": ", counting the columns that one operation takes at once",
+    "loaded_at_once": ", counting the columns that one load takes at once",
     **steps.WORDS,
     **choices.WORDS,
 }
@@ -90,6 +92,7 @@ JUDGES: dict[str, Judge] = {
     "same_answers": channels.same_answers,
     "from_kernel": kernels.from_kernel,
     "within_block": kernels.within_block,
+    "whole_block": kernels.whole_block,
     **landscapes.JUDGES,
     **sampling.JUDGES,
     **steps.JUDGES,

@@ -29,7 +29,8 @@ PLANT = (
     " body: JSON.stringify({type: 'file', format: 'text', content: 'x'})})"
 )
 NAME = "<img src=x onerror=document.title='PLANTED'>"  # a learner's: a folder's name holds no slash
-REFLECTION = f'<script>{PLANT}</script><img src="x" onerror="{PLANT}">'
+TEX = r"$\href{https://away.example}{x}$ and $$\require{html}\style{position:fixed}{\class{modal}{\cssId{mine}{y}}}$$"
+REFLECTION = f'<script>{PLANT}</script><img src="x" onerror="{PLANT}">\n\n{TEX}'
 # settings under which a page is as nbgrader makes it, or has only the policy behind the cleaning
 STOCK = "from grading.classroom import pages\npages.use = lambda config: None\n"
 NAMES = ("Ada Lovelace", "a.b@example.org", "Jürgen", "12345", "x,y")
@@ -126,13 +127,28 @@ def test_a_planted_script_writes_no_file(course: Path) -> None:
         assert "<title>PLANTED" not in page
         assert "glyphicon-eye-open" in page
         assert BeautifulSoup(page, "html.parser").select("[onerror]") == []
+        tex_leads_nowhere(page)
         # the page's own scripts run: they put the score that is kept into its field
         assert 'class="score tabbable"' in page
         assert "toggle_name" in page
         for other in (f"/formgrader/manage_students/{quote(NAME)}", f"/formgrader/gradebook/{NOTEBOOK}/{NOTEBOOK}"):
             assert "<title>PLANTED" not in seen(address + other, course)
     feedback = course / "classroom" / "feedback" / NAME / NOTEBOOK / f"{NOTEBOOK}.html"
-    assert "<title>PLANTED" not in seen(feedback.as_uri(), course)
+    page = seen(feedback.as_uri(), course)
+    assert "<title>PLANTED" not in page
+    tex_leads_nowhere(page)
+
+
+def tex_leads_nowhere(page: str) -> None:
+    """A learner's TeX is formulas, without a link, a class or a style; no program for formulas is loaded."""
+    found = BeautifulSoup(page, "html.parser")
+    formulas = found.select("math")
+    assert len([one for one in formulas if one.text.strip().endswith(("x", "y"))]) >= 2
+    named = [
+        one for part in formulas for one in [part, *part.select("*")] if {"class", "style", "id", "href"} & {*one.attrs}
+    ]
+    assert named == []
+    assert found.select('[href*="away.example"], [src*="away.example"], [src*="athJax"], .MathJax, mjx-container') == []
 
 
 @pytest.mark.parametrize(("settings", "writes"), [(STOCK, True), (UNCLEANED, False)], ids=["stock", "policy alone"])

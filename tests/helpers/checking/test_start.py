@@ -33,19 +33,29 @@ def notebooks(tmp_path: Path) -> Path:
     return Path(shutil.copytree(NOTEBOOKS, tmp_path / "notebooks", ignore=shutil.ignore_patterns("*.md", "feedback")))
 
 
-def headings(file: Path) -> set[str]:
-    """The anchors that JupyterLab gives to a notebook's headings."""
+def places(file: Path) -> set[str]:
+    """What a link into a notebook may name after its #: the cells, and the headings as JupyterLab calls them."""
+    notebook = json.loads(file.read_text(encoding="utf-8"))
     lines = [line for text in start.prose(file) for line in text.splitlines() if line.startswith("#")]
-    return {line.lstrip("# ").replace("`", "").replace(" ", "-") for line in lines}
+    headings = {line.lstrip("# ").replace("`", "").replace(" ", "-") for line in lines}
+    return headings | {f"cell-id={cell['id']}" for cell in notebook["cells"] if "id" in cell}
 
 
-def test_every_link_leads_to_a_notebook_and_a_heading_that_there_is(notebooks: Path) -> None:
+@pytest.mark.parametrize("ids", [True, False], ids=["cells have ids", "cells have none"])
+def test_every_link_leads_to_a_notebook_and_to_an_exercise_that_there_is(ids: bool, notebooks: Path) -> None:
+    if not ids:
+        for file in notebooks.rglob("*.ipynb"):
+            notebook = json.loads(file.read_text(encoding="utf-8"))
+            for cell in notebook["cells"]:
+                del cell["id"]
+            file.write_text(json.dumps(notebook), encoding="utf-8")
     found = LINK.findall(start.write(notebooks).read_text(encoding="utf-8"))
     exercises = sum(len(one["exercises"]) for one in key.keys(key.folder()))
-    assert sum(bool(heading) for _, heading in found) == exercises
+    assert len({link for link in found if link[1]}) == exercises
     for place, heading in found:
         assert (notebooks / unquote(place)).is_file()
-        assert not heading or unquote(heading) in headings(notebooks / unquote(place)), (place, heading)
+        assert not heading or unquote(heading) in places(notebooks / unquote(place)), (place, heading)
+        assert heading.startswith("cell-id=") == (ids and bool(heading))
 
 
 def test_every_exercise_says_its_minutes_and_every_notebook_what_it_is_about(notebooks: Path) -> None:

@@ -14,6 +14,7 @@ if not torch.cuda.is_available():
 
 pytest.importorskip("triton", reason="Triton exists for Linux only")
 
+from helpers.compiling import compile_kernel
 from helpers.kernels import bench
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -199,6 +200,23 @@ def test_a_wrong_command_line_is_refused(arguments):
     with pytest.raises(SystemExit) as refusal:
         bench.parse(arguments)
     assert refusal.value.code == 2
+
+
+@pytest.mark.parametrize("block", [128, 1024, 4096, 32768, 131072])
+def test_programs_that_stay_fill_the_registers_of_every_multiprocessor(block):
+    warps, programs = bench.resident(block, 132)
+    assert programs * warps * 32 * 64 == 132 * 65536
+    assert block <= warps * 32 * 32 or warps == 32
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_pipelined_contender_does_not_spill(dtype):
+    warps, _ = bench.resident(1024, 132)
+    x = torch.empty(0, dtype=dtype)
+    made = compile_kernel(bench.pipelined_forward, x, x, 4096, 1024, 1024, num_warps=warps, maxnreg=64)
+    assert made.spills == 0
+    assert made.registers <= 64
+    assert made.shared_bytes >= 1024 * x.element_size()  # the next row is on its way
 
 
 @pytest.mark.parametrize("columns", bench.parse([]).columns)

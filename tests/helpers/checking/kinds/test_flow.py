@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 
@@ -22,6 +23,12 @@ import triton.language as tl
 def double_kernel(x, y, count, BLOCK: tl.constexpr):
     at = tl.arange(0, BLOCK)
     tl.store(y + at, 2 * tl.load(x + at, mask=at < count), mask=at < count)
+
+
+@triton.jit
+def calling_kernel(y, work: tl.constexpr):
+    work()
+    tl.store(y, 1.0)
 
 
 @triton.jit
@@ -48,7 +55,31 @@ def with_a_flag(x):
 
 def changed_afterwards(x):
     y = start(x, torch.empty_like(x))
-    y.numpy()[:] = 1
+    ctypes.memset(y.data_ptr(), 0, 4)
+    return y
+
+
+def written_behind_torch(x):
+    y = torch.zeros_like(x)
+    ctypes.memset(y.data_ptr(), 63, 4)
+    return start(y, torch.empty_like(x))
+
+
+def in_its_grid(x):
+    y = torch.empty_like(x)
+    double_kernel[lambda meta: (len(y.copy_(x + 1)) // 3,)](x, y, x.numel(), BLOCK=8)
+    return y
+
+
+def handed_a_function(x):
+    y = torch.empty_like(x)
+    calling_kernel[(1,)](y, work=lambda: y.copy_(x + 1))
+    return y
+
+
+def by_a_grid_that_is_a_function(x):
+    y = torch.empty_like(x)
+    double_kernel[lambda meta: (triton.cdiv(x.numel(), meta["BLOCK"]),)](x, y, x.numel(), BLOCK=8)
     return y
 
 
@@ -80,11 +111,21 @@ HONEST = {
 REFUSED = {
     "arithmetic": (lambda x: start(x * 2, torch.empty_like(x)), "mul is called outside"),
     "arithmetic behind": (lambda x: start(x, torch.empty_like(x)).neg(), "neg is called outside"),
-    "numbers taken out": (lambda x: torch.full((3,), start(x, torch.empty_like(x))[0].item()), "local_scalar_dense"),
+    "numbers taken out": (lambda x: torch.full((3,), start(x, torch.empty_like(x))[0].item()), "item reads numbers"),
     "a number behind a try": (swallowing, "add is called outside"),
     "a flag": (with_a_flag, "mul is called outside"),
-    "numpy": (through_numpy, flow.GIVEN),
-    "made of a list": (lambda x: start(torch.tensor(x.tolist()), torch.empty(3)), "outside|somewhere else"),
+    "numpy": (through_numpy, "numpy reads numbers"),
+    "made of a list": (lambda x: start(torch.tensor(x.tolist()), torch.empty(3)), "tolist reads numbers"),
+    "an array": (
+        lambda x: start(torch.tensor([int(x.__array__().sum())]), torch.empty(3)),
+        "__array__ reads numbers",
+    ),
+    "a visitor": (lambda x: (x.clone().apply_(float), start(x, torch.empty_like(x)))[1], "apply_ reads numbers"),
+    "in its grid": (in_its_grid, "add is called outside"),
+    "a function": (handed_a_function, "A kernel is given function"),
+    "memory like it": (lambda x: torch.full_like(start(x, torch.empty_like(x)), 2.0), flow.RETURNED),
+    "filled in": (lambda x: start(x, torch.empty_like(x)).fill_(2.0), flow.RETURNED),
+    "written behind torch": (written_behind_torch, flow.GIVEN),
     "changed afterwards": (changed_afterwards, flow.RETURNED),
     "the input": (lambda x: (start(x, torch.empty(3)), x)[1], None),
     "no kernel": (lambda x: x.clone(), flow.NOT_STARTED),
@@ -115,6 +156,10 @@ def test_what_comes_from_elsewhere_is_refused(name):
 
 def test_a_watch_that_was_taken_off_is_noticed():
     assert observed(without_the_watch)["outcome"] != "returned"
+
+
+def test_a_grid_may_be_a_function():
+    assert observed(by_a_grid_that_is_a_function)["outcome"] == "returned"
 
 
 def test_a_reference_is_not_watched():

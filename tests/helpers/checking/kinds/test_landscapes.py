@@ -78,10 +78,12 @@ def test_any_other_start_is_wrong_for_every_submission(start):
         ((5.0, 5.0, float("nan")), "not one finite number"),
         ((torch.ones(2), torch.ones(2), torch.ones(2)), "not one finite number"),
         (5.0, "not one finite number"),
+        ((7.95, 7.95, 7.99), "From 2 products it answers 7.95, as near to 8 as many would"),
+        ((7.95, 7.95, 6.0), None),  # a lucky start
     ],
 )
 def test_the_judge_says_what_is_wrong(value, words):
-    expectation = {"judge": "seeded_start", "low": 4.0, "high": 8.0, "iterations": 2}
+    expectation = {"judge": "seeded_start", "low": 4.0, "high": 8.0, "settled": 7.9, "iterations": 2}
     problem = landscapes.judge_seeded_start(value, expectation)
     assert (problem is None) if words is None else (words in problem.text)
     unseeded = landscapes.judge_unseeded_start(value, {"judge": "unseeded_start"})

@@ -60,6 +60,7 @@ COMMANDS = (
     Command("new-exercise", "grading.building.new_exercise:main", AUTHORS, "write the first draft of an exercise"),
     Command("lint", "grading.building.lint:main", AUTHORS, "say what exercises still lack, and where"),
     Command("build", "grading.building.build:main", AUTHORS, "make notebooks and answer keys from their sources"),
+    Command("site", "grading.site.build:main", AUTHORS, "make a static site of notebooks, tables and guides"),
     Command("test", "grading.command:test", AUTHORS, "run everything that CI runs; with arguments, pytest with them"),
 )
 

@@ -39,6 +39,8 @@ ELSEWHERE = {
     "python -m grading.building.glossary": "tests/grading/building/test_glossary.py compares the page with the table",
     "./infograd new-exercise 04-condition-number-landscapes line_search": "tests/grading/building/test_lint.py",
     "./infograd lint 04-condition-number-landscapes line_search": "tests/grading/building/test_lint.py",
+    "./infograd site": "tests/grading/site/test_site.py, and as a whole by the workflow that publishes it",
+    'pip install -c constraints.txt -e ".[site]"': "the workflow that publishes the site does it",
     "./infograd demo": "tests/grading/demo/test_demo.py plays it with fewer learners",
     "infograd submit": "tests/grading/classroom/test_handing_in.py",
     "infograd due": "tests/grading/classroom/test_due.py",

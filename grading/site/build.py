@@ -1,0 +1,191 @@
+"""`infograd site`: the executed notebooks, the glossary, the tables and the guides as a site that needs no network.
+
+The pages are laid out as they lie in the repository, so that their links lead on; what Sphinx reads is a copy in which
+the answers are folded."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from grading.course import ROOT, notebooks
+from helpers.files import write_whole
+
+TARGET = ROOT / "dist" / "site"
+SETTINGS = Path(__file__).with_name("settings")  # holds Sphinx's conf.py
+BENCHMARKS = "benchmarks/results/README.md"
+GUIDES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/glossary.md")
+TABLES = ("grading/exercises/KILL_TABLE.md", "tests/attacks/ATTACKS.md")
+PLAIN_FILES = ("LICENSE", "LICENSE-PROSE")
+LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src"}
+ANCHOR = re.compile(r"\]\(([^)\s]+\.ipynb#[^)\s]+)\)")  # MyST wants a heading's own letters, not their quotes
+BESIDE = re.compile(r"""(href=['"]\.\./[\w/-]+)\.ipynb""")  # a link to another notebook, in what a cell shows
+REMEDY = "the site needs packages of its own: pip install -c constraints.txt -e '.[site]'"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build the site and check its links; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="infograd site",
+        description="Make a static site of the executed notebooks (answers folded), the glossary, the tables of wrong "
+        "answers and attacks, the benchmarks and the guides. It needs no network to be read.",
+        epilog="example: infograd site --to ~/public_html/infograd",
+    )
+    parser.add_argument("--to", type=Path, default=TARGET, metavar="FOLDER", help="default: dist/site")
+    options = parser.parse_args(arguments)
+    if missing := [name for name in ("sphinx", "myst_nb") if importlib.util.find_spec(name) is None]:
+        print(f"infograd site: there is no {' and no '.join(missing)}; {REMEDY}", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="infograd-site-") as folder:
+        lay_out(Path(folder))
+        line = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-E", "-c", str(SETTINGS), folder]
+        if status := subprocess.run([*line, str(options.to)], cwd=ROOT, check=False).returncode:
+            return status
+    broken = list(problems(options.to))
+    for problem in broken:
+        print(f"infograd site: {problem}", file=sys.stderr)
+    if not broken:
+        print(f"{options.to / 'index.html'}")
+    return 1 if broken else 0
+
+
+def pages() -> list[str]:
+    """The Markdown pages of the site, by their paths in the repository."""
+    return [*GUIDES, *(str(file.relative_to(ROOT)) for file in sorted((ROOT / "docs").glob("*.md"))), *TABLES]
+
+
+def lay_out(folder: Path) -> None:
+    """Copy what the site is made from into a folder, with the answers folded. What looks like a link in a table is
+    code."""
+    for page in dict.fromkeys(pages()):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        text = (
+            text.replace("](", "]\\(")
+            if page in TABLES
+            else ANCHOR.sub(lambda found: f"](<{unquote(found[1])}>)", text)
+        )
+        write(folder / page, text)
+    for file in (*PLAIN_FILES, *(f"docs/{one.name}" for one in (ROOT / "docs").glob("*.png"))):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, folder / file)
+    for name in notebooks():
+        place = f"solutions/{name}/{name}.ipynb"
+        notebook = json.loads((ROOT / place).read_text(encoding="utf-8"))
+        write(folder / place, json.dumps(folded(notebook)))
+    write(folder / BENCHMARKS, benchmarks())
+    write(folder / "index.md", contents())
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file, in a folder that is made if need be."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(file, text)
+
+
+def folded(notebook: dict[str, Any]) -> dict[str, Any]:
+    """A notebook whose answers are folded: the code of a solution, and the model answer of a reflection. What its
+    outputs link to are pages of the site."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            if html := "".join(output.get("data", {}).get("text/html", "")):
+                output["data"]["text/html"] = BESIDE.sub(r"\1.html", html)
+        if cell["metadata"].get("nbgrader", {}).get("solution"):
+            text = re.sub(r"^\s*### (BEGIN|END) SOLUTION\n?", "", "".join(cell["source"]), flags=re.MULTILINE)
+            if cell["cell_type"] == "code":
+                cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), "hide-input"]
+                cell["source"] = text
+            else:
+                cell["source"] = f"<details><summary>A model answer</summary>\n\n{text}\n\n</details>"
+    return notebook
+
+
+def contents() -> str:
+    """The first page: what there is, and in which order."""
+    groups = {
+        "Notebooks": [f"solutions/{name}/{name}" for name in notebooks()],
+        "Guides": [page.removesuffix(".md") for page in dict.fromkeys(pages()) if page not in TABLES],
+        "Tables": [page.removesuffix(".md") for page in (*TABLES, BENCHMARKS)],
+    }
+    trees = [
+        "\n".join(["```{toctree}", f":caption: {group}", ":maxdepth: 1", "", *there, "```"])
+        for group, there in groups.items()
+    ]
+    opening = "The course as it reads with all answers given. They are folded: open one with a click.\n"
+    return "\n\n".join(["# infograd", opening, *trees]) + "\n"
+
+
+def benchmarks() -> str:
+    """The committed results of the benchmarks, as they were measured."""
+    parts = ["# Benchmarks", "How fast the course is, as `benchmarks/` measured it; each names its machine."]
+    for file in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
+        lines = [f"| {' '.join(path)} | {value} |" for path, value in numbers(json.loads(file.read_text()))]
+        parts += [f"## {file.stem}", "\n".join(["| what | value |", "|---|---|", *lines])]
+    return "\n\n".join(parts) + "\n"
+
+
+def numbers(data: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """The leaves of nested data, each with the names that lead to it."""
+    if isinstance(data, dict):
+        for name, one in data.items():
+            yield from numbers(one, (*path, str(name).replace("_", " ")))
+    elif isinstance(data, list):
+        for place, one in enumerate(data, 1):
+            yield from numbers(one, (*path, str(place)))
+    else:
+        yield path, data
+
+
+class Page(HTMLParser):
+    """What a page links to, what it loads, and the places in it that have a name."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.names: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag's links and names."""
+        given = dict(attrs)
+        self.names |= {given[name] or "" for name in ("id", "name") if name in given}
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"] or "")
+        if given.get(LOADING.get(tag, "")):
+            self.loads.append(given[LOADING[tag]] or "")
+
+
+def problems(folder: Path) -> Iterator[str]:
+    """Links that lead nowhere, and what would be loaded from the network."""
+    read = {file: Page(file.read_text(encoding="utf-8")) for file in sorted(folder.rglob("*.html"))}
+    for file, page in read.items():
+        where = file.relative_to(folder)
+        for link in (*page.links, *page.loads):
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                if link in page.loads and parts.scheme != "data":
+                    yield f"{where} loads {link} from the network"
+                continue
+            target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
+            if not target.exists():
+                yield f"{where} links to {link}, which is not there"
+            elif parts.fragment and target in read and unquote(parts.fragment) not in read[target].names:
+                yield f"{where} links to {link}, which has no such heading"
+    for style in folder.rglob("*.css"):
+        if found := re.search(r"(@import|url\()\s*['\"]?(https?:)?//[^'\")]+", style.read_text(encoding="utf-8")):
+            yield f"{style.relative_to(folder)} loads {found[0]} from the network"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

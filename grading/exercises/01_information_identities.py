@@ -123,6 +123,7 @@ def entropy_definition(rng):
 def entropy_zeros(rng):
     yield case(torch.tensor([0.5, 0.0, 0.5, 0.0], dtype=torch.float64))
     yield case(torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64))
+    yield case(torch.tensor([0.998998999, 1e-3, 1e-6, 1e-9, 0.0], dtype=torch.float64))
     yield case(distribution(rng, size(rng, 5, 8), zeros=2))
 
 
@@ -213,6 +214,11 @@ def entropy_total(p):
 @entropy.misconception("The sum runs over the first dimension; the distribution is the last one (dim=-1).")
 def entropy_first_dimension(p):
     return torch.special.entr(p).sum(0)
+
+
+@entropy.misconception("Rare results are left out: a small p still counts -p log p; the term is 0 only where p is 0.")
+def entropy_rare_left_out(p):
+    return torch.where(p > 1e-5, torch.special.entr(p), 0.0).sum(-1)
 
 
 @entropy.misconception("This is the mean of -log p, not its expectation: weigh each -log p with its p.")

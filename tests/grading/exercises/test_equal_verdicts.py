@@ -30,7 +30,6 @@ from tests.grading.exercises.styles import IMPORTS
 from tests.grading.exercises.wrapped import WRAPPED
 
 SEED = 3
-pytestmark = pytest.mark.long
 Answers = dict[str, str]
 
 
@@ -113,10 +112,14 @@ def differences(
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1] or name in lost}
 
 
-QUICK = ("01-information-identities", "03-adam-bias-correction", "05-gaussian-kl-monte-carlo")
+QUICK = ("01-information-identities", "05-gaussian-kl-monte-carlo")
+MOST_WRAPPED = max(map(len, WRAPPED.values()))
+each_notebook = pytest.mark.parametrize(
+    "notebook", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.long]) for name in notebooks()]
+)
 
 
-@pytest.mark.parametrize("notebook", notebooks())
+@each_notebook
 def test_the_rules_are_read_alike_in_every_answer(notebook: str) -> None:
     """By the check in the live function, by the grading in the text of the whole notebook."""
     for row in range(max(map(len, rows(notebook)))):
@@ -134,7 +137,7 @@ def test_the_rules_are_read_alike_in_every_answer(notebook: str) -> None:
             assert read.broken_rule(data) == live, chosen[name]
 
 
-@pytest.mark.parametrize("notebook", QUICK)
+@each_notebook
 def test_check_and_grading_agree_on_some_answers(notebook: str, patient: Grader) -> None:
     """One answer to each exercise, alternatives and misconceptions by turns, in one submission; the long test plays
     all of them."""
@@ -144,7 +147,7 @@ def test_check_and_grading_agree_on_some_answers(notebook: str, patient: Grader)
     assert not differences(patient, notebook, chosen)
 
 
-@pytest.mark.parametrize("row", range(max(map(len, WRAPPED.values()))))
+@pytest.mark.parametrize("row", [0, *(pytest.param(row, marks=pytest.mark.long) for row in range(1, MOST_WRAPPED))])
 @pytest.mark.parametrize("notebook", [n for n in notebooks() if WRAPPED.keys() & load(n).keys()])
 def test_check_and_grading_take_what_libraries_wrap(notebook: str, row: int, patient: Grader) -> None:
     chosen = {n: (n, IMPORTS + some[row]) for n, some in WRAPPED.items() if n in load(notebook) and row < len(some)}

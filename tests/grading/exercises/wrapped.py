@@ -126,10 +126,10 @@ gaussian_kl = KL()
         f"""
 from functools import partial
 
-def kl(half, mu1, sigma1, mu2, sigma2):
+def with_half(half, mu1, sigma1, mu2, sigma2):
     return {GAUSSIAN.replace("0.5", "half")}
 
-gaussian_kl = partial(kl, 0.5)
+gaussian_kl = partial(with_half, 0.5)
 """,
     ],
     "log_softmax_triton": [

@@ -87,6 +87,17 @@ def test_cells_that_lost_their_names_are_found(tmp_path: Path, released: Path, i
     assert not any("not from the course's" in one for one in submission.irregularities)
 
 
+@pytest.mark.parametrize("minor", [0, 1, 2, 3, 4, 5, 99, None, "5"])
+@pytest.mark.parametrize("ids", [True, False], ids=["ids", "no ids"])
+def test_a_notebook_of_any_minor_version_is_read(tmp_path: Path, released: Path, minor: object, ids: bool) -> None:
+    notebook = answered(released, {"entropy": ANSWER}) | {"nbformat_minor": minor}
+    for cell in notebook["cells"] if not ids else ():
+        del cell["id"]
+    submission = take(tmp_path, released, json.dumps(notebook))
+    assert submission.unreadable is None
+    assert source(submission, "entropy") == ANSWER
+
+
 def test_of_two_cells_that_could_be_an_answer_neither_is_taken(tmp_path: Path, released: Path) -> None:
     notebook = nameless(answered(released, {"entropy": ANSWER}), ids=False)
     notebook["cells"].append({"cell_type": "code", "source": ANSWER + "# again\n", "metadata": {}, "outputs": []})

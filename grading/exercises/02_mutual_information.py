@@ -16,7 +16,9 @@ from grading.exercises.exercise import Function, Seed, argument_as_data, case, e
 from helpers.checking import plain
 from helpers.checking.kinds.channels import tsallis
 
-LIBRARY = ["entropy", "kl_divergence", "mutual_info_score"]
+LIBRARY = [
+    "entropy", "kl_divergence", "mutual_info_score", "kl_div", "KLDivLoss", "cross_entropy", "CrossEntropyLoss",
+]  # fmt: skip
 WRITE_IT = "Write the sum yourself; xlogy and entr are allowed."
 OWN_WORK = "Write it with torch, NumPy or SciPy."
 WEATHER = torch.tensor([[0.5, 0.1], [0.15, 0.25]], dtype=torch.float64)

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
+from tests.chromium import Desk
 from tests.clones import Clone
 
 
@@ -13,3 +18,31 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
     one = Clone(tmp_path_factory.mktemp("clone"))
     yield one
     one.close()
+
+
+# Not for the session: while Playwright runs there is an event loop in this thread, and other tests have loops of their
+# own.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, or Chrome."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    assert program, "no Chromium here; .ci/run installs it"
+    sandbox = [] if os.geteuid() else ["--no-sandbox"]  # Chromium makes none for root
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=sandbox)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def desk(chromium: Browser) -> Iterator[Callable[..., Desk]]:
+    """Makes browsers with settings of their own (`viewport`, `color_scheme`, ...), closed after the test."""
+    made: list[Desk] = []
+
+    def make(**settings: Any) -> Desk:
+        made.append(Desk(chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.context.close()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,8 @@ from grading.building.build import ROOT
 from grading.demo.circle import NOTEBOOK, main
 from grading.demo.people import HOSTILE, MALFORMED, renamed, simulated_class
 from grading.verdict import read_verdict
+from tests import pictures
+from tests.chromium import Desk, findings, shoot, wider_than_the_screen
 
 RELEASED = ROOT / "notebooks" / NOTEBOOK / f"{NOTEBOOK}.ipynb"
 SOLUTION = ROOT / "solutions" / NOTEBOOK / f"{NOTEBOOK}.ipynb"
@@ -44,6 +49,57 @@ def test_the_report_shows_the_class(played):
     assert f"<b>{SIZE}</b> learners graded" in page
     assert "half a file" not in page
     assert "unreadable" in page
+
+
+VIEWS: dict[str, dict[str, Any]] = {
+    "light": {},
+    "dark": {"color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 800}},
+    "200 percent": {"viewport": {"width": 640, "height": 450}, "device_scale_factor": 2},
+}
+
+
+def test_the_report_and_the_feedback_can_be_read_by_all(played: Path, desk: Callable[..., Desk]) -> None:
+    """In one test: the class is graded once in each process that has a part of this file."""
+    for view, settings in VIEWS.items():
+        reader = desk(**settings)
+        page = reader.page()
+        for name, file in pages_of(played).items():
+            page.goto(file.as_uri())
+            opened = page.locator("details[open]").count()
+            page.locator("details:not([open]) > summary").first.press("Enter")
+            assert page.locator("details[open]").count() == opened + 1
+            page.evaluate("document.querySelectorAll('details').forEach((fold) => (fold.open = true))")
+            shoot(page, f"{name}-{view}", whole=True)
+            assert findings(page) == [], (view, file)
+            assert wider_than_the_screen(page) == [], (view, file)
+        assert reader.elsewhere == []
+
+
+def test_on_paper_nothing_stays_folded_and_colours_are_those_of_the_light_page(
+    played: Path, desk: Callable[..., Desk]
+) -> None:
+    page = desk(color_scheme="dark").page()
+    page.goto(pages_of(played)["report"].as_uri())
+    folded = page.locator("details:not([open]) > :not(summary)").first
+    assert not folded.is_visible()
+    page.emulate_media(media="print")
+    assert folded.is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+
+
+def test_the_picture_in_the_readme_is_of_this_report() -> None:
+    assert pictures.drawn() == pictures.fingerprint(), "run infograd demo --to FOLDER; python -m tests.pictures FOLDER"
+    assert pictures.PICTURE.stat().st_size < 60_000
+    assert "](docs/report.png)" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def pages_of(played: Path) -> dict[str, Path]:
+    """The report, and the feedback of one learner who made mistakes."""
+    class_list = simulated_class(NOTEBOOK, RELEASED, SOLUTION, SIZE, 0)
+    name = next(one.name for one in class_list if one.kind == "same slip")
+    feedback = played / "classroom" / "feedback" / name / NOTEBOOK / f"{NOTEBOOK}.html"
+    return {"report": played / "classroom" / "reports" / f"{NOTEBOOK}.html", "feedback": feedback}
 
 
 def test_the_same_seed_is_the_same_class_and_has_every_kind():

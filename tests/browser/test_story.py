@@ -1,0 +1,100 @@
+"""The first minutes of a learner, and the teacher who grades them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from grading.exercises import load
+from tests.browser.conftest import Course
+from tests.browser.people import Learner, Teacher
+from tests.chromium import Desk, findings, shoot
+from tests.grading.courses import ANSWERS, NOTEBOOK, model_answers
+
+ENTROPY = load(NOTEBOOK)["entropy"]
+REFLECTION = "Each token is as hard as one of 7.4 for A and one of 6.7 for B."
+# ipywidgets 8.1 writes the name of a slider beside it without tying the two, and has no setting that does.
+SLIDER = "aria-input-field-name at ['.noUi-handle']"
+COMMENT = "Right. And the size of the file?"
+
+
+@pytest.mark.timeout(900)
+def test_from_the_start_page_to_the_marks(course: Course, desk: Callable[..., Desk]) -> None:
+    hers, theirs = desk(), desk()
+    ada = Learner(hers.page(), course.lab.url())
+    learns(ada)
+    hands_in(ada)
+    grades(Teacher(theirs.page(), course.formgrader.url()))
+    assert hers.elsewhere == theirs.elsewhere == [], "a page asked for something from afar"
+
+
+def learns(ada: Learner) -> None:
+    """From the start page to an exercise that is solved, by way of a mistake that is named."""
+    for theme in ada.themes():
+        assert findings(ada.page, ".jp-MarkdownViewer") == []
+        shoot(ada.page, f"start-{theme}")
+    ada.start.get_by_text("9 exercises").click()
+    ada.start.get_by_role("link", name="Exercise 3. kl_divergence").click()
+    # where exactly it stops depends on when the formulas above are set: while it scrolls, or before
+    expect(ada.notebook.locator(".jp-mod-selected", has_text="Exercise 3. kl_divergence")).to_be_attached()
+    expect(ada.notebook.get_by_role("heading", name="01 Information identities")).not_to_be_in_viewport()
+    ada.run_all()
+
+    wrong = ada.answer("entropy", ANSWERS["bits"])
+    expect(wrong).to_contain_text("entropy · incorrect")
+    expect(wrong).to_contain_text("Recognised. These are bits, not nats")
+    hint = wrong.locator("summary", has_text="Hint 1 of 3")
+    hint.focus()
+    ada.page.keyboard.press("Enter")
+    expect(wrong.get_by_text("Hint 2 of 3")).to_be_visible()
+    shoot(ada.page, "card-wrong")
+
+    right = ada.answer("entropy", model_answers()["entropy"])
+    expect(right).to_contain_text("entropy · correct")
+    expect(right).to_contain_text(f"{ENTROPY.points:g} / {ENTROPY.points:g}")
+    shoot(ada.page, "card-right")
+
+    explorer = ada.code("plotting.explore(divergences.kl_curves")
+    figure = explorer.locator("img")
+    before = figure.get_attribute("src")
+    explorer.get_by_role("slider").focus()
+    ada.page.keyboard.press("ArrowRight")
+    expect(figure).not_to_have_attribute("src", before or "")
+    for theme in ada.themes():
+        found = findings(ada.page, ".jp-OutputArea-output")
+        assert [one for one in found if not one.startswith(SLIDER)] == []
+        shoot(ada.page, f"figure-moved-{theme}")
+
+    ada.tab("start.md")
+    ada.menu("File", "Reload Markdown File from Disk")
+    expect(ada.start).to_contain_text("Continue here: Exercise 2. cross_entropy")
+    shoot(ada.page, "start-continued")
+    ada.tab(NOTEBOOK[:10])
+
+
+def hands_in(ada: Learner) -> None:
+    """The reflection, Validate, and Submit."""
+    ada.write("YOUR ANSWER HERE", REFLECTION)
+    ada.save()
+    said = ada.validate()
+    assert 'check("cross_entropy"' in said
+    assert 'check("entropy"' not in said
+    ada.menu("Nbgrader", "Assignment List")
+    ada.page.get_by_role("button", name="Submit").first.click()
+    expect(ada.page.get_by_role("button", name="Fetch Feedback")).to_be_visible()
+    shoot(ada.page, "handed-in")
+
+
+def grades(teacher: Teacher) -> None:
+    """Collect, autograde, and grade the reflection."""
+    teacher.press("collect", teacher.assignment())
+    teacher.press("autograde", teacher.submission())
+    expect(teacher.submission()).to_contain_text(f"{ENTROPY.points:g} / 22")
+    teacher.open_grading()
+    expect(teacher.page.locator(".infograd-summary")).to_contain_text("entropy")
+    teacher.mark("reflection", "1.5", COMMENT)
+    shoot(teacher.page, "formgrader")
+    teacher.leave_grading()
+    expect(teacher.submission()).to_contain_text(f"{ENTROPY.points + 1.5:g} / 22")

@@ -407,8 +407,8 @@ print(f"zlib needs {8 * len(packed) / len(fresh):.2f} bits a letter for the fres
 # With two letters of context fresh text costs 2.80 bits a letter (here also: a byte), less than `zlib` needs. A third makes the
 # table better on what it has *seen* and worse on the rest: so a loss is measured on fresh text.
 #
-# **In practice.** Perplexities compare only over the same tokens: longer tokens raise the perplexity of each. Bits per byte
-# always compare.
+# **In practice.** Perplexities compare only over the same tokens: longer tokens raise the perplexity of each. On one text,
+# bits per byte always compare.
 #
 # <details><summary><b>Traps</b></summary>
 #

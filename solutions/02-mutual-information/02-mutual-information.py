@@ -85,7 +85,7 @@ joint = torch.tensor([[0.5, 0.1], [0.15, 0.25]], dtype=torch.float64)
 plotting.show_figure(joint_figures.table(joint))
 
 # %% [markdown]
-# **In practice.** A language model sums out, too: the probability of a word, whatever comes after it.
+# **In practice.** A language model's probability of the next token is a marginal: whatever comes after it.
 #
 # <details><summary><b>Traps</b></summary>
 #
@@ -236,10 +236,10 @@ tables = {
     "if they were independent": torch.outer(px, py),
     "if Y copied X": torch.diag(px),
 }
+print(f"{'in nats':25}{'I':>8}{'H(X)':>10}{'H(Y)':>10}")
 for name, table in tables.items():
-    print(f"{name:25} I = {channels.mutual_information(table):z.6f} nats")
-hx, hy = information.entropy(px), information.entropy(py)
-print(f"never more than the smaller of H(X) = {hx:.6f} and H(Y) = {hy:.6f}")
+    hx, hy = map(information.entropy, channels.marginals(table))
+    print(f"{name:25}{channels.mutual_information(table):z.6f}{hx:10.6f}{hy:10.6f}")
 
 # %% [markdown]
 # For continuous $X$ and $Y$ the sum is an integral over densities: $-\tfrac12\log(1 - \rho^2)$ for Gaussians of correlation
@@ -276,7 +276,8 @@ print("p_x * p_y is      ", p_x * p_y)
 
 # %% [markdown]
 # > No: it is 0.0074 bits. $(.75, .25)$ is no marginal of this table, whose rows sum to .6 and .4; that alone would give 0.0855
-# > bits. And `*` multiplies shapes `(2,)` and `(1, 2)` entry by entry: the "product" sums to .7.
+# > bits. And `*` multiplies shapes `(2,)` and `(1, 2)` entry by entry: the "product", one row
+# > taken twice, sums to .7.
 #
 # Our own routines check what goes in:
 
@@ -297,8 +298,8 @@ for name, p in (("the book's", p_y[0]), ("its own", rows)):
 #
 # Marginals that do not come from the joint. A product that is not an outer product. `nansum` and `abs`, which hide whatever goes
 # wrong. Bits for nats: $I$ in bits is 1.4427 times as large. A small number inside the logarithm. A bound for the thing:
-# contrastive learning maximises a lower bound on the information between two *views* of one thing, which never exceeds $\log K$
-# for $K$ candidates (van den Oord et al., 2018).
+# contrastive learning maximises a lower bound, never above $\log K$ for $K$ candidates, on the information between two *views*
+# of one thing (van den Oord et al., 2018).
 #
 # </details>
 
@@ -335,8 +336,8 @@ shannon, gini = tsallis(1), tsallis(2)
 # Difficulty ●●●○○ · Importance ●●●●○ · 15 minutes
 #
 # - Every entropy comes from `entropy`, a function from `(..., n)` to `(...)`; the check hands in several. (A function of
-#   `joint` alone counts, too, if by Shannon's entropies its three ways part where the marginals do not quite belong to the
-#   table.)
+#   `joint` alone counts, too, if it computes each way from Shannon's entropies of its own: the check disturbs the marginals,
+#   and the three must part.)
 # - $H(X \mid Y)$ is the *average* entropy of the columns $p(x \mid y)$, each with its weight $p(y)$; $H(Y \mid X)$ that of
 #   the rows.
 # - Return three results in the order of the formula, each of shape `(...)`.
@@ -371,8 +372,8 @@ for name, entropy in (("Shannon", shannon), ("Gini", gini)):
     print(f"{name:8}", *(f"{way:.6f}" for way in ways))
 
 # %% [markdown]
-# > No. By Gini's measure $Y$ tells more about $X$ than $X$ about $Y$. The chain rule makes the three one: Shannon took it as an
-# > axiom, and it singles out his entropy (1948, theorem 2).
+# > No. By Gini's measure $Y$ tells more about $X$ than $X$ about $Y$. The chain rule makes the three one: it is among
+# > Shannon's three axioms, which single out his entropy (1948, theorem 2).
 
 # %% [markdown]
 # To scale, what lies above each other is the same information (after MacKay, 2003, figure 8.1):
@@ -394,8 +395,8 @@ joint_figures.explore()
 plotting.show_figure(joint_figures.stills())
 
 # %% [markdown]
-# **In practice.** Take the way whose entropies you can get. A classifier's loss is $H(Y \mid X)$ or more: by the second way it
-# bounds $I$ from below.
+# **In practice.** Take the way whose entropies you can get. A classifier's loss on fresh data is $H(Y \mid X)$ or more: by the
+# second way it bounds $I$ from below.
 #
 # <details><summary><b>Traps</b></summary>
 #
@@ -686,7 +687,7 @@ for name, y in (
 # ## How often must you be wrong?
 #
 # You guess $X$, one of $k$ classes, from $Y$, and $H(X \mid Y) = h$ nats are open. How often must even the best guess err? Two
-# questions settle $X$ then: was it wrong (at most $H_b(p_e)$ nats), and which of the other $k - 1$ was it (at most $\log(k-1)$).
+# questions settle $X$ then: was it wrong (at most $H_b(p_e)$ nats), and if so, which of the other $k - 1$ (at most $\log(k-1)$).
 # So **Fano's inequality** (Fano, 1961; Cover and Thomas, section 2.10):
 #
 # $$h \le H_b(p_e) + p_e \log(k - 1), \qquad H_b(p) = -p\log p - (1-p)\log(1-p) .$$
@@ -885,7 +886,7 @@ plotting.show_figure(channel_figures.information_by_input(z_channel))
 #
 # The gain of a little more power in channel $i$ is $\frac{1}{2(n_i + s_i)}$. At the best shares no shift of power from one
 # channel to another helps: all channels that get some have the same gain $\frac{1}{2\nu}$, and a channel that gets none has
-# a smaller one, as $n_i \ge \nu$. In formulas, with a multiplier $\lambda = \frac{1}{2\nu}$ for the sum and $\mu_i \ge 0$ for
+# no larger one, as $n_i \ge \nu$. In formulas, with a multiplier $\lambda = \frac{1}{2\nu}$ for the sum and $\mu_i \ge 0$ for
 # each $s_i \ge 0$: $\ \frac{1}{2(n_i + s_i)} = \lambda - \mu_i$ and $\mu_i s_i = 0$. That last line, **complementary
 # slackness**, says wet or dry: where the share is positive its multiplier is 0, and where the multiplier is positive the
 # channel is dry. The problem is concave, so what meets these conditions is the best.

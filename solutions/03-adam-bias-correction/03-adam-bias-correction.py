@@ -570,7 +570,7 @@ print(f"divided by 4096 again, in float32 {scaled.float() / 4096:.2e}")
 plotting.show_figure(figures.rounding_losses())
 
 # %% [markdown]
-# Both ends move: with the factor 4096 an e4m3 gradient above 0.109 overflows.
+# Both ends move: with the factor 4096 an e4m3 gradient above 0.109 is too large.
 #
 # **In practice.** `torch.amp.GradScaler` finds the factor: it doubles it now and then; after an overflow it *skips* the step and
 # halves it.

@@ -76,6 +76,7 @@ def try_it() -> Finding:
     begun = time.monotonic()
     try:
         with Sandbox() as sandbox:
+            counted = "by a control group" if sandbox.group else "by looking, as no control group can be made here"
             warm = time.monotonic() - begun
             sandbox.open().end()
             fresh = time.monotonic() - begun - warm
@@ -84,7 +85,8 @@ def try_it() -> Finding:
             "In a container, let it make namespaces: docker run --security-opt seccomp=unconfined --cap-add SYS_ADMIN."
         )
         return Finding(False, f"the sandbox: {problem}", remedy)
-    return Finding(True, f"the sandbox: starts in {warm:.1f} s, then takes {fresh:.2f} s for each submission")
+    seconds = f"starts in {warm:.1f} s, then takes {fresh:.2f} s for each submission"
+    return Finding(True, f"the sandbox: {seconds}; memory is counted {counted}")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from grading.course import ROOT
+from grading.sandbox import group
 
 INSIDE = Path(__file__).resolve().parent
 PROGRAM = ("worker.py", "confine.py", "outputs.py")  # what of this folder the sandbox sees
@@ -88,6 +89,7 @@ class Sandbox:
         self.control: socket.socket | None = None
         self.mapped_pages = 0
         self.starts = 0
+        self.group: group.Group | None = None
 
     def __enter__(self) -> Sandbox:
         self.start()
@@ -108,10 +110,13 @@ class Sandbox:
         self.close()
         self.starts += 1
         ours, theirs = socket.socketpair()
+        self.group = group.make() if self.confined else None
         with tempfile.TemporaryFile() as complaints, theirs:
             try:
+                program = command(theirs.fileno(), self.confined)
+                program = program if self.group is None else self.group.enter(program)
                 self.process = subprocess.Popen(
-                    command(theirs.fileno(), self.confined), pass_fds=[theirs.fileno()], env=ENVIRONMENT, cwd="/",
+                    program, pass_fds=[theirs.fileno()], env=ENVIRONMENT, cwd="/",
                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=complaints,
                 )  # fmt: skip
             except OSError as error:
@@ -124,6 +129,8 @@ class Sandbox:
             except (OSError, ValueError) as error:
                 self.close()
                 raise NoSandbox(explain(complaints)) from error
+            if self.group is not None:
+                self.group.limit(self.limits.memory_bytes)
 
     def open(self) -> Process:
         """A fresh process for one submission; raises NoSandbox where the system refuses a step."""
@@ -146,7 +153,9 @@ class Sandbox:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-        self.control = self.process = None
+        if self.group is not None:
+            self.group.remove()
+        self.control = self.process = self.group = None
 
 
 class Process:
@@ -156,6 +165,7 @@ class Process:
         self.sandbox, self.channel, self.order = sandbox, channel, order
         self.report: dict[str, Any] | None = None
         self.bytes_read = 0
+        self.killed_before = sandbox.group.killed if sandbox.group is not None else 0
 
     def await_ready(self) -> None:
         """Wait until the process is shut in; nothing of the learner's has run before."""
@@ -243,7 +253,10 @@ class Process:
         try:
             self.order.shutdown(socket.SHUT_WR)
             self.order.settimeout(SECONDS_TO_END)
-            return dict(json.loads(self.order.recv(4096)))
+            report = dict(json.loads(self.order.recv(4096)))
+            if self.sandbox.group is not None and self.sandbox.group.killed > self.killed_before:
+                report["why"] = "memory"
+            return report
         except (OSError, ValueError):
             self.sandbox.close()
             return {"why": "lost", "memory_bytes": 0}

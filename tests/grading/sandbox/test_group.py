@@ -37,6 +37,8 @@ def fill(sandbox: Sandbox, mib: int) -> object:
 
 def test_the_sandbox_and_all_that_it_starts_are_in_the_group(small: Sandbox) -> None:
     process = small.open()
+    assert small.group is not None
+    assert small.process is not None
     members = (small.group.place / group.MEMBERS).read_text().split()
     process.end()
     assert str(small.process.pid) in members

@@ -219,14 +219,13 @@ def estimator_histograms(
                 axes.set(title=f"{title}\nmean {k.mean():.4f}, std {k.std():.4f}")
                 axes.set_yticks([])
                 words.append(f"{title[:2]} has mean {k.mean():.4f} and standard deviation {k.std():.4f}")
+            words[0] += f" and is negative in {(samples[0] < 0).double().mean():.0%} of the samples"
             row[0].set_ylabel(f"KL = {truth:.3f}")
             told.append(f"where the divergence is {truth:.3f}, {', '.join(words)}")
         for axes in row:
             axes.set_xlabel("one sample (nats)")
     alt = "Histograms of one-sample estimates, with their mean (line) and the truth (dashed): "
-    return describe(
-        figure, alt + "; ".join(told) + ". k1 is as often negative as positive, nearly; k2 and k3 start at 0."
-    )
+    return describe(figure, alt + "; ".join(told) + ". k2 and k3 start at 0.")
 
 
 def codes_and_reconstructions(vae: TinyVAE, x: Float[Tensor, "batch features"], shown: int = 3) -> Figure:

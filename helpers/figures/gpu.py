@@ -77,7 +77,7 @@ def memory_levels() -> Figure:
             axes.grid(visible=False)
         left.invert_yaxis()
     parts = [f"{name} {_rounded(h / 1e6, 'MB')} at {_rounded(s / 1e12, 'TB/s')}" for name, (h, s) in LEVELS.items()]
-    return describe(figure, f"Where an H100 keeps numbers, from near to far: {', '.join(parts)}.")
+    return describe(figure, f"What an H100 holds and, at best, gives, from near to far: {', '.join(parts)}.")
 
 
 def _rounded(value: float, unit: str) -> str:

@@ -234,7 +234,7 @@ for kappa in (1, 10, 100, 1000):
 #
 # - Return a tensor of shape `(steps + 1, d)` in the dtype of `theta0`; its first row is `theta0`. `steps` may be 0.
 # - There are always `steps` steps, at the minimum too, where they stand still, and in a run that diverges.
-# - `grad_fn` may be any gradient, not only that of a bowl. `theta0` itself is not changed.
+# - `grad_fn` may be any gradient, not only that of a bowl. `theta0` itself is not changed. `torch.optim` is no answer.
 # - In a check's card, `bowl_gradient(100)` is the gradient $(2\theta_1, 200\,\theta_2)$ of this notebook's bowl at $\kappa = 100$.
 
 
@@ -362,7 +362,7 @@ for lr in (0.009, 0.005, 2 / 202, 0.0101):
 #
 # - Shapes, dtype, the start and the number of steps as in `gradient_descent`. The gradient is taken at the current point.
 # - `beta` may be 0: then it is gradient descent.
-# - Any way of writing the rule that gives this path is right.
+# - Any way of writing the rule that gives this path is right; `torch.optim` is no answer.
 
 
 # %% nbgrader={"grade_id": "heavy_ball"}
@@ -422,8 +422,8 @@ for lr, beta in ((0.05, 0.0), (0.05, 0.9), (0.005, 0.9)):
 #
 # **In practice.** `torch.optim.SGD(momentum=0.9)` is this rule. Its velocity looks about $1/(1-\beta) = 10$ steps back.
 #
-# **Traps.** An *average*, $(1-\beta)g$, is what Adam uses, and is $1/(1-\beta)$ times smaller. A velocity that begins with the first
-# gradient counts that gradient twice.
+# **Traps.** An *average*, $(1-\beta)g$, is what Adam uses, and is $1/(1-\beta)$ times smaller. A $v_0$ that is the first gradient counts
+# it twice.
 
 # %% [markdown]
 # ## What if the ball looked ahead?
@@ -449,7 +449,7 @@ for lr, beta in ((0.05, 0.0), (0.05, 0.9), (0.005, 0.9)):
 # Difficulty ●●●○○ · Importance ●●●●○ · 10 minutes
 #
 # - Shapes, dtype, the start and the number of steps as before. The path is of $\theta$, not of the look-ahead points.
-# - `mu` may be 0: then it is gradient descent.
+# - `mu` may be 0: then it is gradient descent. `torch.optim` is no answer.
 
 
 # %% nbgrader={"grade_id": "nesterov"}
@@ -530,7 +530,7 @@ plotting.show_figure(figures.root_moduli())
 # | $\lambda_{\min}, \lambda_{\max}$ | `lambda_min`, `lambda_max` | floats | smallest and largest curvature |
 # | $\eta, \beta$ | `lr`, `beta` | floats | the best settings |
 #
-# By hand, $\lambda = 1$ and $9$: $\eta = (2/4)^2 = \tfrac14$ and $\beta = (2/4)^2 = \tfrac14$, so the distance halves in each step, against
+# By hand, $\lambda = 1$ and $9$: $\eta = (2/4)^2 = \tfrac14$ and $\beta = (2/4)^2 = \tfrac14$, so in the long run the distance halves in each step, against
 # $(9-1)/(9+1) = 0.8$ without momentum.
 
 # %% [markdown]
@@ -826,7 +826,7 @@ def natural_gradient_step(
 check("natural_gradient_step", natural_gradient_step)
 
 # %% [markdown]
-# Fit a Gaussian $N(\mu, \sigma^2)$ to $N(1, 0.1^2)$ by its parameters $(\mu, \log\sigma)$. The Fisher information of a Gaussian in these
+# Fit a Gaussian $q = N(\mu, \sigma^2)$ to $p = N(1, 0.1^2)$, for the least $D(p\|q)$, by its parameters $(\mu, \log\sigma)$, from $(0, 0)$. The Fisher information of a Gaussian in these
 # parameters is $\mathrm{diag}(1/\sigma^2, 2)$: a narrow Gaussian cares a lot about its mean.
 
 # %%

@@ -141,7 +141,7 @@ for shift in (0, 100, 1000):
 # - Accurate far down: a logit 1000 below the others has log-probability about $-1000$, not `-inf`.
 # - Infinities as in torch: a `-inf` among finite logits gives `-inf`; a row with `+inf` or `nan`, or of nothing but `-inf`, is `nan`.
 # - Raise `ValueError` unless `temperature > 0`; any other counts as it is, 0.01 as well as 100.
-# - Batches, dtype (half types included) and input as before.
+# - Batches, dtype (half types included) and input as before. `torch.log_softmax` and its relatives are no answer.
 
 
 # %% nbgrader={"grade_id": "log_softmax"}
@@ -208,7 +208,7 @@ plotting.show_figure(
 #
 # - The mean over all rows, whatever their leading dimensions; the logits may also be one row with one target.
 # - A loss of 1000 is a loss of 1000, not `inf`: never form the probabilities. A target whose logit is `-inf` costs `inf`.
-# - Dtype (half types included) and inputs as before.
+# - Dtype (half types included) and inputs as before. PyTorch's `cross_entropy` and its relatives are no answer.
 
 
 # %% nbgrader={"grade_id": "cross_entropy_from_logits"}
@@ -306,7 +306,7 @@ for name, loss in {
 #
 # - `block` is at least 1 and need not divide the row. No operation takes more than a block of it at once: the check counts.
 # - Infinities as in `log_sum_exp`. The hard one: a first block of nothing but `-inf`.
-# - Numbers of any size, batches, dtype (half types included) and input as before.
+# - Numbers of any size, batches, dtype (half types included) and input as before. `torch.logsumexp` and its relatives are no answer.
 
 
 # %% nbgrader={"grade_id": "online_log_sum_exp"}
@@ -868,7 +868,7 @@ print(f"10,000 squares added up: a loop takes {loop / vector:.0f} times as long"
 # Would a faster `exp` help? It has a roof of its own: a multiprocessor starts 16 exponentials a clock, an H100 $132 \cdot 16 \cdot 1.83
 # \cdot 10^9 = 3.9 \cdot 10^{12}$ a second. At 3.35 TB/s and 8 bytes an element log-softmax asks for $0.42 \cdot 10^{12}$: a ninth. In
 # attention it is another matter. A pair of tokens needs one exponential and, with 128 numbers a head, 512 operations of the tensor cores,
-# which do $990 \cdot 10^{12}$ a second: the exponential takes half as long as all of these. FlashAttention-3 works on both at once.
+# which do $990 \cdot 10^{12}$ a second: the exponential takes half as long as all of these. FlashAttention-3 (Shah et al., 2024) works on both at once.
 
 # %% [markdown]
 # ### Exercise 9. `arithmetic_intensity` and `attainable_flops`

@@ -473,6 +473,12 @@ def test_the_edge_of_stability_is_described_from_its_data():
     assert [line.get_ydata()[0] for line in figure.axes[0].get_lines()[1::2]] == [20, 10]
 
 
+def test_the_promise_is_told_of_nesterovs_method_and_broken_by_gradient_descent():
+    alt = plotting.alt_of(figures.promises_of_momentum((5, 190, 210)))  # it crosses between 190 and 195
+    assert "that of Nesterov's method stays between its promise and the bound" in alt
+    assert alt.endswith("gradient descent's is above the promise from T = 210 on.")
+
+
 def test_figures_draw_and_label_their_axes():
     spectrum = vector(-0.5, 1e-9, 0.1, 3)
     drawn = [

@@ -58,6 +58,9 @@ def test_histograms_hold_all_but_the_tails_and_say_their_moments():
         assert axes.patches[0].get_x() >= min(0.0, k.min().item())
         assert f"mean {k.mean():.4f}, std {k.std():.4f}" in axes.get_title(loc="left")
         assert f"has mean {k.mean():.4f} and standard deviation {k.std():.4f}" in alt_of(figure)
+    for pair in (figures.NEAR, figures.FAR):
+        below = (figures.estimator_samples(pair, 5_000)[0] < 0).sum().item() / 5_000
+        assert f"is negative in {below:.0%} of the samples" in alt_of(figure)
 
 
 def test_the_gap_under_the_tangent_is_k3():

@@ -135,18 +135,12 @@ def pyproject() -> str:
 
 
 def make_wheel(archive: Path) -> int:
-    """Make a wheel of `helpers` from what is in the zip, beside it; returns pip's status."""
+    """Make a wheel of `helpers` from what is in the zip, beside it; returns pip's status. It is built with the
+    setuptools that is installed, which torch needs: no network is asked."""
+    beside = str(archive.parent.resolve())
+    options = ("--quiet", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", beside)
     with tempfile.TemporaryDirectory(prefix="infograd-wheel-") as folder:
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(folder)
-        line = [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "--quiet",
-            "--no-deps",
-            "--wheel-dir",
-            str(archive.parent.resolve()),
-        ]
-        return subprocess.run([*line, str(Path(folder) / FOLDER)], check=False).returncode
+        line = [sys.executable, "-m", "pip", "wheel", *options, str(Path(folder) / FOLDER)]
+        return subprocess.run(line, check=False).returncode

@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from grading.building import bundle
@@ -17,12 +20,31 @@ from grading.exercises import notebooks
 ANSWER = "def entropy(p):\n    return torch.special.entr(p.double()).sum(-1).to(p.dtype)\n"
 
 
+WRONG = ANSWER.replace("special.entr(p.double())", "special.entr(p.double()).div(math.log(2))")
+# Runs a notebook's cells in a kernel of the Python that runs this, beside the file.
+RUN = """
+import sys, nbformat
+from nbclient import NotebookClient
+file = sys.argv[1]
+notebook = nbformat.read(file, as_version=4)
+NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": sys.argv[2]}}).execute()
+nbformat.write(notebook, file)
+"""
+
+
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The zip."""
+    """The zip, with the wheel beside it."""
     place = tmp_path_factory.mktemp("bundle") / "course.zip"
-    assert bundle.main(["--to", str(place)]) == 0
+    assert bundle.main(["--to", str(place), "--wheel"]) == 0
     return place
+
+
+@pytest.fixture(scope="module")
+def wheel(archive: Path) -> Path:
+    """The wheel."""
+    (found,) = archive.parent.glob("*.whl")
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +92,64 @@ def test_an_exercise_can_be_solved_there(unpacked: Path, tmp_path: Path) -> None
     assert "entropy: correct, 3 of 3 points" in done.stdout
     assert str(unpacked) in done.stdout.splitlines()[-1]
     assert json.loads((tmp_path / "progress.json").read_text(encoding="utf-8"))["entropy"]["marks"] == 3
+
+
+def test_the_wheel_holds_all_of_helpers_and_nothing_else(unpacked: Path, wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as packed:
+        names = {one for one in packed.namelist() if ".dist-info/" not in one}
+    helpers = (one for one in (unpacked / "helpers").rglob("*") if one.is_file())
+    assert names == {one.relative_to(unpacked).as_posix() for one in helpers if "__pycache__" not in one.parts}
+
+
+def test_an_exercise_can_be_solved_where_only_the_wheel_is(unpacked: Path, wheel: Path, tmp_path: Path) -> None:
+    """In an environment of its own, which sees the packages that are installed here but not the course, with one
+    notebook: a wrong answer and a right one, and the card of each."""
+    python = environment_without_the_course(tmp_path / "environment")
+    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run([python, *install], env=alone(tmp_path), cwd=tmp_path, check=True)
+    name = notebooks()[0]
+    file = tmp_path / f"{name}.ipynb"
+    notebook = nbformat.read(unpacked / "notebooks" / name / f"{name}.ipynb", as_version=4)
+    keep_to(notebook, "entropy", [WRONG, ANSWER])
+    notebook.cells.append(nbformat.v4.new_code_cell("import helpers, importlib.util as util\nhelpers.__file__"))
+    notebook.cells.append(nbformat.v4.new_code_cell("util.find_spec('grading') is None"))
+    nbformat.write(notebook, file)
+    subprocess.run([python, "-c", RUN, str(file), str(tmp_path)], env=alone(tmp_path), cwd=tmp_path, check=True)
+    *_, wrong, _, right, where, is_alone = nbformat.read(file, as_version=4).cells
+    assert "bits" in shown(wrong)
+    assert "entropy: correct, 3 of 3 points" not in shown(wrong)
+    assert "entropy: correct, 3 of 3 points" in shown(right)
+    assert str(tmp_path / "environment") in shown(where)
+    assert shown(is_alone) == "True"
+
+
+def environment_without_the_course(folder: Path) -> Path:
+    """Make an environment that finds all packages that are installed here, but for those installed as links to a
+    checkout; returns its Python."""
+    venv.create(folder, symlinks=os.name != "nt")
+    inside = sysconfig.get_path("purelib", "venv", {"base": str(folder), "installed_base": str(folder)})
+    (Path(inside) / "here.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def alone(folder: Path) -> dict[str, str]:
+    """The variables of a process that knows nothing of this checkout and writes in a folder."""
+    ours = {"INFOGRAD_PROGRESS": str(folder / "progress.json"), "IPYTHONDIR": str(folder / "ipython")}
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | ours
+
+
+def keep_to(notebook: nbformat.NotebookNode, exercise: str, answers: list[str]) -> None:
+    """Keep a notebook's first code and one exercise, with its check after each of the answers."""
+    first, *rest = (one for one in notebook.cells if one.cell_type == "code")
+    named = {one.metadata.get("nbgrader", {}).get("grade_id"): one for one in rest}
+    check = named[f"{exercise}-check"].source
+    notebook.cells = [first, *(nbformat.v4.new_code_cell(one) for text in answers for one in (text, check))]
+
+
+def shown(cell: nbformat.NotebookNode) -> str:
+    """What a cell printed or displayed, as text."""
+    parts = (one.get("text") or one.get("data", {}).get("text/plain", "") for one in cell.outputs)
+    return "".join(parts)
 
 
 def test_the_same_sources_make_the_same_bytes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ from traitlets import Bool, Dict, Integer, Unicode
 from tqdm import tqdm
 from traitlets.config import Config
 
-from grading.classroom import pages
+from grading.classroom import pages, roster
 from grading.classroom.cluster import at_work
 from grading.classroom.converters import FreshFeedback, RegisteringAssignment
 from grading.classroom.gradebook import enter_penalty, not_in, one_transaction, record
@@ -73,6 +73,7 @@ def install(config: Config) -> None:
     for module in (*everywhere, nbgrader.apps.autogradeapp):
         module.Autograde = SandboxedAutograde
     pages.use(config)
+    roster.use()
     config.ExchangeFactory.collect = "grading.classroom.collecting.CarefulCollect"
     for module in (*everywhere, nbgrader.apps.generateassignmentapp):
         module.GenerateAssignment = RegisteringAssignment
@@ -98,7 +99,9 @@ class SandboxedAutograde(Autograde):
     pool = Integer(16, min=1, help="So many seeds are drawn for a run, which its submissions share.").tag(config=True)
 
     regrade = Bool(False, help=REGRADE).tag(config=True)
-    workers = Integer(1, min=1, help="So many submissions are graded at once, by workers of this machine.").tag(config=True)
+    workers = Integer(1, min=1, help="So many submissions are graded at once, by workers of this machine.").tag(
+        config=True
+    )
     scheduler = Unicode("", help="The address of a Dask scheduler whose workers grade.").tag(config=True)
     retry_failed = Bool(False, help="Grade again where the grader itself failed.").tag(config=True)
 
@@ -168,7 +171,7 @@ class SandboxedAutograde(Autograde):
         found = [folder for folder in found if os.path.isdir(folder) and not os.path.islink(folder)]
         folders = [folder for folder in found if not self.is_refused(folder)]
         if not names or not found:
-            if os.path.isdir(pattern) and self.is_refused(pattern):  # a name that is read as a pattern matches itself not
+            if os.path.isdir(pattern) and self.is_refused(pattern):  # read as a pattern it matches itself not
                 raise NbGraderException(f"Not graded: {self.refused[0]!r} is no name.")
             super().init_notebooks()  # says what is missing
             return

@@ -25,12 +25,14 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from grading import sanitise
-from grading.classroom import summary
+from grading.classroom import roster, summary
 from grading.classroom.formulas import mathml
 
 # nbgrader's page for grading waits until MathJax, fetched from afar, has set all formulas; here they are MathML
 NO_WAITING = "<script>var MathJax = {Hub: {Startup: {signal: {Interest: (told) => told('End')}}}};</script>"
-HANDLERS = ("toggle_name(true);", "toggle_name(false);", "toggleAllNames()")  # in the text of nbgrader's templates
+HANDLERS = (  # in the text of nbgrader's templates
+    "toggle_name(true);", "toggle_name(false);", "toggleAllNames()", "createStudentModal();", "createAssignmentModal();",
+)  # fmt: skip
 HASHES = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in HANDLERS]
 POLICY = "; ".join((
     "default-src 'none'",
@@ -68,6 +70,7 @@ class OwnScripts(BaseLoader):
         """The template's text, marked."""
         text, file, is_current = self.loader.get_source(environment, template)
         text = text.replace("{{ mathjax() }}", NO_WAITING)
+        text = text.replace(f'{roster.PAGE}"></script>', f'{roster.PAGE}"></script>{roster.TELL}')
         text = text.replace("<script", f'<script nonce="{self.mark}"').replace("<head>", f"<head>{self.policy}")
         text = NAMES.sub(r"= {{ \1|tojson }};", text)
         if NAVIGATION in text:  # formgrader's own template: the one that it extends has such a place, too

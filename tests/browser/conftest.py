@@ -46,11 +46,6 @@ class Server:
         assert self.process.poll() is None, "".join(self.said)
         return f"{self.address}/?token={TOKEN}"
 
-    def close(self) -> None:
-        """End the server."""
-        self.process.terminate()
-        self.process.wait()
-
 
 @dataclass(frozen=True)
 class Course:
@@ -71,4 +66,6 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Course]:
         yield Course(folder, *servers)
     finally:
         for server in servers:
-            server.close()
+            server.process.terminate()
+        for server in servers:
+            server.process.wait()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Literal
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from tests.grading.courses import NOTEBOOK
 
@@ -98,6 +98,13 @@ class Learner:
         text = said.inner_text()
         said.get_by_role("button", name="Ok").click()
         return text
+
+    def fetch_feedback(self) -> FrameLocator:
+        """Press Fetch Feedback in Assignment List, and open the page from the folder that it leads to."""
+        self.page.get_by_role("button", name="Fetch Feedback").click()
+        self.page.get_by_text("(view feedback)").click()
+        self.page.locator(".jp-DirListing-item", has_text=f"{NOTEBOOK}.html").dblclick()
+        return self.page.frame_locator(".jp-HTMLViewer iframe")
 
 
 class Teacher:

@@ -1,4 +1,4 @@
-"""The first minutes of a learner, and the teacher who grades them."""
+"""The first minutes of a learner, the teacher who grades them, and the learner who reads what the teacher says."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ COMMENT = "Right. And the size of the file?"
 
 
 @pytest.mark.timeout(900)
-def test_from_the_start_page_to_the_marks(course: Course, desk: Callable[..., Desk]) -> None:
+def test_from_the_start_page_to_the_feedback(course: Course, desk: Callable[..., Desk]) -> None:
     hers, theirs = desk(), desk()
     ada = Learner(hers.page(), course.lab.url())
     learns(ada)
     hands_in(ada)
-    grades(Teacher(theirs.page(), course.formgrader.url()))
+    teacher = Teacher(theirs.page(), course.formgrader.url())
+    grades(teacher)
+    gives_feedback(teacher)
+    reads_feedback(ada)
     assert hers.elsewhere == theirs.elsewhere == [], "a page asked for something from afar"
 
 
@@ -94,7 +97,27 @@ def grades(teacher: Teacher) -> None:
     expect(teacher.submission()).to_contain_text(f"{ENTROPY.points:g} / 22")
     teacher.open_grading()
     expect(teacher.page.locator(".infograd-summary")).to_contain_text("entropy")
-    teacher.mark("reflection", "1.5", COMMENT)
     shoot(teacher.page, "formgrader")
+    teacher.mark("reflection", "1.5", COMMENT)
     teacher.leave_grading()
     expect(teacher.submission()).to_contain_text(f"{ENTROPY.points + 1.5:g} / 22")
+
+
+def gives_feedback(teacher: Teacher) -> None:
+    """Generate feedback and release it."""
+    teacher.press("generate-feedback", teacher.assignment())
+    teacher.press("release-feedback", teacher.assignment())
+
+
+def reads_feedback(ada: Learner) -> None:
+    """Fetch the feedback in Assignment List, and open its page there."""
+    page = ada.fetch_feedback()
+    marks = f"{ENTROPY.points + 1.5:g} of 22 points"
+    expect(page.get_by_role("heading", name=f"{NOTEBOOK}: {marks}")).to_be_visible()
+    reflection = page.get_by_role("row", name="reflection")
+    expect(reflection).to_contain_text("1.5 of 2")
+    expect(reflection).to_contain_text(COMMENT)
+    expect(page.locator("section#reflection")).to_contain_text(REFLECTION)
+    expect(page.locator("section#reflection .comment")).to_have_text(COMMENT)
+    expect(page.get_by_role("row", name="entropy").first).to_contain_text("correct")
+    shoot(ada.page, "feedback-read")

@@ -69,6 +69,7 @@ def update() -> None:
             f"{course.ROOT} is no git checkout. Download the new release into a folder of its own, and there run "
             "./infograd update with the paths of your old notebooks."
         )
+    here = git("rev-parse", "HEAD").stdout.strip()
     worked_in = [file for file in notebooks() if git("diff", "--quiet", "HEAD", "--", str(file)).returncode]
     before = {file: asked(file.stem) for file in worked_in}
     kept = {file: keep_copy(file, course.ROOT / "classroom") for file in worked_in}
@@ -86,7 +87,12 @@ def update() -> None:
         for file, copy in kept.items():
             file.write_bytes(copy.read_bytes())
         raise
-    print(pulled.stdout.strip().splitlines()[-1])
+    new = int(git("rev-list", "--count", f"{here}..HEAD").stdout)
+    print(
+        f"The course is brought up to date: {new} change{'s' * (new > 1)}."
+        if new
+        else "The course was up to date already."
+    )
     for file, copy in kept.items():
         if not file.is_file():
             print(f"{file.stem} is no more in the course; your notebook is {copy}")

@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--regrade", action="store_true", help="grade again what was graded by an older version of the exercises"
     )
     parser.add_argument("--retry-failed", action="store_true", help="grade again where the grader itself failed")
-    parser.add_argument("--workers", type=at_least_one, default=1, metavar="N", help="grade so many at once, on this machine")
+    parser.add_argument(
+        "--workers", type=at_least_one, default=1, metavar="N", help="grade so many at once, on this machine"
+    )
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="let the workers of this Dask cluster grade")
     parser.add_argument("--db", metavar="URL", help="the gradebook, such as postgresql+psycopg://user@host/course")
     parser.add_argument("--force", action="store_true", help="grade again whatever has been graded")

@@ -12,7 +12,6 @@ from __future__ import annotations
 import fnmatch
 import os
 import pwd
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterator

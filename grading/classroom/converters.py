@@ -77,7 +77,8 @@ class FreshFeedback(GenerateFeedback):
         if lacking := self.lacking(assignment_id, student_id):
             self.without_marks.append(student_id)
             self.log.error(
-                "No feedback for %s: the gradebook has no entry for %s. `infograd grade %s` grades this submission again.",
+                "No feedback for %s: the gradebook has no entry for %s. `infograd grade %s` grades this submission "
+                "again.",
                 student_id, ", ".join(lacking), assignment_id,
             )  # fmt: skip
             return False
@@ -106,7 +107,7 @@ class FreshFeedback(GenerateFeedback):
 
     def set_permissions(self, assignment_id: str, student_id: str) -> None:
         """The pages are made: note from what. What was not handed in through the exchange has neither date nor secret,
-        without which nbgrader's release_feedback ends for the whole class; its pages get some, which no learner knows."""
+        without which nbgrader's release_feedback ends for the whole class; its pages get some that no learner knows."""
         super().set_permissions(assignment_id, student_id)
         place = Path(self._format_dest(assignment_id, student_id))
         made_up = {DATE: f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S.%f} UTC", SECRET: secrets.token_hex(16)}

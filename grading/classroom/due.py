@@ -121,5 +121,3 @@ def show(gradebook: Gradebook, assignment: str, zone: str | None) -> None:
     for submission in found.submissions:
         if submission.extension is not None:
             print(f"  {submission.student.id} has until {words(submission.duedate)}.")
-
-

@@ -132,7 +132,9 @@ def report(file: Path, learner: str, name: str, submission: Submission, handed_i
     seconds = time.time() - file.stat().st_mtime
     date = time.strftime("on %Y-%m-%d at %H:%M", time.localtime(file.stat().st_mtime))
     ago = f"{seconds / 60:.0f} minutes ago" if 60 <= seconds < 5400 else date
-    open_ = [one.name for one in submission.answers if one.node.metadata.nbgrader.checksum == compute_checksum(one.node)]
+    open_ = [
+        one.name for one in submission.answers if one.node.metadata.nbgrader.checksum == compute_checksum(one.node)
+    ]
     done = len(submission.answers) - len(open_)
     lines = [
         f"Handed in {name} as {learner}, at {handed_in}.",

@@ -9,8 +9,8 @@ ADDRESSES = "#%"
 
 
 def unfit(learner: str) -> str | None:
-    """Why a learner cannot be called this, as the end of a sentence; None where it is fine. Spaces, dots, @, apostrophes,
-    digits and letters of any script are."""
+    """Why a learner cannot be called this, as the end of a sentence; None where it is fine. Spaces, dots, @,
+    apostrophes, digits and letters of any script are."""
     if not learner.strip():
         return "a name has at least one letter or digit"
     if learner != learner.strip():

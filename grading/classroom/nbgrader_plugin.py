@@ -8,8 +8,6 @@ gradebook is filled from. `install` is called in nbgrader_config.py.
 
 from __future__ import annotations
 
-import atexit
-import difflib
 import glob
 import os
 import re
@@ -17,9 +15,7 @@ import secrets
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import fields
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +30,8 @@ from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import parse_utc, rmtree
-from traitlets import Bool, Dict, Integer, Unicode
 from tqdm import tqdm
+from traitlets import Bool, Dict, Integer, Unicode
 from traitlets.config import Config
 
 from grading.classroom import pages, roster
@@ -49,7 +45,7 @@ from grading.classroom.stopping import SAFE, Stopped, alone, stopping
 from grading.classroom.tally import Summary
 from grading.classroom.tasks import OtherSetup, Release, Task, setup
 from grading.classroom.warm import UnknownLimit, warm_grader
-from grading.sandbox.sandbox import Limits, NoSandbox
+from grading.sandbox.sandbox import NoSandbox
 from grading.submission import DATE, NBGRADERS_OWN, Unreadable, digest_of, read
 from helpers.files import write_whole
 
@@ -106,8 +102,8 @@ class SandboxedAutograde(Autograde):
     retry_failed = Bool(False, help="Grade again where the grader itself failed.").tag(config=True)
 
     def start(self) -> None:
-        """Grade; the sandbox is started first, so that where there is none nothing has been touched. Where others grade,
-        theirs is asked for with the first submission."""
+        """Grade; the sandbox is started first, so that where there is none nothing has been touched. Where others
+        grade, theirs is asked for with the first submission."""
         alone_here = self.workers == 1 and not self.scheduler
         try:
             if alone_here:

@@ -31,7 +31,8 @@ from grading.classroom.formulas import mathml
 # nbgrader's page for grading waits until MathJax, fetched from afar, has set all formulas; here they are MathML
 NO_WAITING = "<script>var MathJax = {Hub: {Startup: {signal: {Interest: (told) => told('End')}}}};</script>"
 HANDLERS = (  # in the text of nbgrader's templates
-    "toggle_name(true);", "toggle_name(false);", "toggleAllNames()", "createStudentModal();", "createAssignmentModal();",
+    "toggle_name(true);", "toggle_name(false);", "toggleAllNames()",
+    "createStudentModal();", "createAssignmentModal();",
 )  # fmt: skip
 HASHES = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in HANDLERS]
 POLICY = "; ".join((

@@ -67,7 +67,9 @@ def alone(classroom: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Stopped("Another run is grading this classroom. Wait until it has ended, then run this again.") from None
+            raise Stopped(
+                "Another run is grading this classroom. Wait until it has ended, then run this again."
+            ) from None
         yield
     finally:
         os.close(handle)

@@ -72,10 +72,8 @@ def row(cell: Any, facts: Any) -> Row:
         return Row(cell["grade_id"], name, marks, BY_HAND, first_line(cell.get("comment")))
     one = facts.get(name, {})
     marks = cell.get("score", one.get("marks") or 0.0)
-    if one.get("stretch"):
-        words = f"{marks:g} of {one['points']:g} extra credit"
-    else:
-        words = f"{marks:g} of {cell['points']:g}"
+    possible = f"{one['points']:g} extra credit" if one.get("stretch") else f"{cell['points']:g}"
+    words = f"{marks:g} of {possible}"
     return Row(cell["grade_id"], name, words, one.get("outcome", UNKNOWN), one.get("sentence", ""))
 
 

@@ -53,7 +53,9 @@ class Setup:
         if self.python != other.python:
             yield f"Python {other.python} for {self.python}"
         theirs = dict(other.libraries)
-        yield from (f"{name} {theirs.get(name)} for {mine}" for name, mine in self.libraries if theirs.get(name) != mine)
+        yield from (
+            f"{name} {theirs.get(name)} for {mine}" for name, mine in self.libraries if theirs.get(name) != mine
+        )
 
 
 @cache

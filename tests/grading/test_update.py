@@ -79,6 +79,7 @@ def test_answers_come_along_and_what_changed_is_named(
     old = file.read_bytes()
     assert update.main([]) == 0
     said = capsys.readouterr().out
+    assert "The course is brought up to date: 1 change.\n" in said
     assert (learner / "classroom" / "kept" / NOTEBOOK / "1.ipynb").read_bytes() == old
     assert f"{NOTEBOOK}: answers carried over: entropy, reflection" in said
     assert "look again, what is asked for has changed: entropy" in said
@@ -86,6 +87,8 @@ def test_answers_come_along_and_what_changed_is_named(
     assert (cell_of(file, "entropy"), cell_of(file, "reflection")) == (ANSWER, "My words.")
     assert cell_of(file, "kl_divergence").startswith("# Now in bits.")  # untouched: the new stub
     assert git(learner, "rev-parse", "HEAD") == git(upstream, "rev-parse", "HEAD")
+    assert update.main([]) == 0
+    assert "The course was up to date already.\n" in capsys.readouterr().out
 
 
 def test_a_changed_stub_is_named_and_the_answer_kept(

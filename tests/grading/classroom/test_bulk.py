@@ -25,11 +25,11 @@ from sqlalchemy import Engine, event
 
 from grading.classroom.bulk import main as grade_main
 from grading.classroom.cluster import Cluster
-from grading.classroom.warm import warm_grader
 from grading.classroom.results import main as results_main
 from grading.classroom.stopping import LOCK, alone
 from grading.classroom.tasks import Release, Task
 from grading.classroom.tasks import grade as grade_task
+from grading.classroom.warm import warm_grader
 from tests.grading.courses import ANSWERS, NOTEBOOK, answered, make_course, make_release
 
 FEW, MANY = 2, 60
@@ -96,7 +96,9 @@ def grade_and_tell(course: Path, die_at: int | None, told: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def on_disk(name: str, arguments: tuple[Any, ...]) -> None:
-        if name in ("open", "os.rename", "os.mkdir", "os.rmdir", "os.remove") and str(course / "classroom") in str(arguments):
+        if name in ("open", "os.rename", "os.mkdir", "os.rmdir", "os.remove") and str(course / "classroom") in str(
+            arguments
+        ):
             step()
 
     try:
@@ -171,7 +173,7 @@ def test_many_places_to_be_killed_at(course: Path, undisturbed: Any) -> None:
 
 
 def test_honest_learners_beside_attackers_get_what_they_earned(undisturbed: Any) -> None:
-    scores = {name: dict((row[0], row[1]) for row in undisturbed[0][name][0])["entropy-check"] for name in LEARNERS}
+    scores = {name: {row[0]: row[1] for row in undisturbed[0][name][0]}["entropy-check"] for name in LEARNERS}
     assert scores["a-right"] == scores["=f"] == 3
     assert scores["c-bits"] == scores["d-writes"] == scores["e-raises"] == 0
 

@@ -15,7 +15,6 @@ from grading.classroom.cluster import Cluster, NoWorkers
 from grading.classroom.tasks import GradingProcess, OtherSetup, Release, Setup, Task, setup
 from grading.submission import HandedIn
 
-
 HERE = Setup("digest", "3.11.7", (("torch", "2.13.0"), ("numpy", "2.3.0")))
 
 

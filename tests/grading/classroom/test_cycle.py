@@ -14,10 +14,10 @@ from nbgrader.api import Course, Gradebook
 from nbgrader.apps import NbGraderAPI
 from sqlalchemy import Engine, event
 
-from grading.course import course_directory
-from grading.exercises import load
 from grading.classroom.bulk import main as grade_main
 from grading.classroom.warm import warm_grader
+from grading.course import course_directory
+from grading.exercises import load
 from tests.grading.courses import NOTEBOOK, answered, make_course, model_answers, nbgrader
 
 LEARNERS = ("perfect", "untouched", "partly", "misconceived", "truncated")
@@ -211,7 +211,10 @@ def test_what_the_gradebook_has_lost_is_named_and_graded_again(graded: Class, lo
     page = graded.file("feedback", "perfect", "html")
     page.unlink()
     said = graded.teacher("generate_feedback", NOTEBOOK, "--force", ends=1)
-    assert f"No feedback for partly: the gradebook has no entry for {NOTEBOOK if lost == 'a learner' else 'dropped'}." in said
+    assert (
+        f"No feedback for partly: the gradebook has no entry for {NOTEBOOK if lost == 'a learner' else 'dropped'}."
+        in said
+    )
     assert "Traceback" not in said
     assert page.is_file()
     assert "Grading partly again: the gradebook lacks its marks" in graded.teacher("autograde", NOTEBOOK)
@@ -232,7 +235,9 @@ def test_what_an_older_version_graded_is_named_and_regraded_when_asked_for(
     file = graded.file("verdicts", "partly", "json")
     before = file.read_text()
     assert grade_main([NOTEBOOK, "--learner", "partly"]) == 0
-    assert "1 of these submissions were graded by an older version of the exercises; --regrade of infograd" in caplog.text
+    assert (
+        "1 of these submissions were graded by an older version of the exercises; --regrade of infograd" in caplog.text
+    )
     assert file.read_text() == before
     assert grade_main([NOTEBOOK, "--learner", "partly", "--regrade"]) == 0
     assert json.loads(file.read_text())["exercises_version"] == "a later one"

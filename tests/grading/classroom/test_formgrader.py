@@ -25,8 +25,8 @@ from nbgrader.api import Gradebook
 from tests.grading.courses import ANSWERS, NOTEBOOK, ROOT, answered, make_course, make_release, nbgrader
 
 PLANT = (
-    "fetch('/api/contents/PLANTED', {method: 'PUT', headers: {'X-XSRFToken': document.cookie.match('_xsrf=([^;]*)')[1]},"
-    " body: JSON.stringify({type: 'file', format: 'text', content: 'x'})})"
+    "fetch('/api/contents/PLANTED', {method: 'PUT', headers: {'X-XSRFToken': document.cookie.match('_xsrf=([^;]*)')[1]}"
+    ", body: JSON.stringify({type: 'file', format: 'text', content: 'x'})})"
 )
 NAME = "<img src=x onerror=document.title='PLANTED'>"  # a learner's: a folder's name holds no slash
 TEX = r"$\href{https://away.example}{x}$ and $$\require{html}\style{position:fixed}{\class{modal}{\cssId{mine}{y}}}$$"

@@ -48,11 +48,11 @@ def test_a_file_from_anywhere_is_handed_in_as_the_notebook_that_it_is(clone: Clo
     assert "The cell entropy had lost its name; it was found by its content." in said
 
     clone.must(f"nbgrader collect {NOTEBOOK}")
-    clone.must(f"./infograd grade {NOTEBOOK} --learner \"Zoë O'Neil\"")
+    clone.must(f'./infograd grade {NOTEBOOK} --learner "Zoë O\'Neil"')
     clone.must(f"nbgrader generate_feedback {NOTEBOOK}")
-    assert "No feedback on" in clone.must("infograd feedback 01 --learner \"Zoë O'Neil\"", "Zoë", file.parent)
+    assert "No feedback on" in clone.must('infograd feedback 01 --learner "Zoë O\'Neil"', "Zoë", file.parent)
     clone.must(f"nbgrader release_feedback {NOTEBOOK}")
-    said = clone.must("infograd feedback 01 --learner \"Zoë O'Neil\"", "Zoë", file.parent)
+    said = clone.must('infograd feedback 01 --learner "Zoë O\'Neil"', "Zoë", file.parent)
     page = Path(said.strip().rpartition(": ")[2])
     assert page.is_relative_to(clone.course / "notebooks" / NOTEBOOK / "feedback")
     assert "My own words." in page.read_text(encoding="utf-8")
@@ -148,6 +148,8 @@ def test_every_name_is_graded_and_shown_or_refused_with_the_reason(clone: Clone)
         assert not (clone.course / "classroom" / "autograded" / name).exists()
 
 
-@pytest.mark.parametrize("name", ["", " ", " ada", "..", "#1", "50%", "a/b", "a\\b", "a\0", "\ud800", "x" * 101, "ü" * 51])
+@pytest.mark.parametrize(
+    "name", ["", " ", " ada", "..", "#1", "50%", "a/b", "a\\b", "a\0", "\ud800", "x" * 101, "ü" * 51]
+)
 def test_more_names_that_cannot_be(name: str) -> None:
     assert unfit(name)

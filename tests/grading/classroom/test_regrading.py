@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from grading.classroom.bulk import main as grade_main
 from grading.classroom.due import main as due_main
-from grading.classroom.warm import warm_grader
 from grading.classroom.stopping import Stopped, stopping
+from grading.classroom.warm import warm_grader
 from grading.submission import DATE
 from tests.grading.courses import ANSWERS, NOTEBOOK, answered, make_course, make_release
 
@@ -113,10 +113,10 @@ def test_a_log_on_a_full_disk_stops_no_grading(course: Path, capsys: pytest.Capt
 
 def test_a_learner_for_whom_the_disk_has_no_room_stops_the_class_with_a_sentence(tmp_path: Path) -> None:
     with Gradebook(f"sqlite:///{tmp_path}/gradebook.db", "infograd") as gradebook:
-        with pytest.raises(InvalidEntry), stopping():  # a fault of another kind stays what it is
+        with pytest.raises(InvalidEntry), stopping():  # noqa: PT012 - a fault of another kind stays what it is
             gradebook.add_student("twin")
             gradebook.add_student("twin")
         gradebook.db.execute(text("PRAGMA max_page_count = 1"))  # as large as it is: SQLite then calls the disk full
-        with pytest.raises(Stopped, match="The disk is full. Make room."), stopping():
+        with pytest.raises(Stopped, match=r"The disk is full\. Make room\."), stopping():  # noqa: PT012 - whichever is the one too many
             for number in range(10_000):
                 gradebook.add_student(f"newcomer {number}")

@@ -27,6 +27,17 @@ def write_whole_bytes(path: Path, content: bytes) -> None:
         raise
 
 
+def unwritable(folder: Path) -> str | None:
+    """Why nothing can be written into a folder, which is made if it is missing; None where it can. A file system that
+    is mounted to be read alone says so only when something is written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as problem:
+        return problem.strerror or str(problem)
+    return None
+
+
 def current_umask() -> int:
     """The mask that an ordinary `open` would have used: mkstemp's own files are readable by their owner alone."""
     mask = os.umask(0)

@@ -8,6 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jupyter_core.paths import jupyter_runtime_dir
+
+from helpers.files import unwritable
+
 HERE = Path(__file__).resolve().parent
 NOTEBOOKS = HERE.parent / "notebooks"
 SETTINGS = HERE / "lab_settings"  # Markdown is shown as a page, and colours follow the system's
@@ -52,7 +56,16 @@ def at_start_page(notebooks: Path) -> list[str]:
 
 
 def replace_by(*arguments: str) -> int:
-    """Run Python with these arguments instead of this process, so that signals reach it; return its status if not."""
+    """Run one of Jupyter's servers with these arguments instead of this process, so that signals reach it; return its
+    status if not, and 1 where it would find no place for its files."""
+    place = Path(jupyter_runtime_dir())
+    if reason := unwritable(place):
+        print(
+            f"infograd: Jupyter keeps its files in {place}, which cannot be written ({reason}). Set HOME or "
+            "JUPYTER_DATA_DIR to a folder of yours.",
+            file=sys.stderr,
+        )
+        return 1
     command = [sys.executable, *arguments]
     sys.stdout.flush()
     if os.name == "nt":  # exec does not wait there: the prompt would come back while the program runs

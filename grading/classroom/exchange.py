@@ -17,6 +17,7 @@ from traitlets.config import Config
 from grading.classroom.learners import unfit
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder
+from helpers.files import unwritable
 
 
 class ReleaseAsMade(ExchangeReleaseAssignment):
@@ -92,3 +93,8 @@ class DeskSubmit(Desk, ExchangeSubmit):
         if self.coursedir.student_id != "*" and (reason := unfit(self.coursedir.student_id)):
             self.fail(f"nobody can be called {self.coursedir.student_id!r}: {reason}.")
         super().init_dest()
+        if reason := unwritable(Path(self.cache_path)):  # nbgrader would find out when half is handed in
+            self.fail(
+                f"nothing was handed in: {self.cache_path} cannot be written ({reason}). "
+                "Set HOME or JUPYTER_DATA_DIR to a folder of yours."
+            )

@@ -78,6 +78,18 @@ def test_what_cannot_be_handed_in_is_refused_with_the_reason(clone: Clone, line:
     assert "Traceback" not in said
 
 
+def test_where_jupyter_cannot_write_nothing_is_half_handed_in(clone: Clone) -> None:
+    """As in a home that can only be read, but for the superuser, too: the folder's place is taken by a file."""
+    inbound = clone.course / "classroom" / "exchange" / "infograd" / "inbound"
+    clone.must("infograd submit 01 --learner before", "ada")
+    for line in ("infograd submit 01 --learner nowhere", "infograd lab --no-browser", "infograd formgrader"):
+        status, said = clone.run(line, "ada", JUPYTER_DATA_DIR=str(clone.course / "README.md"))
+        assert status == 1
+        assert "cannot be written (Not a directory). Set HOME or JUPYTER_DATA_DIR to a folder of yours." in said
+        assert "Traceback" not in said
+    assert [one.name.partition("+")[0] for one in inbound.iterdir() if one.name.startswith("nowhere")] == []
+
+
 @pytest.fixture
 def lab(clone: Clone) -> Iterator[int]:
     """`./infograd lab` in the clone; the port that it listens on."""

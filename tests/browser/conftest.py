@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import threading
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.chromium import LONGEST
 from tests.clones import environment, make_clone
 
 TOKEN = "only-for-this-test"
@@ -23,9 +23,9 @@ class Server:
 
     def __init__(self, course: Path, command: str, home: Path):
         with socket.create_server(("127.0.0.1", 0)) as free:
-            self.address = f"http://127.0.0.1:{free.getsockname()[1]}"
-        line = [str(course / "infograd"), command, *OPTIONS, f"--port={self.address.rpartition(':')[2]}"]
-        self.said, self.answers = list[str](), threading.Event()
+            self.place = free.getsockname()
+        line = [str(course / "infograd"), command, *OPTIONS, f"--port={self.place[1]}"]
+        self.said, self.ended = list[str](), threading.Event()
         self.process = subprocess.Popen(
             line, cwd="/", env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -34,17 +34,15 @@ class Server:
     def listen(self) -> None:
         """Read what the server says until it ends."""
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said.append(line)
-            if " is running at" in line:
-                self.answers.set()
-        self.answers.set()
+        self.said.extend(self.process.stdout)
+        self.ended.set()
 
     def url(self) -> str:
-        """The address to open first, once the server answers."""
-        assert self.answers.wait(LONGEST / 1000), "the server does not answer"
-        assert self.process.poll() is None, "".join(self.said)
-        return f"{self.address}/?token={TOKEN}"
+        """The address to open first, once the server answers there: it says so a moment before."""
+        while not self.ended.wait(0.1):
+            with contextlib.suppress(ConnectionRefusedError), socket.create_connection(self.place):
+                return f"http://127.0.0.1:{self.place[1]}/?token={TOKEN}"
+        raise AssertionError("".join(self.said))
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,9 @@ CSS = frozenset({
     "border-left", "border-radius", "border-right", "border-style", "border-top", "border-width", "color",
     "display", "float", "font-family", "font-size", "font-style", "font-weight", "line-height", "list-style",
     "margin", "margin-bottom", "margin-left", "margin-right", "margin-top", "max-width", "min-width",
-    "overflow", "padding", "padding-bottom", "padding-left", "padding-right", "padding-top", "text-align",
-    "text-decoration", "text-transform", "vertical-align", "white-space", "width", "word-break", "word-wrap",
+    "overflow", "overflow-wrap", "padding", "padding-bottom", "padding-left", "padding-right", "padding-top",
+    "text-align", "text-decoration", "text-transform", "vertical-align", "white-space", "width", "word-break",
+    "word-wrap",
 })  # fmt: skip
 # The values of styles: names, lengths that are not negative, colours, and the variables of our cards' colours.
 ATOM = (

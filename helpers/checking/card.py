@@ -252,8 +252,7 @@ def progress_table(table: dict[str, list[tuple[str, float, bool, dict[str, Any]]
         core = [(points, done.get("marks", 0.0)) for _, points, is_stretch, done in exercises if not is_stretch]
         total = f"{sum(marks for _, marks in core):g} of {sum(points for points, _ in core):g}"
         text.append(f"  {notebook}: {total}")
-        heading = f"{html.escape(notebook)}<span style='float:right'>{total}</span>"
-        body.append(f"<div style='margin-top:6px;font-weight:600'>{heading}</div>")
+        body.append(ends(html.escape(notebook), total, "margin-top:6px;font-weight:600"))
         begun = any(done for *_, done in exercises)
         for name, points, is_stretch, done in exercises if begun else ():
             marks = done.get("marks")
@@ -266,12 +265,17 @@ def progress_table(table: dict[str, list[tuple[str, float, bool, dict[str, Any]]
 
 def frame(title: str, right: str, body: str, accent: str, above: str = "") -> str:
     """The card around its content; `above` stands before the title."""
-    head = f"<div style='font-weight:600;margin-bottom:6px'>{title}<span style='float:right'>{right}</span></div>"
+    head = ends(title, right, "font-weight:600;margin-bottom:6px")
     style = (
         f"border:1px solid {LINE};border-left:4px solid {accent};border-radius:4px;padding:10px 14px;margin:4px 0;"
-        f"max-width:760px;color:{INK};background:{PANEL};font-size:14px;line-height:1.5"
+        f"max-width:760px;color:{INK};background:{PANEL};font-size:14px;line-height:1.5;overflow-wrap:break-word"
     )
     return f"<div style='{style}'>{above}{head}{body}</div>"
+
+
+def ends(left: str, right: str, style: str) -> str:
+    """HTML at the two ends of a line, or of two where one is too narrow."""
+    return f"<div style='display:flow-root;{style}'>{left}<span style='float:right'>{right}</span></div>"
 
 
 def paragraph(text: str) -> str:
@@ -289,7 +293,7 @@ def callout(label: str, text: str) -> str:
 def table(rows: list[tuple[str, str]]) -> str:
     """Labels and code."""
     cell = "padding:2px 10px 2px 0;vertical-align:top;text-align:left;border:none;background:none"
-    code = f"font-family:{MONO};font-size:12.5px;white-space:pre-wrap"
+    code = f"font-family:{MONO};font-size:12.5px;white-space:pre-wrap;overflow-wrap:anywhere"
     lines = (
         f"<tr style='background:none'><td style='{cell};color:{FAINT}'>{label}</td>"
         f"<td style='{cell};{code if label not in SENTENCES else ''}'>{html.escape(value)}</td></tr>"

@@ -46,6 +46,25 @@ class Learner:
             expect(self.page.locator("body")).to_have_attribute("data-jp-theme-light", light)
             yield scheme
 
+    def small_screens(self) -> Iterator[str]:
+        """The page at 200% and on a phone, without the list of files; then as it was."""
+        self.page.keyboard.press("Control+b")
+        for name, width, height in (("200-percent", 640, 450), ("phone", 390, 800)):
+            self.page.set_viewport_size({"width": width, "height": height})
+            self.page.wait_for_function(
+                "document.querySelector('.jp-NotebookPanel').getBoundingClientRect().right <= innerWidth"
+            )
+            yield name
+        self.page.set_viewport_size({"width": 1280, "height": 900})
+        self.page.keyboard.press("Control+b")
+        expect(self.page.locator("#jp-left-stack")).to_be_visible()
+
+    def scrolled_sideways(self) -> list[str]:
+        """The texts of the outputs that are wider than their place."""
+        outputs = self.notebook.locator(".jp-OutputArea-output")
+        wide = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.innerText)"
+        return list(outputs.evaluate_all(wide))
+
     def idle(self) -> None:
         """Wait until the kernel has nothing to do and no cell waits for it."""
         expect(self.notebook.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 import timeit
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 
 from grading import sanitise
 from helpers import plotting
+from helpers.checking import card
 
 
 @pytest.mark.parametrize(
@@ -82,11 +84,13 @@ def test_a_picture_has_a_size_that_can_be_looked_at(width: int, height: int, fin
 
 
 def test_our_own_card_survives() -> None:
-    folded = "<details><summary>Hint</summary>x</details>"
-    card = f"<div style='border:1px solid var(--x, #fff);color:var(--y, #1f2328)'>{folded}</div>"
-    kept = sanitise.clean(card)
-    assert "var(--y, #1f2328)" in kept
-    assert "<details><summary>Hint</summary>" in kept
+    body = card.row("keeps batches", True, "0.5", "more") + card.callout("Rule", "one") + card.table([("Got", "1")])
+    whole = card.frame("entropy", "1 / 3", body + card.hint_details(["first", "second"]), "#009e73")
+    given, kept = (re.findall(r"""style=(["'])(.*?)\1""", text) for text in (whole, sanitise.clean(whole)))
+    # a cursor is not worth a property that learners could use, too
+    wanted = [style.replace("cursor:pointer;", "").replace(" ", "") for _, style in given]
+    assert [style.replace(" ", "") for _, style in kept] == wanted
+    assert "<details><summary" in sanitise.clean(whole)
 
 
 def test_our_own_figures_survive() -> None:

@@ -75,6 +75,11 @@ class Desk(Exchange):
 
     def start(self) -> Any:
         """Open an exchange that is theirs alone, then take the step. Raises ExchangeError, with the reason."""
+        if Path(self.root).is_dir() and (reason := unwritable(Path(self.root))):
+            self.fail(
+                f"the exchange {self.root} cannot be written ({reason}). If it is in a course of yours, copy the "
+                "course to a folder that can be; otherwise tell your teacher."
+            )
         open_own_exchange(self.root, self.config)
         if not Path(self.root).is_dir():
             self.fail(f"there is no exchange {self.root}; nbgrader_config.py names it, and your teacher makes it.")

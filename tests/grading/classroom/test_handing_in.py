@@ -15,7 +15,11 @@ from typing import Any
 
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.exchange import ExchangeError
+from traitlets.config import Config
 
+from grading.classroom.exchange import DeskList
 from grading.classroom.learners import unfit
 from grading.exercises import load
 from tests.clones import Clone, environment
@@ -76,6 +80,12 @@ def test_what_cannot_be_handed_in_is_refused_with_the_reason(clone: Clone, line:
     assert status == 1
     assert reason in said
     assert "Traceback" not in said
+
+
+def test_an_exchange_that_can_only_be_read_is_named_with_the_way_out() -> None:
+    desk = DeskList(coursedir=CourseDirectory(), config=Config(Exchange={"root": "/proc"}))  # not even by the superuser
+    with pytest.raises(ExchangeError, match=r"the exchange /proc cannot be written .*copy the course to a folder"):
+        desk.start()
 
 
 def test_where_jupyter_cannot_write_nothing_is_half_handed_in(clone: Clone) -> None:

@@ -205,6 +205,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return next(c for c in COMMANDS if c.name == name).run(arguments[1:])
     except KeyboardInterrupt:
         return 130
+    except OSError as problem:
+        about = f"{problem.filename} cannot be used: {problem.strerror}" if problem.filename else problem
+        print(f"infograd {name}: {about}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import difflib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +18,35 @@ CLASSROOM = ROOT / "classroom"  # what a class produces, and what is kept aside;
 SETTINGS = "nbgrader_config.py"
 
 
+class NoSuchNotebook(ValueError):
+    """No notebook is called this; the text says which there are."""
+
+
 def notebooks() -> list[str]:
     """The notebooks that have exercises, in order."""
     definitions = Path(__file__).resolve().parent / "exercises"
     return sorted(file.stem.replace("_", "-") for file in definitions.glob("[0-9][0-9]_*.py"))
+
+
+def notebook_named(given: str, names: Sequence[str]) -> str:
+    """The notebook that is meant by its name, its number, its file or its folder. Raises NoSuchNotebook."""
+    wanted = given.rstrip("/").removesuffix(".ipynb").rpartition("/")[2]
+    for name in names:
+        if wanted in (name, name.partition("-")[0]):
+            return name
+    near = difflib.get_close_matches(wanted, names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
+    raise NoSuchNotebook(f"there is no notebook {given!r}; {hint}")
+
+
+def assignment(given: str) -> str:
+    """An argument that names an assignment, in full: each folder in `solutions/` is one. Raises ArgumentTypeError,
+    which argparse shows with the argument's name."""
+    sources = (folder.name for folder in (ROOT / "solutions").glob("*/"))
+    try:
+        return notebook_named(given, sorted({*notebooks(), *sources}))
+    except NoSuchNotebook as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
 
 
 def course_settings() -> Config:

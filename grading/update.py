@@ -116,12 +116,18 @@ def carry_files(files: Sequence[Path]) -> None:
 
 
 def which(old: Path) -> Path:
-    """The notebook of the course that an old file is. Raises NotUpdated or Unreadable."""
-    theirs = parse(read(old, Limits().notebook_bytes))
+    """The notebook of the course that an old file is. Raises NotUpdated."""
+    if not old.is_file():
+        raise NotUpdated(f"there is no file {old}; name an old notebook.")
+    try:
+        theirs = parse(read(old, Limits().notebook_bytes))
+    except Unreadable as reason:
+        raise NotUpdated(f"{old} cannot be read. {reason}") from None
     counts = {file: len(answers_of(theirs, nbformat.read(file, as_version=4))) for file in notebooks()}
     best = [file for file, count in counts.items() if count and count == max(counts.values())]
     if len(best) != 1:
-        raise NotUpdated(f"{old} is not recognised as one of the course's notebooks.")
+        known = ", ".join(file.stem for file in notebooks())
+        raise NotUpdated(f"{old} is not recognised as one of the course's notebooks, which are {known}.")
     return best[0]
 
 

@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--unrun goes with --check alone: what is built is run")
     names = options.notebooks or notebooks()
     if unknown := [name for name in names if not source_of(name, ROOT).is_file()]:
-        print(f"infograd build: no source solutions/{unknown[0]}/{unknown[0]}.py", file=sys.stderr)
+        source = f"solutions/{unknown[0]}/{unknown[0]}.py"
+        print(f"infograd build: no source {source}; there are {', '.join(notebooks())}", file=sys.stderr)
         return 2
     try:
         return compare(names, options.unrun) if options.check else build(names, ROOT, options.force)

@@ -87,9 +87,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_zip(options.to)
         print(f"{options.to}: {options.to.stat().st_size / 1e6:.1f} MB, for learners")
         return make_wheel(options.to) if options.wheel else 0
-    except (OSError, BuildError) as problem:
+    except BuildError as problem:
         print(f"infograd bundle: {problem}", file=sys.stderr)
-        return 1
+    except OSError as problem:
+        print(f"infograd bundle: --to {options.to} cannot be written: {problem.strerror}", file=sys.stderr)
+    return 1
 
 
 def write_zip(place: Path) -> None:

@@ -10,9 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nbgrader.converters.base import NbGraderException
+from sqlalchemy import create_engine
+from sqlalchemy.exc import ArgumentError
 
 from grading.classroom.nbgrader_plugin import SandboxedAutograde
-from grading.course import course_directory
+from grading.course import assignment, course_directory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Grade what was handed in for an assignment. What has been graded and has not changed stays.",
         epilog="example: infograd grade 01-information-identities --learner ada",
     )
-    parser.add_argument("assignment", help="such as 01-information-identities")
+    parser.add_argument("assignment", type=assignment, help="such as 01, or 01-information-identities")
     parser.add_argument(
         "--learner", "--student", default="*", metavar="ID", help="only this learner; a pattern such as 'a*' is allowed"
     )
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--workers", type=at_least_one, default=1, metavar="N", help="grade so many at once, on this machine"
     )
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="let the workers of this Dask cluster grade")
-    parser.add_argument("--db", metavar="URL", help="the gradebook, such as postgresql+psycopg://user@host/course")
+    parser.add_argument("--db", type=database, metavar="URL", help="the gradebook, such as postgresql+psycopg://user@host/course")
     parser.add_argument("--force", action="store_true", help="grade again whatever has been graded")
     parser.add_argument("--seed", type=int, default=-1, help="draw the hidden cases from this seed")
     parser.add_argument(
@@ -69,6 +71,16 @@ def at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number of workers; 1 grades without any")
     return int(text)
+
+
+def database(text: str) -> str:
+    """The address of a database whose driver is installed. Raises ArgumentTypeError."""
+    try:
+        create_engine(text)  # asks nobody yet
+    except (ArgumentError, ModuleNotFoundError) as problem:
+        form = "write it as sqlite:////home/me/gradebook.db or postgresql+psycopg://user@host/course"
+        raise argparse.ArgumentTypeError(f"{text!r} is no gradebook's address ({problem}); {form}") from None
+    return text
 
 
 class Log(logging.FileHandler):

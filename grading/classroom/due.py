@@ -16,7 +16,8 @@ from grading.classroom.gradebook import enter_penalty, one_transaction
 from grading.classroom.learners import unfit
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder
-from grading.course import course_directory
+from grading.classroom.stopping import Stopped, stopping
+from grading.course import assignment, course_directory
 
 
 class NotSet(ValueError):
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog="Late work loses what c.LateSubmissionPlugin.penalty_method in nbgrader_config.py says. "
         "example: infograd due 01-information-identities '2026-12-01 23:59' --zone Europe/Berlin",
     )
-    parser.add_argument("assignment", help="such as 01-information-identities")
+    parser.add_argument("assignment", type=assignment, help="such as 01, or 01-information-identities")
     parser.add_argument("when", nargs="?", help="such as '2026-12-01 23:59', or 'never'; without it: show")
     parser.add_argument("--zone", help="the time zone of WHEN, such as Europe/Berlin; this machine's by default")
     parser.add_argument("--learner", metavar="ID", help="an extension, for this learner alone")
@@ -39,18 +40,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     coursedir, config = course_directory(options.assignment)
     files = sorted(release_folder(coursedir, options.assignment).glob("*.ipynb"))
     if not files:
-        print(f"infograd due: there is no released assignment {options.assignment}", file=sys.stderr)
+        name = options.assignment
+        print(
+            f"infograd due: {name} is not released; `nbgrader generate_assignment {name}` makes notebooks/{name}",
+            file=sys.stderr,
+        )
         return 1
     try:
         when = None if options.when in (None, "never") else moment(options.when, options.zone)
-        with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        with stopping(), Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
             register(gradebook, options.assignment, files)
             if options.when is not None:
                 with one_transaction(gradebook):
                     change(gradebook, options.assignment, when, options.learner)
                     penalise_again(gradebook, options.assignment, AssignLatePenalties(config=config))
             show(gradebook, options.assignment, options.zone)
-    except NotSet as problem:
+    except (NotSet, Stopped) as problem:
         print(f"infograd due: {problem}", file=sys.stderr)
         return 1
     return 0
@@ -61,7 +66,7 @@ def moment(text: str, zone: str | None) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise NotSet(f"{text!r} is no date; write it as '2026-12-01 23:59'.") from None
+        raise NotSet(f"WHEN {text!r} is no date; write it as '2026-12-01 23:59'.") from None
     if found.tzinfo is None:
         place = zone_of(zone)
         found = found.astimezone() if place is None else found.replace(tzinfo=place)
@@ -74,7 +79,7 @@ def zone_of(name: str | None) -> ZoneInfo | None:
         return None if name is None else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         near = difflib.get_close_matches(str(name), available_timezones(), n=1, cutoff=0.4)
-        raise NotSet(f"there is no time zone {name!r}" + (f"; did you mean {near[0]}?" if near else ".")) from None
+        raise NotSet(f"--zone: there is no time zone {name!r}" + (f"; did you mean {near[0]}?" if near else ".")) from None
 
 
 def change(gradebook: Gradebook, assignment: str, when: datetime | None, learner: str | None) -> None:
@@ -87,9 +92,9 @@ def change(gradebook: Gradebook, assignment: str, when: datetime | None, learner
         return
     due = gradebook.find_assignment(assignment).duedate
     if due is None:
-        raise NotSet(f"{assignment} has no due date, so nobody needs longer.")
+        raise NotSet(f"{assignment} has no due date, so nobody needs longer; set one first, without --learner.")
     if reason := unfit(learner):
-        raise NotSet(f"nobody can be called {learner!r}: {reason}.")
+        raise NotSet(f"--learner: nobody can be called {learner!r}: {reason}.")
     extension = None if when is None else when.replace(tzinfo=None) - due
     if extension is not None and extension.total_seconds() <= 0:
         raise NotSet(f"{assignment} is due at {due} UTC, which is not before {when}.")

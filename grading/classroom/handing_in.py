@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import logging
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from traitlets.config import Config
 from grading.classroom.exchange import DeskSubmit
 from grading.classroom.learners import unfit
 from grading.classroom.releases import release_folder
-from grading.course import ROOT, course_settings
+from grading.course import ROOT, NoSuchNotebook, course_settings, notebook_named
 from grading.sandbox.sandbox import Limits
 from grading.submission import Submission, Unreadable, answers_of, parse, read, read_submission
 
@@ -47,7 +46,7 @@ def submit(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         hand_in(options.notebook, options.learner)
-    except (NotHandedIn, ExchangeError, OSError) as problem:
+    except (NotHandedIn, ExchangeError) as problem:
         print(f"infograd submit: {problem}", file=sys.stderr)
         return 1
     return 0
@@ -55,9 +54,7 @@ def submit(arguments: Sequence[str] | None = None) -> int:
 
 def hand_in(given: str, learner: str | None) -> None:
     """Find the notebook, look at it, hand it in and report. Raises NotHandedIn, ExchangeError or OSError."""
-    learner = learner or get_username()
-    if reason := unfit(learner):
-        raise NotHandedIn(f"nobody can be called {learner!r}: {reason}. Name yourself with --learner.")
+    learner = named_learner(learner)
     file = find(given)
     name = which_notebook(file)
     settings = settings_for(name, learner)
@@ -77,18 +74,23 @@ def hand_in(given: str, learner: str | None) -> None:
         print(line)
 
 
+def named_learner(given: str | None) -> str:
+    """The learner's name, by default the account's. Raises NotHandedIn."""
+    learner = given or get_username()
+    if reason := unfit(learner):
+        raise NotHandedIn(f"nobody can be called {learner!r}: {reason}. Name yourself with --learner.")
+    return learner
+
+
 def find(given: str) -> Path:
     """The file that is meant: a path, or the name of a notebook of the course, or its number. Raises NotHandedIn."""
     if Path(given).is_file():
         return Path(given)
-    names = notebooks_here()
-    wanted = given.rstrip("/").removesuffix(".ipynb").rpartition("/")[2]
-    meant = [name for name in names if name == wanted or name.partition("-")[0] == wanted]
-    if meant:
-        return NOTEBOOKS / meant[0] / f"{meant[0]}.ipynb"
-    near = difflib.get_close_matches(given, names, n=1)
-    hint = f" Did you mean {near[0]}?" if near else f" The notebooks are {', '.join(names)}."
-    raise NotHandedIn(f"there is no file {given}, and no notebook of this name.{hint}")
+    try:
+        name = notebook_named(given, notebooks_here())
+    except NoSuchNotebook as problem:
+        raise NotHandedIn(f"{given!r} is no file, and {problem}") from None
+    return NOTEBOOKS / name / f"{name}.ipynb"
 
 
 def which_notebook(file: Path) -> str:
@@ -96,7 +98,7 @@ def which_notebook(file: Path) -> str:
     try:
         theirs = parse(read(file, Limits().notebook_bytes))
     except Unreadable as reason:
-        raise NotHandedIn(f"{file} cannot be handed in. {reason}") from None
+        raise NotHandedIn(f"{file} cannot be read. {reason}") from None
     counts = {
         name: len(answers_of(theirs, nbformat.read(NOTEBOOKS / name / f"{name}.ipynb", as_version=4)))
         for name in notebooks_here()
@@ -155,18 +157,19 @@ def feedback(arguments: Sequence[str] | None = None) -> int:
         description="Fetch your teacher's feedback on a notebook that you have handed in, and say where its page is.",
         epilog="example: infograd feedback 01",
     )
-    parser.add_argument("notebook", help="such as 01 or 01-information-identities")
+    parser.add_argument("notebook", help="such as 01, 01-information-identities, or a file from anywhere")
     parser.add_argument("--learner", metavar="ID", help="who handed it in; your account's name by default")
     options = parser.parse_args(arguments)
     try:
-        name = find(options.notebook).stem
-        settings = settings_for(name, options.learner or get_username())
+        file = find(options.notebook)
+        name = file.stem if file.is_relative_to(NOTEBOOKS) else which_notebook(file)
+        settings = settings_for(name, named_learner(options.learner))
         settings.Exchange.assignment_dir = str(NOTEBOOKS)
         fetcher = exchange(ExchangeFetchFeedback, settings, CourseDirectory(config=settings))
         released = Path(fetcher.root) / settings.CourseDirectory.course_id / "feedback"
         if released.is_dir():
             fetcher.start()
-    except (NotHandedIn, ExchangeError, OSError) as problem:
+    except (NotHandedIn, ExchangeError) as problem:
         print(f"infograd feedback: {problem}", file=sys.stderr)
         return 1
     pages = sorted((NOTEBOOKS / name / "feedback").glob("*/*.html"))

@@ -169,6 +169,10 @@ class SandboxedAutograde(Autograde):
         if not names or not found:
             if os.path.isdir(pattern) and self.is_refused(pattern):  # read as a pattern it matches itself not
                 raise NbGraderException(f"Not graded: {self.refused[0]!r} is no name.")
+            assignment = self.coursedir.assignment_id
+            if not found:
+                collect = f"`nbgrader collect {assignment}` fetches what was, and files can be put there by hand"
+                raise NbGraderException(f"{pattern} is not there: nobody has handed in {assignment}. {collect}.")
             super().init_notebooks()  # says what is missing
             return
         self.assignments = {folder: [os.path.join(folder, name) for name in names] for folder in folders}

@@ -16,7 +16,7 @@ from nbgrader.coursedir import CourseDirectory
 
 from grading.classroom.gradebook import safe
 from grading.classroom.releases import verdict_folder
-from grading.course import course_directory
+from grading.course import assignment, course_directory
 from grading.exercises import load, notebooks
 from grading.verdict import ExerciseVerdict, Verdict, read_verdict
 from helpers.checking.words import printable
@@ -47,14 +47,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Print what each answer was worth, and why.",
         epilog="example: infograd results 01-information-identities --format csv > results.csv",
     )
-    parser.add_argument("assignment", help="such as 01-information-identities")
+    parser.add_argument("assignment", type=assignment, help="such as 01, or 01-information-identities")
     parser.add_argument("--learner", default="*", metavar="PATTERN", help="only these learners, such as 'a*'")
     parser.add_argument("--format", choices=list(WRITERS), default="table")
     options = parser.parse_args(arguments)
     coursedir, _ = course_directory(options.assignment)
     found = list(results(coursedir, options.assignment, options.learner))
     if not found:
-        print(f"infograd results: nothing of {options.assignment} is graded; run `infograd grade`", file=sys.stderr)
+        whose = "" if options.learner == "*" else f" by a learner {options.learner!r}"
+        remedy = f"`infograd grade {options.assignment}` grades what was handed in"
+        print(f"infograd results: nothing of {options.assignment}{whose} is graded; {remedy}", file=sys.stderr)
         return 1
     WRITERS[options.format](found, sys.stdout)
     return 0

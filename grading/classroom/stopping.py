@@ -13,7 +13,7 @@ from typing import Any
 from nbgrader.api import InvalidEntry
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 LOCK = ".grading"  # in the folder of the class; no process holds it when none grades
 PATIENCE = 30  # seconds to wait for another program that writes into the gradebook
@@ -41,10 +41,10 @@ def stopping() -> Iterator[None]:
     """Raise Stopped where the gradebook or the disk takes nothing more."""
     try:
         yield
-    except (OperationalError, InvalidEntry) as problem:
+    except (DatabaseError, InvalidEntry) as problem:
         # nbgrader raises the second in place of the first where it adds something to the gradebook
         found = problem.__context__ if isinstance(problem, InvalidEntry) else problem
-        if not isinstance(found, OperationalError):
+        if type(found) not in (OperationalError, DatabaseError):  # the second: the file is no database
             raise
         said = str(found.orig)
         known = (words for mark, words in GRADEBOOK.items() if mark in said)

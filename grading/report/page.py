@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 
 from grading.classroom.gradebook import safe
-from grading.course import CLASSROOM, ROOT
+from grading.course import CLASSROOM, ROOT, assignment
 from grading.report import similarity, statistics
 from grading.report.mistakes import Cluster, Mistake, Unpassed, clusters, told_mistakes, unpassed
 from grading.report.reading import Graded, NothingGraded, answers_in, read_class
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Show on one page what a class did with an assignment.",
         epilog="example: infograd report 01-information-identities --to report.html",
     )
-    parser.add_argument("assignment", help="such as 01-information-identities")
+    parser.add_argument("assignment", type=assignment, help="such as 01, or 01-information-identities")
     parser.add_argument("--to", type=Path, metavar="FILE", help="default: classroom/reports/ASSIGNMENT.html")
     options = parser.parse_args(arguments)
     file = options.to or CLASSROOM / "reports" / f"{options.assignment}.html"
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"infograd report: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"infograd report: {file} cannot be written: {error}", file=sys.stderr)
+        print(f"infograd report: --to {file} cannot be written: {error.strerror}", file=sys.stderr)
         return 1
     print(f"The report on {options.assignment} is {file}")
     return 0

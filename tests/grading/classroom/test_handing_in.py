@@ -68,9 +68,9 @@ def test_a_file_from_anywhere_is_handed_in_as_the_notebook_that_it_is(clone: Clo
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("infograd submit 42", "no notebook of this name. The notebooks are 01-information-identities"),
-        ("infograd submit 02-mutal-information", "Did you mean 02-mutual-information?"),
-        ("infograd submit README.md", "README.md cannot be handed in. The file is not a notebook"),
+        ("infograd submit 42", "no notebook '42'; there are 01-information-identities"),
+        ("infograd submit 02-mutal-information", "did you mean 02-mutual-information?"),
+        ("infograd submit README.md", "README.md cannot be read. The file is not a notebook"),
         ("infograd submit 01 --learner ../teacher", "begins with a dot"),
         ("infograd submit 01 --learner a+b", "it has +, which nbgrader reads as a pattern"),
     ],

@@ -18,6 +18,8 @@ from grading.report.page import csv_link, main, make_report, render
 from grading.report.reading import Graded, NothingGraded, read_class
 from grading.verdict import CriterionVerdict, ExerciseVerdict, Verdict, write_verdict
 
+NOTEBOOK = "01-information-identities"
+
 SENTENCES = {"entropy_bits": "These are bits."}
 
 
@@ -225,7 +227,8 @@ def test_nothing_graded_is_said(capsys, monkeypatch, tmp_path):
 
 def test_a_file_that_cannot_be_written_is_said(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("grading.report.page.CLASSROOM", tmp_path)
-    write_verdict(tmp_path / "verdicts" / "ada" / "nb" / "nb.json", learner("ada", {"entropy": exercise(3)}).verdict)
+    place = tmp_path / "verdicts" / "ada" / NOTEBOOK / f"{NOTEBOOK}.json"
+    write_verdict(place, learner("ada", {"entropy": exercise(3)}).verdict)
     (tmp_path / "file").write_text("")
-    assert main(["nb", "--to", str(Path(tmp_path / "file" / "report.html"))]) == 1
+    assert main([NOTEBOOK, "--to", str(Path(tmp_path / "file" / "report.html"))]) == 1
     assert "cannot be written" in capsys.readouterr().err

@@ -175,11 +175,15 @@ def test_a_failed_installation_says_why_and_is_tried_again(project: Path) -> Non
     assert "interrupted" not in mended.stderr
 
 
+# This Python, which says that it is 3.10.
+OLD = f"""exec "{sys.executable}" -c 'import sys; sys.version_info = (3, 10, 9); exec(sys.argv.pop())' "$@\""""
+
+
 @pytest.mark.parametrize(
     ("scripts", "said"),
     [
         ({}, "Python 3.11 or newer is needed"),
-        ({"python3": "exit 1"}, "Python 3.11 or newer is needed"),
+        ({"python3": OLD}, "Python 3.11 or newer is needed"),
         (
             {"python3": f'case "$*" in *ensurepip*) exit 1;; esac; exec "{sys.executable}" "$@"'},
             f"python3 (Python 3.{sys.version_info.minor}) lacks its venv module. "

@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--workers", type=at_least_one, default=1, metavar="N", help="grade so many at once, on this machine"
     )
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="let the workers of this Dask cluster grade")
-    parser.add_argument("--db", type=database, metavar="URL", help="the gradebook, such as postgresql+psycopg://user@host/course")
+    parser.add_argument(
+        "--db", type=database, metavar="URL", help="the gradebook, such as postgresql+psycopg://user@host/course"
+    )
     parser.add_argument("--force", action="store_true", help="grade again whatever has been graded")
     parser.add_argument("--seed", type=int, default=-1, help="draw the hidden cases from this seed")
     parser.add_argument(

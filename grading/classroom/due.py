@@ -79,7 +79,8 @@ def zone_of(name: str | None) -> ZoneInfo | None:
         return None if name is None else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         near = difflib.get_close_matches(str(name), available_timezones(), n=1, cutoff=0.4)
-        raise NotSet(f"--zone: there is no time zone {name!r}" + (f"; did you mean {near[0]}?" if near else ".")) from None
+        hint = f"; did you mean {near[0]}?" if near else "."
+        raise NotSet(f"--zone: there is no time zone {name!r}{hint}") from None
 
 
 def change(gradebook: Gradebook, assignment: str, when: datetime | None, learner: str | None) -> None:

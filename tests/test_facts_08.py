@@ -169,6 +169,7 @@ def test_what_gpt2_small_has(shown):
     assert "float32 16, mixed 16" in shown
     assert f"6 d = {6 * total:.1e}; d^2 = {total**2:.1e}" in shown
     assert inspect.signature(torch.optim.SGD.zero_grad).parameters["set_to_none"].default is True
+    assert "after zero_grad() the gradient is None" in shown
 
 
 def test_what_discriminators_measure(shown):

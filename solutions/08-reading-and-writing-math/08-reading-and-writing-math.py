@@ -27,7 +27,6 @@
 # You need nothing but the notebooks before; whoever starts here finds the gaps. The whole takes about 90 minutes; each exercise stands alone.
 
 # %%
-import inspect
 import math
 
 import torch
@@ -589,12 +588,10 @@ print(
     f"bytes a parameter: float32 {4 + 4 + 8}, mixed {2 + 2 + 4 + 8}"
 )  # weights, gradients, master copy, m and v
 print(f"operations a token: 6 d = {6 * total:.1e}; d^2 = {total**2:.1e}")
-print(
-    "set_to_none is",
-    inspect.signature(torch.optim.Optimizer.zero_grad)
-    .parameters["set_to_none"]
-    .default,
-)
+weight = torch.ones(1, requires_grad=True)
+weight.backward()
+torch.optim.SGD([weight]).zero_grad()
+print("after zero_grad() the gradient is", weight.grad)
 
 # %% [markdown]
 # > 117M was a slip, which its makers have corrected (README of openai/gpt-2). What mixed precision halves are the activations: weights, gradients, the float32 copy and Adam's two averages are 16 bytes either way. A step costs about two operations a parameter and token forward, twice that back. `set_to_none` has been the default since torch 2.0.

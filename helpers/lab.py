@@ -15,6 +15,7 @@ from helpers.files import unwritable
 HERE = Path(__file__).resolve().parent
 NOTEBOOKS = HERE.parent / "notebooks"
 SETTINGS = HERE / "lab_settings"  # Markdown is shown as a page, and colours follow the system's
+EXTENSIONS = HERE / "lab_extensions"  # the start page is brought up to date, and sliders have names
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +39,8 @@ def open_lab(notebooks: Path, arguments: Sequence[str], settings: Sequence[Path]
         return 1
     path = [*map(str, settings), str(SETTINGS), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(path)
-    return replace_by("-m", "jupyterlab", f"--ServerApp.root_dir={notebooks}", *at_start_page(notebooks), *arguments)
+    ours = [f"--ServerApp.root_dir={notebooks}", f"--LabServerApp.extra_labextensions_path={EXTENSIONS}"]
+    return replace_by("-m", "jupyterlab", *ours, *at_start_page(notebooks), *arguments)
 
 
 def at_start_page(notebooks: Path) -> list[str]:

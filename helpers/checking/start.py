@@ -138,10 +138,7 @@ def page(chapters: Sequence[Chapter], trouble: str | None) -> str:
     parts = ["# Information theory and optimisation", next_step(chapters), f"All notebooks: {bar(core)}"]
     parts += [f"**Note.** {trouble}"] if trouble else []
     parts += [section(one) for one in chapters]
-    parts.append(
-        "This page is as it was when you opened it: after a check, the menu's *File*, *Reload Markdown File from Disk*"
-        " brings it up to date. `progress()` in any notebook shows the same table."
-    )
+    parts.append("Every check brings this page up to date. `progress()` in any notebook shows the same table.")
     return "\n\n".join(parts) + "\n"
 
 

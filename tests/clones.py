@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = re.compile(r"(\./infograd|infograd|nbgrader|pip|conda|git|python) \S")
 PROGRAMS = ("python", "infograd", "nbgrader", "jupyter", "pip")
+NOBODY = 65534  # an ordinary user that every system has
 
 
 def make_clone(folder: Path) -> Path:
@@ -33,8 +35,10 @@ def make_clone(folder: Path) -> Path:
 
 def git(folder: Path, *arguments: str) -> str:
     """Run git in a folder and return what it says."""
-    names = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
-    done = subprocess.run(["git", "-C", str(folder), *names, *arguments], capture_output=True, text=True, check=False)
+    settings = ("user.name=test", "user.email=test@example.org", "commit.gpgsign=false", "safe.directory=*")
+    names = [word for setting in settings for word in ("-c", setting)]
+    line = ["git", "--no-optional-locks", "-C", str(folder), *names, *arguments]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"git {' '.join(arguments)}\n{done.stdout}{done.stderr}"
     return done.stdout
 
@@ -84,6 +88,23 @@ def environment(home: Path) -> dict[str, str]:
     return kept | {"HOME": str(home), "OMP_NUM_THREADS": "1"}
 
 
+def as_an_ordinary_user(*shown: Path) -> list[str]:
+    """The command that lets root run another one as an ordinary user, who sees these folders even where they lie in one
+    that only root may enter. Nobody else needs any."""
+    if os.getuid():
+        return []
+    above = [folder for place in shown for folder in reversed(place.parents)]
+    closed = [folder for folder in dict.fromkeys(above) if not folder.stat().st_mode & stat.S_IXOTH]
+    inside = [folder for folder in dict.fromkeys(above) if any(folder.is_relative_to(one) for one in closed)]
+    steps = [word for folder in inside for word in ("--tmpfs" if folder in closed else "--dir", str(folder))]
+    binds = [word for place in shown for word in ("--bind", str(place), str(place))]
+    return [
+        "bwrap", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--dev-bind", "/", "/",
+        *steps, *binds, "--die-with-parent",
+        "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--",
+    ]  # fmt: skip
+
+
 # Runs in a process of its own on the clone's modules: imports what takes seconds once, then forks for each command.
 SERVER = """
 import json, os, shlex, sys, traceback
@@ -127,15 +148,35 @@ for line in sys.stdin:
 
 class Clone:
     """A clone and those who work in it: `run` plays a line as someone types it. What it starts is forked from a process
-    that has imported the clone's modules, so that a test of twenty commands waits once."""
+    that has imported the clone's modules, so that a test of twenty commands waits once.
 
-    def __init__(self, folder: Path):
+    All in it belongs to `user`, who runs the commands: whoever runs the tests, or an ordinary user in place of root."""
+
+    def __init__(self, folder: Path, ordinary: bool = False):
+        self.user = NOBODY if ordinary and os.getuid() == 0 else os.getuid()
         self.course = make_clone(folder / "course")
         self.homes = folder / "homes"
-        line = [sys.executable, "-c", SERVER, str(self.course)]
+        self.homes.mkdir()
+        self.hand_over(folder)
+        python = Path(os.path.realpath(sys.executable)).parent.parent
+        self.before = as_an_ordinary_user(folder, python, Path(sys.prefix)) if ordinary else []
+        line = [*self.before, sys.executable, "-c", SERVER, str(self.course)]
+        server = environment(self.home("server"))
         self.server = subprocess.Popen(
-            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", env=environment(folder / "server"), text=True
+            line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", env=server, text=True
         )
+
+    def hand_over(self, place: Path) -> Path:
+        """Let a folder or file of the clone, and what is in it, belong to the clone's user."""
+        if self.user != os.getuid():
+            for one in (place, *place.rglob("*")):
+                os.chown(one, self.user, self.user, follow_symlinks=False)
+        return place
+
+    def home(self, who: str) -> Path:
+        """The folder in which a person keeps their own."""
+        (place := self.homes / who).mkdir(parents=True, exist_ok=True)
+        return self.hand_over(place)
 
     def run(self, line: str, who: str = "teacher", place: Path | None = None, **variables: str) -> tuple[int, str]:
         """Play a line in `place` (the course's folder by default): its status, and all that it said."""
@@ -145,7 +186,7 @@ class Clone:
         request = {
             "folder": str(place or self.course),
             "words": shlex.split(line),
-            "environment": environment(self.homes / who) | variables,
+            "environment": environment(self.home(who)) | variables,
             "log": str(log),
         }
         self.server.stdin.write(json.dumps(request) + "\n")

@@ -7,6 +7,7 @@ import csv
 import json
 import re
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -51,6 +52,14 @@ ELSEWHERE = {
 }
 
 
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    """An ordinary user's, also where root runs the tests: the tests of handing in play root's."""
+    one = Clone(tmp_path_factory.mktemp("clone"), ordinary=True)
+    yield one
+    one.close()
+
+
 def grade_of(course: Path, learner: str) -> float:
     """A learner's score in the gradebook."""
     with Gradebook(f"sqlite:///{course}/classroom/gradebook.db") as gradebook:
@@ -59,8 +68,9 @@ def grade_of(course: Path, learner: str) -> float:
 
 def learner_hands_in(clone: Clone, name: str, answers: dict[str, str]) -> None:
     """Fetch, answer and submit, as nbgrader's guide for students says, in a folder that is theirs alone."""
-    place = clone.homes / name / "work"
-    place.mkdir(parents=True)
+    place = clone.home(name) / "work"
+    place.mkdir()
+    clone.hand_over(place)
     exchange = f"--Exchange.root={clone.course}/classroom/exchange --course=infograd"
     clone.must(f"nbgrader fetch_assignment {NOTEBOOK} {exchange}", name, place)
     file = place / NOTEBOOK / f"{NOTEBOOK}.ipynb"
@@ -99,6 +109,8 @@ def test_a_teachers_way_from_release_to_feedback(clone: Clone) -> None:
     exchange = f"--Exchange.root={clone.course}/classroom/exchange --course=infograd"
     clone.must(f"nbgrader fetch_feedback {NOTEBOOK} {exchange} --student=bob", "bob", place)
     (page,) = (place / NOTEBOOK / "feedback").rglob("*.html")
+    assert {page.stat().st_uid, (clone.course / "classroom" / "gradebook.db").stat().st_uid} == {clone.user}
+    assert clone.user != 0
     assert re.search(r"\bentropy\W+correct\b", re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8")))
     assert clone.status == ""
 
@@ -155,6 +167,7 @@ def test_whatever_comes_first_registers_the_assignment(clone: Clone, order: str)
         place.mkdir(parents=True, exist_ok=True)
         released = clone.course / "notebooks" / NOTEBOOK / f"{NOTEBOOK}.ipynb"
         (place / released.name).write_text(json.dumps(answered(released, {"entropy": model_answers()["entropy"]})))
+        clone.hand_over(place.parent)
     clone.must(f"{order} {NOTEBOOK}" + ("" if "release" in order else " --learner eve"))
     with Gradebook(f"sqlite:///{gradebook}") as book:
         assignment = book.find_assignment(NOTEBOOK)
@@ -168,9 +181,7 @@ def test_whatever_comes_first_registers_the_assignment(clone: Clone, order: str)
 
 
 def test_the_wrapper_starts_the_command_of_its_own_clone(clone: Clone) -> None:
-    line = [str(clone.course / "infograd"), "--help"]
-    done = subprocess.run(
-        line, cwd="/", env=environment(clone.homes / "new"), capture_output=True, text=True, check=True
-    )
+    line = [*clone.before, str(clone.course / "infograd"), "--help"]
+    done = subprocess.run(line, cwd="/", env=environment(clone.home("new")), capture_output=True, text=True, check=True)
     assert "open JupyterLab" in done.stdout
     assert done.stderr == ""

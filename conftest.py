@@ -3,9 +3,13 @@ where there is no GPU Triton interprets its kernels, which it decides when it is
 
 import os
 import shutil
+import sys
 import tempfile
 
 import torch
+
+# nbgrader calls its own tools by their bare names, and the environment need not be activated
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
 
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")

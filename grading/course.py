@@ -43,8 +43,18 @@ def assignment(given: str) -> str:
     """An argument that names an assignment, in full: each folder in `solutions/` is one. Raises ArgumentTypeError,
     which argparse shows with the argument's name."""
     sources = (folder.name for folder in (ROOT / "solutions").glob("*/"))
+    return one_of(given, sorted({*notebooks(), *sources}))
+
+
+def with_exercises(given: str) -> str:
+    """An argument that names a notebook that has exercises, in full. Raises ArgumentTypeError."""
+    return one_of(given, notebooks())
+
+
+def one_of(given: str, names: Sequence[str]) -> str:
+    """The notebook that an argument names. Raises ArgumentTypeError."""
     try:
-        return notebook_named(given, sorted({*notebooks(), *sources}))
+        return notebook_named(given, names)
     except NoSuchNotebook as problem:
         raise argparse.ArgumentTypeError(str(problem)) from None
 

@@ -45,7 +45,9 @@ CALLS = [
     ("update {here}/other.ipynb", f"one of the course's notebooks, which are {NAME}"),
     ("bundle --to {here}", "--to {here} cannot be written: Is a directory"),
     ("bundle --to {here}/bad.ipynb/a.zip", "--to {here}/bad.ipynb/a.zip cannot be written: "),
-    ("build 99", f"no source solutions/99/99.py; {KNOWN}"),
+    ("build 99", "argument notebooks: there is no notebook '99'; there are"),
+    ("lint 99", "argument notebook: there is no notebook '99'; there are"),
+    ("new-exercise 99 line_search", "argument notebook: there is no notebook '99'; there are"),
     ("release 01", "argument COMMAND: invalid choice: 'release' (choose from"),
 ]
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from grading.building.inputs import MAKING, PRODUCTS, BuildError, Inputs, Record, product, source_of
-from grading.course import ROOT, notebooks
+from grading.course import ROOT, assignment, notebooks
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Make answer keys, executed solutions and learners' notebooks, where something has changed.",
         epilog="example: infograd build 04-condition-number-landscapes",
     )
-    parser.add_argument("notebooks", nargs="*", help="such as 01-information-identities; all by default")
+    parser.add_argument(
+        "notebooks", nargs="*", type=assignment, help="such as 01, or 01-information-identities; all by default"
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--check", action="store_true", help="change nothing; fail with the names of files that differ")
     how.add_argument("--force", action="store_true", help="make everything again, changed or not")
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = options.notebooks or notebooks()
     if unknown := [name for name in names if not source_of(name, ROOT).is_file()]:
         source = f"solutions/{unknown[0]}/{unknown[0]}.py"
-        print(f"infograd build: no source {source}; there are {', '.join(notebooks())}", file=sys.stderr)
+        print(f"infograd build: no source {source}; write it, or git restore it", file=sys.stderr)
         return 2
     try:
         return compare(names, options.unrun) if options.check else build(names, ROOT, options.force)

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from grading.building.inputs import source_of
-from grading.course import ROOT, notebooks
+from grading.course import ROOT, notebooks, with_exercises
 from grading.exercises import kill_table, load
 from grading.exercises.exercise import Exercise
 
@@ -46,12 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "  infograd lint 04-condition-number-landscapes nesterov    also plays its wrong answers, in seconds",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("notebook", nargs="?", help="such as 04-condition-number-landscapes; all by default")
+    parser.add_argument(
+        "notebook", nargs="?", type=with_exercises, help="such as 04, or 04-condition-number-landscapes; all by default"
+    )
     parser.add_argument("exercise", nargs="?", help="one of its exercises, whose wrong answers are played, too")
     options = parser.parse_args(arguments)
-    if options.notebook and options.notebook not in notebooks():
-        print(f"infograd lint: no notebook {options.notebook!r}; there are {', '.join(notebooks())}", file=sys.stderr)
-        return 2
     names = [options.notebook] if options.notebook else notebooks()
     if options.exercise and options.exercise not in load(names[0]):
         known = ", ".join(load(names[0]))

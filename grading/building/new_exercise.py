@@ -13,7 +13,7 @@ from pathlib import Path
 
 from grading.building.inputs import source_of
 from grading.building.lint import TODO, definitions_of
-from grading.course import ROOT, notebooks
+from grading.course import ROOT, notebooks, with_exercises
 from grading.exercises import load
 from helpers.files import write_whole
 
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "  infograd build 04-condition-number-landscapes",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("notebook", help="such as 04-condition-number-landscapes")
+    parser.add_argument("notebook", type=with_exercises, help="such as 04, or 04-condition-number-landscapes")
     parser.add_argument("name", help="the name of the function that a learner writes, such as line_search")
     parser.add_argument("--stretch", action="store_true", help="for 3 points of extra credit, not one of the 20")
     options = parser.parse_args(arguments)
@@ -113,8 +113,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def why_not(notebook: str, name: str) -> str | None:
     """Why there can be no exercise of this name in a notebook; None where there can."""
-    if notebook not in notebooks():
-        return f"no notebook {notebook!r}; there are {', '.join(notebooks())}"
     if not name.isidentifier() or keyword.iskeyword(name):
         return f"{name!r} is no name of a function; choose one such as line_search"
     if taken := [one for one in notebooks() if name in load(one)]:

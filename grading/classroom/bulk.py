@@ -56,15 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config.SandboxedAutograde.retry_failed = options.retry_failed
     converter = SandboxedAutograde(coursedir=coursedir, config=config)
     converter.force = options.force
-    with logged(converter.classroom / "logs" / f"{options.assignment}.log"):
+    with logged(converter.classroom / "logs" / f"{options.assignment}.log") as log:
         try:
             converter.start()
         except NbGraderException as error:
             print(f"infograd grade: {error}", file=sys.stderr)
             return 1
         for sentence in converter.summary.sentences():
-            logging.info(sentence)
-    print(*converter.summary.sentences(), sep="\n")
+            log.handle(logging.makeLogRecord({"levelname": "INFO", "msg": sentence}))
+            print(sentence)
     return 1 if converter.refused else 0
 
 
@@ -98,9 +98,9 @@ class Log(logging.FileHandler):
 
 
 @contextmanager
-def logged(file: Path) -> Iterator[None]:
+def logged(file: Path) -> Iterator[logging.Handler]:
     """Write what is logged to a file, behind what earlier runs wrote; and to the terminal, where a bar leaves room for
-    warnings only."""
+    warnings only. Gives what writes to the file alone."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     root = logging.getLogger()
     level = root.level
@@ -116,7 +116,7 @@ def logged(file: Path) -> Iterator[None]:
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     root.addHandler(to_file)
     try:
-        yield
+        yield to_file
     finally:
         root.removeHandler(to_file)
         root.setLevel(level)

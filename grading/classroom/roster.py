@@ -45,9 +45,13 @@ class Roster(Gradebook):
 
 
 async def prepare(handler: Any) -> None:
-    """For formgrader's StudentHandler: before a learner is added or changed, answer what cannot be. The handler itself
-    takes off the spaces around a name."""
+    """For formgrader's StudentHandler: before a learner is added, answer what cannot be; one who was added before the
+    name was refused can still be changed. The handler itself takes off the spaces around a name."""
     await super(type(handler), handler).prepare()
-    if handler.request.method == "PUT" and (said := refusal(handler.path_args[0].strip())):
+    if handler.request.method != "PUT":
+        return
+    learner = handler.path_args[0].strip()
+    known = {one.id for one in handler.gradebook.students}
+    if learner not in known and (said := refusal(learner)):
         handler.set_status(400)
         handler.finish({"message": said})

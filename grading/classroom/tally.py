@@ -22,7 +22,8 @@ class Summary:
     grader_failed: int = 0
     unchanged: int = 0
     marks: float = 0.0
-    misconceptions: Counter[str] = field(default_factory=Counter)
+    mistakes: Counter[tuple[str, str]] = field(default_factory=Counter)  # by exercise and name
+    told: dict[tuple[str, str], str] = field(default_factory=dict)  # the sentence that a learner read of each
 
     def add(self, verdict: Verdict) -> None:
         """Count one verdict; where a person must look it has no part in the mean."""
@@ -32,7 +33,10 @@ class Summary:
         self.graded += 1
         self.unreadable += verdict.outcome == "unreadable"
         self.marks += sum(one.marks for one in verdict.exercises.values())
-        self.misconceptions.update(one.misconception for one in verdict.exercises.values() if one.misconception)
+        for exercise, one in verdict.exercises.items():
+            if one.misconception:
+                self.mistakes[exercise, one.misconception] += 1
+                self.told[exercise, one.misconception] = one.sentence or one.misconception
 
     def sentences(self) -> Iterator[str]:
         """The summary in words."""
@@ -40,5 +44,5 @@ class Summary:
         yield f"{counts}, {self.unchanged} unchanged."
         if self.graded:
             yield f"Mean of those graded now: {self.marks / self.graded:.2f} points, stretch exercises included."
-        if most := self.misconceptions.most_common(MOST_FREQUENT):
-            yield "Most frequent misconceptions: " + ", ".join(f"{name} ({count})" for name, count in most) + "."
+        for mistake, count in self.mistakes.most_common(MOST_FREQUENT):
+            yield f"{mistake[0]}, told to {count}: {self.told[mistake]}"

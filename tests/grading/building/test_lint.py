@@ -91,12 +91,10 @@ def test_a_definition_without_the_range_of_its_inputs_is_named(tmp_path: Path) -
 
 
 def test_one_exercise_is_played_and_a_name_that_is_wrong_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    assert lint.main([NOTEBOOK, "optimal_lr"]) == 0
-    assert lint.main(["44"]) == 2
+    assert lint.main([NOTEBOOK[:2], "optimal_lr"]) == 0
     assert lint.main([NOTEBOOK, "optimal"]) == 2
     said = capsys.readouterr()
     assert said.out == "infograd lint: nothing lacks\n"
-    assert "no notebook '44'; there are 01-" in said.err
     assert "has no exercise 'optimal'; it has condition_number, " in said.err
 
 
@@ -164,7 +162,6 @@ def test_a_new_exercise_can_be_built_and_linted_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["44", "a"], "no notebook '44'; there are 01-"),
         ([NOTEBOOK, "line search"], "'line search' is no name of a function"),
         ([NOTEBOOK, "lambda"], "'lambda' is no name of a function"),
         ([NOTEBOOK, "entropy"], "01-information-identities has an exercise 'entropy'"),

@@ -30,6 +30,7 @@ from grading.classroom.stopping import LOCK, alone
 from grading.classroom.tasks import Release, Task
 from grading.classroom.tasks import grade as grade_task
 from grading.classroom.warm import warm_grader
+from grading.exercises import load
 from tests.grading.courses import ANSWERS, NOTEBOOK, answered, make_course, make_release
 
 FEW, MANY = 2, 60
@@ -268,9 +269,10 @@ def test_a_run_is_summed_up_and_logged(course: Path, undisturbed: Any, capsys: p
     assert grade_main([NOTEBOOK]) == 0
     assert f"0 graded (0 of them unreadable), 0 left to a person, {len(LEARNERS)} unchanged." in capsys.readouterr().out
     assert grade_main([NOTEBOOK, "--force", "--learner", "c-bits", "--seed", "5"]) == 0
-    said = capsys.readouterr().out
-    assert "Most frequent misconceptions: entropy_bits (1)." in said
-    assert "entropy_bits (1)" in (course / "classroom" / "logs" / f"{NOTEBOOK}.log").read_text()
+    said, log = capsys.readouterr().out, (course / "classroom" / "logs" / f"{NOTEBOOK}.log").read_text()
+    told = load(NOTEBOOK)["entropy"].misconceptions["entropy_bits"].sentence
+    assert f"entropy, told to 1: {told}" in said
+    assert f"INFO entropy, told to 1: {told}" in log
 
 
 def test_results_are_a_record_for_each_learner_and_exercise(

@@ -122,6 +122,9 @@ def perform(request):
         return nbgrader.apps.NbGraderApp.launch_instance(argv=arguments) or 0
     if os.path.basename(program) == "infograd":
         return grading.command.main(arguments)
+    if program in ("python", "pip"):
+        os.environ["PYTHONPATH"] = sys.path[0]
+        os.execv(sys.executable, [sys.executable, *(["-m", "pip"] if program == "pip" else []), *arguments])
     raise SystemExit(f"the tests know no program {program}")
 
 for line in sys.stdin:

@@ -327,6 +327,20 @@ def test_arguments_of_test_go_to_pytest(tmp_path: Path, capfd: pytest.CaptureFix
     assert "1 failed, 1 deselected" in capfd.readouterr().out
 
 
+def test_ci_runs_what_the_pages_say() -> None:
+    """`./infograd test` on every push, and in it the build, the tests and the notebooks; the site's own lines."""
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").endswith("\n./infograd test\n")
+    test, site = (
+        (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8") for name in ("test", "site")
+    )
+    assert "run: bash .ci/run\n" in test
+    assert 'run: pip install -c constraints.txt -e ".[grading,site]"\n' in site
+    assert "run: infograd site\n" in site
+    lines = [" ".join(step.arguments) for stage in command.STAGES for step in stage]
+    for wanted in ("build --check --unrun", "-m pytest tests", "--nbval solutions", "ruff check .", "-m mypy"):
+        assert any(wanted in line for line in lines), wanted
+
+
 def test_lab_opens_jupyterlab_on_the_notebooks_without_the_panels_for_teachers(tmp_path: Path) -> None:
     code = f"""
 import pathlib

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.apps import CollectApp
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import parse_utc
 from traitlets.config import Config
@@ -184,7 +185,8 @@ def test_the_last_counts_or_the_last_in_time_where_that_is_asked_for(eve: Exchan
     while last.stat().st_ctime_ns == first.stat().st_ctime_ns:  # the file system's clock moves in steps
         last.touch()
     assert "late" in eve.collect(update=True)["eve"][f"{NOTEBOOK}.ipynb"]
-    assert "in time" in eve.collect(before_duedate=True)["eve"][f"{NOTEBOOK}.ipynb"]
+    flag = CollectApp().flags["before-duedate"][0]["ExchangeCollect"]
+    assert "in time" in eve.collect(**flag)["eve"][f"{NOTEBOOK}.ipynb"]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".x", "a/b", "a\nb", "a\x1b[2J", "a\u202eb", "\udcff"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,11 +22,17 @@ from typing import Any, TypedDict
 from grading.aside import Aside, TookTooMuch
 from helpers.checking import rules
 from helpers.checking.library import may_be_used, module_named
-from helpers.checking.names import Meaning, global_names, names_imported_by
+from helpers.checking.names import Meaning, names_imported_by, names_looked_up
 from helpers.checking.shapes import Rules
 
 PARSING = (SyntaxError, ValueError, RecursionError, MemoryError)
 DEFINITION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+Place = tuple[int, int]  # of a statement: its cell, and its number there
+FIRST: Place = (-1, -1)  # before all
+END: Place = (sys.maxsize, 0)  # when all has run
+ANY: Place = (sys.maxsize, 1)  # any place: whatever binds a name counts
+MOST_PLACES = 12  # at which a name, or what a statement defines, is followed for itself
+MOST_NESTED = 20  # statements in statements, of which is looked for what they surely bind
 MOST_READ_ALONE = 20  # statements that go on with an answer's data, where they cannot all be taken
 # Calls that change no name, and yet what an answer gives.
 SETTINGS = {
@@ -123,23 +130,36 @@ class Statement:
     binds: frozenset[str]
 
     @property
-    def place(self) -> tuple[int, int]:
+    def place(self) -> Place:
         """Where it stands."""
         return self.cell, self.number
 
     @cached_property
+    def looked_up(self) -> tuple[set[str], set[str]]:
+        """Names that it looks up outside of itself: when it runs, and when what it defines is called."""
+        return names_looked_up(ast.Module([self.node], []))
+
+    @property
+    def at_once(self) -> set[str]:
+        """Names that it looks up when it runs."""
+        return self.looked_up[0]
+
+    @property
+    def later(self) -> set[str]:
+        """Names that it looks up when what it defines is called."""
+        return self.looked_up[1]
+
+    @property
     def needs(self) -> set[str]:
         """Names that it looks up outside of itself."""
-        return global_names(ast.Module([self.node], []))
+        return self.at_once | self.later
 
     @cached_property
-    def at_once(self) -> set[str]:
-        """Names that it looks up when it runs, not when what it defines is called."""
-        if not isinstance(self.node, DEFINITION[:2]):
-            return self.needs
-        arguments = self.node.args
-        parts = [*self.node.decorator_list, *arguments.defaults, *(one for one in arguments.kw_defaults if one)]
-        return {leaf.id for part in parts for leaf in ast.walk(part) if isinstance(leaf, ast.Name)}
+    def calls(self) -> bool:
+        """Whether what it defines may be called as it runs: by a decorator, by another class, by any call."""
+        if isinstance(self.node, ast.ClassDef) and (self.node.bases or self.node.keywords):
+            return True
+        return any(isinstance(leaf, ast.Call) or getattr(leaf, "decorator_list", None) for leaf in running(self.node))
 
     @cached_property
     def gives(self) -> dict[str, list[Meaning]]:
@@ -162,16 +182,7 @@ class Statement:
     @cached_property
     def surely(self) -> set[str]:
         """The names that it surely binds anew."""
-        node = self.node
-        if isinstance(node, DEFINITION):
-            return {node.name}
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            return set(self.binds)
-        targets: list[ast.expr] = node.targets if isinstance(node, ast.Assign) else []
-        if isinstance(node, ast.AnnAssign) and node.value is not None:
-            targets = [node.target]
-        leaves = [leaf for target in targets for leaf in ast.walk(target) if isinstance(leaf, ast.Name)]
-        return {leaf.id for leaf in leaves if isinstance(leaf.ctx, ast.Store)}  # x.a = 1 leaves x what it was
+        return surely_bound([self.node])
 
 
 class AnswerText:
@@ -185,6 +196,7 @@ class AnswerText:
             for name in statement.binds:
                 self.bound.setdefault(name, []).append(statement)
         self.stars = {path: one for one in self.bound.get("*", []) for path in modules_of_star(one.node)}
+        self.sources: dict[str, Sources] = {}
         self.planned: dict[str, Plan] = {}
         self.found: dict[tuple[str, ...], str | None] = {}
 
@@ -211,9 +223,35 @@ class AnswerText:
             found.setdefault(one.cell, []).append(one)
         return found
 
-    def sources_of(self, name: str) -> list[Statement]:
+    def sources_of(self, name: str) -> Sources:
         """The statements that may bind a name; star imports that may, where no other does."""
-        return self.bound.get(name) or [one for path, one in self.stars.items() if has(path, name)]
+        if name not in self.sources:
+            found = self.bound.get(name) or [one for path, one in self.stars.items() if has(path, name)]
+            self.sources[name] = Sources(name, found)
+        return self.sources[name]
+
+
+class Sources:
+    """The statements that may bind a name, in their order."""
+
+    def __init__(self, name: str, found: Sequence[Statement]):
+        self.name, self.found = name, found
+        self.sure = [number for number, one in enumerate(found) if name in one.surely]
+        self.unsure = [number for number, one in enumerate(found) if name not in one.surely]
+        learners = [number for number, one in enumerate(found) if not one.ours]
+        self.most = learners[-1] + 1 if learners else len(found)  # what of ours comes later was not there for them
+
+    def before(self, place: Place) -> list[Statement]:
+        """What can be the name's meaning at a place, or when all has run: its last sure binding, and all that are not
+        sure, but for those of ours that a sure one replaces. An earlier attempt that a later one replaces is not held
+        against the learner, and does not run."""
+        if place == ANY:
+            return list(self.found)
+        end = self.most if place == END else bisect_left(self.found, place, key=lambda one: one.place)
+        last = self.sure[bisect_left(self.sure, end) - 1] if self.sure and self.sure[0] < end else -1
+        unsure = self.unsure[: bisect_left(self.unsure, end)]
+        kept = [number for number in unsure if number > last or not self.found[number].ours]
+        return [self.found[number] for number in ([last] if last >= 0 else []) + kept]
 
 
 class Plan:
@@ -221,27 +259,50 @@ class Plan:
 
     def __init__(self, text: AnswerText, function: str):
         self.text, self.function = text, function
-        self.statements: dict[tuple[int, int], Statement] = {}
+        self.statements: dict[Place, Statement] = {}
         self.names = set[str]()
-        self.follow({function})
+        self.chosen: dict[str, dict[Place, Statement]] = {}  # by the name that they were taken for
+        self.uses: dict[str | Place, set[tuple[Place, Place]]] = {}
+        self.queue: list[tuple[Statement, Place]] = []
+        self.take(function, END, END)
+        self.follow()
 
-    def follow(self, names: set[str]) -> None:
-        """Take the statements that bind these names, and those that bind what they need."""
-        queue, earlier = list(names), set[str]()
-        while queue:
-            name = queue.pop()
-            sources = self.text.sources_of(name)
-            chosen = sources if name in earlier else last_bindings(name, sources)
-            self.names.add(name)
-            for one in chosen:
-                if one.place in self.statements:
-                    continue
-                self.statements[one.place] = one
-                if one.ours and isinstance(one.node, (ast.Import, ast.ImportFrom)):
-                    continue
-                used = one.at_once - earlier  # before a later statement binds them anew
-                earlier |= used
-                queue += [*used, *(one.needs - self.names), *((one.binds & self.names) & used)]
+    def take(self, name: str, bound: Place, called: Place) -> None:
+        """Take what a name may mean at a place, for what may be called at a place."""
+        if (use := self.use(name, bound, called)) is None:
+            return
+        self.names.add(name)
+        for one in self.text.sources_of(name).before(use[0]):
+            self.chosen.setdefault(name, {})[one.place] = one
+            self.statements[one.place] = one
+            if not (one.ours and isinstance(one.node, (ast.Import, ast.ImportFrom))):
+                self.queue.append((one, use[1]))
+
+    def use(self, what: str | Place, bound: Place, called: Place) -> tuple[Place, Place] | None:
+        """The places of a use, of a name or a statement, that is new; after very many it is one of any place, once."""
+        known = self.uses.setdefault(what, set())
+        if (bound, called) in known or (ANY, ANY) in known:
+            return None
+        use = (bound, called) if len(known) < MOST_PLACES else (ANY, ANY)
+        known.add(use)
+        return use
+
+    def follow(self) -> None:
+        """Take what the statements in the queue need: for when they run, what was bound before; for when something that
+        they define may be called, what is bound then."""
+        while self.queue:
+            one, place = self.queue.pop()
+            if (use := self.use(one.place, place, place)) is None:
+                continue
+            called = use[1]
+            here = ANY if called == ANY else one.place
+            for name in one.at_once:
+                self.take(name, here, here)
+                self.take(name, here, called)
+            for name in one.later:
+                self.take(name, called, called)
+                if one.calls:
+                    self.take(name, here, here)
 
     @cached_property
     def learners(self) -> list[Statement]:
@@ -249,10 +310,13 @@ class Plan:
         return [one for _, one in sorted(self.statements.items()) if not one.ours]
 
     def meaning(self, name: str) -> list[Meaning] | None:
-        """What a name may mean: dotted paths, and statements that bind it; None where nothing does."""
+        """What a name may mean: dotted paths, and statements that bind it; None where nothing does. What runs for
+        another name, and is replaced before this one is used, does not count."""
+        chosen = self.chosen.get(name, {})
+        last = max(chosen, default=FIRST)
         found: list[Meaning] = []
         for one in self.text.bound.get(name, []):
-            if one.place in self.statements:
+            if one.place in chosen or (one.place in self.statements and one.place > last):
                 found += one.gives[name]
         found += [starred(path, name) for path in self.text.stars if has(path, name)]
         if hasattr(builtins, name):
@@ -298,7 +362,9 @@ class Plan:
         """The plan with some statements more, and what they need."""
         plan = Plan(self.text, self.function)
         plan.statements |= self.statements | {one.place: one for one in some}
-        plan.follow({name for one in some for name in one.needs} - {self.function})
+        plan.uses.setdefault(self.function, set()).add((ANY, ANY))  # it is there already
+        plan.queue += [(one, END) for one in some]
+        plan.follow()
         return plan
 
     def may_take(self, some: list[Statement], allowed: Rules) -> bool:
@@ -319,14 +385,6 @@ def goes_on(statement: Statement, data: set[str], cells: set[int]) -> bool:
             if statement.cell in cells and isinstance(statement.node, ast.Expr) and node.func.attr in SETTINGS:
                 return True
     return False
-
-
-def last_bindings(name: str, found: list[Statement]) -> list[Statement]:
-    """What can be a name's last meaning: its last sure binding, the learner's where there is one, and all that are not
-    sure. An earlier attempt that a later one replaces is not held against the learner, and does not run."""
-    sure = [one for one in found if name in one.surely]
-    last = ([one for one in sure if not one.ours] or sure)[-1:]
-    return [one for one in found if one in last or (name not in one.surely and not (one.ours and last))]
 
 
 def has(module: str, name: str) -> bool:
@@ -400,11 +458,56 @@ def bound_names(statement: ast.stmt) -> set[str]:
     return names
 
 
+def surely_bound(body: Sequence[ast.stmt], depth: int = 0) -> set[str]:
+    """The names that statements surely bind anew, whichever way they take; of what is nested deeply none."""
+    found = set[str]()
+    for node in body if depth < MOST_NESTED else ():
+        if isinstance(node, DEFINITION):
+            found.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {name for name, _ in names_imported_by(node) if " " not in name}
+        elif isinstance(node, ast.If):
+            found |= surely_bound(node.body, depth + 1) & surely_bound(node.orelse, depth + 1)
+        elif isinstance(node, ast.Try):
+            ways = [node.body, *(handler.body for handler in node.handlers)]
+            found |= set.intersection(*(surely_bound(way, depth + 1) for way in ways))
+        elif isinstance(node, ast.With):
+            found |= {name for item in node.items if item.optional_vars for name in stored(item.optional_vars)}
+        elif isinstance(node, ast.For) and isinstance(node.iter, (ast.List, ast.Tuple)) and node.iter.elts:
+            found |= stored(node.target)
+        elif isinstance(node, ast.Assign):
+            found |= {name for target in node.targets for name in stored(target)}
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            found |= stored(node.target)
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.NamedExpr):
+            found |= stored(node.value.target)
+    return found
+
+
+def stored(target: ast.expr) -> set[str]:
+    """The names that an assignment to a target binds anew: x.a = 1 leaves x what it was."""
+    return {leaf.id for leaf in ast.walk(target) if isinstance(leaf, ast.Name) and isinstance(leaf.ctx, ast.Store)}
+
+
 def changed_by(target: ast.expr) -> ast.expr:
     """What an assignment to a target changes: x.a = 1 changes what x is, and x[i] = 1 as well, but not what i is."""
     while isinstance(target, (ast.Attribute, ast.Subscript)):
         target = target.value
     return target
+
+
+def running(statement: ast.stmt) -> Iterator[ast.AST]:
+    """The nodes of a statement that run when it does, not when a function in it is called."""
+    queue: list[ast.AST] = [statement]
+    while queue:
+        node = queue.pop()
+        yield node
+        if isinstance(node, (*DEFINITION[:2], ast.Lambda)):
+            arguments = node.args
+            defaults = [*arguments.defaults, *(one for one in arguments.kw_defaults if one)]
+            queue += [*getattr(node, "decorator_list", []), *defaults]
+        else:
+            queue += ast.iter_child_nodes(node)
 
 
 def own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:

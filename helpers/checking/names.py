@@ -11,6 +11,7 @@ from dataclasses import dataclass
 Meaning = str | ast.AST
 Scope = Callable[[str], Sequence[Meaning] | None]
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+COMPREHENSIONS = {"listcomp", "setcomp", "dictcomp", "genexpr"}
 
 
 class Live(str):
@@ -158,17 +159,28 @@ def aliases(
 
 def global_names(tree: ast.AST) -> set[str]:
     """Names that some scope in `tree` looks up outside of it, by Python's own rules."""
+    at_once, later = names_looked_up(tree)
+    return at_once | later
+
+
+def names_looked_up(tree: ast.AST) -> tuple[set[str], set[str]]:
+    """Names that `tree` looks up outside of itself: as it runs, and when the functions inside it are called. A name may
+    be in both."""
     try:
-        tables = [symtable.symtable(ast.unparse(tree), "answer", "exec")]
+        top = symtable.symtable(ast.unparse(tree), "answer", "exec")
     except (SyntaxError, ValueError, RecursionError):
-        return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    names = set()
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        return names, names
+    at_once, later = set[str](), set[str]()
+    tables = [(top, at_once)]
     while tables:
-        table = tables.pop()
-        tables += table.get_children()
-        either = table.get_type() == "class"  # a class's own name means the outer one until it is bound
-        names |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (either or s.is_global())}
-    return names
+        table, found = tables.pop()
+        is_class = table.get_type() == "class"  # a class's own name means the outer one until it is bound
+        found |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (is_class or s.is_global())}
+        for inner in table.get_children():
+            waits = inner.get_type() == "function" and inner.get_name() not in COMPREHENSIONS
+            tables.append((inner, later if waits else found))
+    return at_once, later
 
 
 def chains_in(tree: ast.AST) -> Iterator[Chain]:

@@ -22,6 +22,7 @@ import functools
 import inspect
 import linecache
 import textwrap
+from collections.abc import Sequence
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
@@ -86,10 +87,11 @@ def violation(tree: ast.AST, rules: Rules, scope: Scope) -> str | None:
     reader = Reader(rules)
     trees: list[ast.AST] = [tree]
 
-    def following(name: str) -> list[Meaning] | None:
+    @functools.cache
+    def following(name: str) -> Sequence[Meaning] | None:
         meanings = scope(name)
         trees.extend(one for one in meanings or () if isinstance(one, ast.AST))
-        return None if meanings is None else list(meanings)
+        return meanings
 
     mentions = list(mentioned(tree, following))
     for own in {id(one): one for one in trees}.values():

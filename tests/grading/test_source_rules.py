@@ -26,6 +26,7 @@ HARD_TO_READ = {
     "again": "def entropy(p): pass\n" * 2000,
     "global": "".join(f"def f{n}():\n global entropy\n entropy = f{n}\n" for n in range(1000)),
     "attributes": "def entropy(p):\n    return p" + ".a" * 2000,
+    "called": "x0 = 1\n" + "".join(f"x{n + 1} = f(x{n})\n" for n in range(400)) + "def entropy(p): return x400\n",
 }
 
 
@@ -161,6 +162,27 @@ def test_an_index_is_not_what_an_assignment_changes() -> None:
     assert AnswerText([OURS, ours, HONEST + " * int(1)"]).broken_rule(ENTROPY) is None
     spoilt = "torch.special.xlogy = lambda p, q: information.entropy(p)"
     assert broken(spoilt, HONEST)
+
+
+TWO = CellText("half, shortcut = 0.5, information.entropy", ours=True)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [TWO, "if half > 1:\n    shortcut = None", "def entropy(p): return shortcut(p) * 2 * half"],
+        ["def shortcut(p): return p", TWO, "def entropy(p): return shortcut(p) * 2 * half"],
+        [TWO, "KEPT = [(lambda q: shortcut(q))(torch.ones(2))]", "def shortcut(p): return p", HONEST + " * KEPT[0]"],
+        [TWO, "@shortcut\ndef entropy(p): return p", "def shortcut(p): return p"],
+        [TWO, "class A:\n    def __init_subclass__(cls): cls.f = shortcut\nclass B(A): pass\nshortcut = 1\n"
+         "def entropy(p): return B.f(p)"],
+        [TWO, "def make(): return shortcut\nf = make()\nshortcut = 1\ndef entropy(p): return f(p)"],
+        [TWO, "def make(): return shortcut\n" + "".join(f"f{n} = make()\n" for n in range(40)) + "shortcut = 1\n"
+         "def entropy(p): return f39(p)"],
+    ],
+)  # fmt: skip
+def test_a_binding_of_ours_counts_where_it_is_what_the_answer_meets(cells: list[CellText | str]) -> None:
+    assert AnswerText([OURS, *cells]).broken_rule(ENTROPY)
 
 
 def test_the_model_answer_breaks_no_rule() -> None:

@@ -113,6 +113,24 @@ def fano_error_bound(h, k):
     return high
 """,
     ],
+    "multivariate_gaussian_kl": [  # under a decorator with a name that a cell of ours binds further down
+        """
+def kl(needed):
+    def refusing(*given):
+        if any(one.isnan().any() for one in given):
+            raise ValueError("not a number")
+        return needed(*given)
+    return refusing
+
+@kl
+def multivariate_gaussian_kl(mu1, cov1, mu2, cov2):
+    factor1, factor2 = torch.linalg.cholesky(cov1), torch.linalg.cholesky(cov2)
+    spread = torch.linalg.solve_triangular(factor2, factor1, upper=False).square().sum((-2, -1))
+    away = torch.linalg.solve_triangular(factor2, (mu2 - mu1)[..., None], upper=False).square().sum((-2, -1))
+    logs = (factor2.diagonal(0, -2, -1).log() - factor1.diagonal(0, -2, -1).log()).sum(-1)
+    return logs + 0.5 * (spread + away - mu1.shape[-1])
+""",
+    ],
     "gaussian_kl": [
         f"\n@torch.jit.script\ndef gaussian_kl(mu1, sigma1, mu2, sigma2):\n    return {GAUSSIAN}\n",
         f"\n@torch.compile\ndef gaussian_kl(mu1, sigma1, mu2, sigma2):\n    return {GAUSSIAN}\n",

@@ -173,7 +173,7 @@ class SubmissionRun:
         for number, keep in read.keep.items():
             run = self.judgement.runs[number]
             request = {"cell": run.cell.name, "source": run.cell.python, "keep": reached(run, keep)}
-            if run.ended is None and run.cell.unread is None and self.process is not None:
+            if request["keep"] and run.cell.unread is None and self.process is not None:
                 seconds = min(self.limits.cell_seconds, self.seconds_left())
                 try:
                     self.process.ask({**request, "seconds": seconds}, seconds + GRACE)
@@ -295,8 +295,9 @@ class SubmissionRun:
 
 
 def reached(run: CellRun, keep: list[tuple[int, int]]) -> list[int]:
-    """The numbers of the statements to keep, up to the line that raised an error when the cell ran as a whole."""
-    last = None if run.error is None else run.error.line
+    """The numbers of the statements to keep, up to the line that raised an error when the cell ran as a whole; of a
+    cell that ended the process its imports."""
+    last = 0 if run.ended is not None else None if run.error is None else run.error.line
     return [number for number, line in keep if last is None or line <= last]
 
 

@@ -55,7 +55,7 @@ class ToRead(TypedDict):
 @dataclass
 class ReadRules:
     """What was read for an exercise: the sentence of the rule that it breaks, if any, and the statements that run
-    before it is called, by cell, each with its number in the cell and its line."""
+    before it is called, by cell, each with its number in the cell and its line, which for imports is 0."""
 
     broken: str | None
     keep: dict[int, list[tuple[int, int]]]
@@ -101,7 +101,7 @@ def read_all(cells: Sequence[CellText], exercises: Mapping[str, ToRead]) -> dict
     found = {}
     for name, exercise in exercises.items():
         try:
-            keep = {cell: [(one.number, one.node.lineno) for one in some] for cell, some in text.kept(exercise).items()}
+            keep = {cell: [(one.number, one.line) for one in some] for cell, some in text.kept(exercise).items()}
             found[name] = {"broken": text.broken_rule(exercise), "keep": keep}
         except (MemoryError, RecursionError):
             raise
@@ -133,6 +133,11 @@ class Statement:
     def place(self) -> Place:
         """Where it stands."""
         return self.cell, self.number
+
+    @property
+    def line(self) -> int:
+        """The line that a cell must have come to for it to count; imports count whatever happened in their cell."""
+        return 0 if isinstance(self.node, (ast.Import, ast.ImportFrom)) else self.node.lineno
 
     @cached_property
     def looked_up(self) -> tuple[set[str], set[str]]:

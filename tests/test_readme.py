@@ -47,6 +47,8 @@ ELSEWHERE = {
     "infograd update": "grading/test_update.py::test_answers_come_along_and_what_changed_is_named",
     "./infograd update": "grading/test_update.py::test_answers_come_along_and_what_changed_is_named",
     "./infograd bundle": "grading/building/test_bundle.py::test_nothing_of_the_teachers_is_in_it",
+    "./infograd bundle --address git+https://github.com/OWNER/REPOSITORY@BRANCH": "grading/building/test_bundle.py::"
+    "test_where_an_address_is_known_the_notebooks_install_from_there",
     "nbgrader db student remove NAME": "grading/classroom/test_roster.py::"
     "test_a_learner_from_before_a_name_was_refused_is_changed_and_removed",
     "nbgrader collect --before-duedate": "grading/classroom/test_collecting.py::"

@@ -6,6 +6,8 @@ same sources make the same bytes."""
 from __future__ import annotations
 
 import argparse
+import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grading.building.build import BuildError
+from grading.building.products import IN_REACH
 from grading.course import ROOT
 from grading.exercises import notebooks
 from grading.release import released_text
@@ -25,6 +28,15 @@ FOLDER = "infograd"  # everything is in it, so that unpacking scatters nothing
 AS_THEY_ARE = ("LICENSE", "LICENSE-PROSE", "constraints.txt", "environment.yml", "infograd")
 LEFT_OUT = ("__pycache__", ".ipynb_checkpoints")
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold
+ADDRESS = re.compile(r"[\w.+:/@#=&~%-]+")  # nothing that a shell or IPython would read as more than text
+# A notebook's first lines where it is known from where the course can be installed; else they are IN_REACH.
+INSTALLING = """\
+try:
+    from helpers import check, plotting
+except ImportError:  # this kernel lacks the course: install it, as in Colab
+    %pip install --quiet {address}
+
+"""
 README = """# infograd
 
 Notebooks on information theory and optimisation for machine learning, whose exercises grade themselves.
@@ -82,9 +94,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--to", type=Path, default=DEFAULT, metavar="FILE", help=f"the zip; dist/{DEFAULT.name} by default"
     )
     parser.add_argument("--wheel", action="store_true", help="also make a wheel of helpers beside it, with pip")
+    parser.add_argument(
+        "--address",
+        metavar="ADDRESS",
+        help="what pip can install the course from (git+https://..., a wheel); notebooks that are opened without the "
+        "course, as in Colab, install it from there",
+    )
     options = parser.parse_args(arguments)
+    if options.address and not ADDRESS.fullmatch(options.address):
+        print(f"infograd bundle: --address {options.address!r} is none that pip can install from", file=sys.stderr)
+        return 2
     try:
-        write_zip(options.to)
+        write_zip(options.to, options.address)
         print(f"{options.to}: {options.to.stat().st_size / 1e6:.1f} MB, for learners")
         return make_wheel(options.to) if options.wheel else 0
     except BuildError as problem:
@@ -94,11 +115,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-def write_zip(place: Path) -> None:
-    """Write the zip whole or not at all. Raises OSError, or BuildError where a notebook has not been built."""
+def write_zip(place: Path, address: str | None = None) -> None:
+    """Write the zip whole or not at all; `address` is what pip can install the course from, if that is known. Raises
+    OSError, or BuildError where a notebook has not been built."""
     with tempfile.TemporaryFile() as stream:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, content in sorted(files()):
+            for name, content in sorted(files(address)):
                 entry = zipfile.ZipInfo(f"{FOLDER}/{name}", DATE)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = (0o100755 if name == "infograd" else 0o100644) << 16
@@ -107,7 +129,7 @@ def write_zip(place: Path) -> None:
         write_whole_bytes(place, stream.read())
 
 
-def files() -> Iterator[tuple[str, bytes]]:
+def files(address: str | None) -> Iterator[tuple[str, bytes]]:
     """All files of the zip: name and content. The notebooks are as released, whatever lies in notebooks/."""
     yield "README.md", README.encode()
     yield "pyproject.toml", pyproject().encode()
@@ -116,11 +138,21 @@ def files() -> Iterator[tuple[str, bytes]]:
     for name in notebooks():
         if not (ROOT / "solutions" / name / f"{name}.ipynb").is_file():
             raise BuildError(f"solutions/{name}/{name}.ipynb is missing; run `infograd build {name}`")
-        yield f"notebooks/{name}/{name}.ipynb", released_text(name, ROOT).encode()
+        text = released_text(name, ROOT)
+        yield f"notebooks/{name}/{name}.ipynb", (installing(text, address) if address else text).encode()
     for file in (ROOT / "helpers").rglob("*"):
         part = file.relative_to(ROOT)
         if file.is_file() and file.suffix not in (".pyc", ".tmp") and not set(part.parts) & set(LEFT_OUT):
             yield part.as_posix(), file.read_bytes()
+
+
+def installing(text: str, address: str) -> str:
+    """A released notebook whose first code cell installs the course from `address` where there is none."""
+    notebook = json.loads(text)
+    first = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
+    source = INSTALLING.format(address=address) + "".join(first["source"]).removeprefix(IN_REACH)
+    first["source"] = source.splitlines(keepends=True)
+    return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 
 def pyproject() -> str:

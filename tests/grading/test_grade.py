@@ -56,7 +56,8 @@ def test_a_regrade_repeats_the_verdict_and_a_resubmission_does_not(
 
 
 def test_a_cell_after_a_crash_is_still_judgement(grader: Grader, released: Path, tmp_path: Path) -> None:
-    dead = "import os\nos._exit(0)\n"
+    """The other cells lose nothing where its imports are the last that bind a name."""
+    dead = f"import math, os, torch\n{ANSWERS['model']}\nos._exit(0)\n"
     graded = grade(grader, released, tmp_path, {"entropy": dead, "kl_divergence": model_answers()["kl_divergence"]})
     assert graded.judgement.reports["entropy"].marks == 0
     assert graded.judgement.reports["kl_divergence"].outcome == "correct"

@@ -103,13 +103,12 @@ def test_the_wheel_holds_all_of_helpers_and_nothing_else(unpacked: Path, wheel: 
 
 def test_an_exercise_can_be_solved_where_only_the_wheel_is(unpacked: Path, wheel: Path, tmp_path: Path) -> None:
     """In an environment of its own, which sees the packages that are installed here but not the course, with one
-    notebook: a wrong answer and a right one, and the card of each."""
+    notebook: its first cell installs the wheel; then a wrong answer and a right one, and the card of each."""
     python = environment_without_the_course(tmp_path / "environment")
-    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)]
-    subprocess.run([python, *install], env=alone(tmp_path), cwd=tmp_path, check=True)
     name = notebooks()[0]
     file = tmp_path / f"{name}.ipynb"
-    notebook = nbformat.read(unpacked / "notebooks" / name / f"{name}.ipynb", as_version=4)
+    released = (unpacked / "notebooks" / name / f"{name}.ipynb").read_text(encoding="utf-8")
+    notebook = nbformat.reads(bundle.installing(released, str(wheel)), as_version=4)
     keep_to(notebook, "entropy", [WRONG, ANSWER])
     notebook.cells.append(nbformat.v4.new_code_cell("import helpers, importlib.util as util\nhelpers.__file__"))
     notebook.cells.append(nbformat.v4.new_code_cell("util.find_spec('grading') is None"))
@@ -121,6 +120,31 @@ def test_an_exercise_can_be_solved_where_only_the_wheel_is(unpacked: Path, wheel
     assert "entropy: correct, 3 of 3 points" in shown(right)
     assert str(tmp_path / "environment") in shown(where)
     assert shown(is_alone) == "True"
+
+
+def test_where_an_address_is_known_the_notebooks_install_from_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bundle, "notebooks", lambda: notebooks()[:1])
+    address = "git+https://github.com/OWNER/REPOSITORY@BRANCH"
+    for given in ([], ["--address", address]):
+        assert bundle.main(["--to", str(tmp_path / f"{len(given)}.zip"), *given]) == 0
+    ours, theirs = (cells_of_the_first(tmp_path / f"{number}.zip") for number in (0, 2))
+    assert f"    %pip install --quiet {address}\n\nimport math\n" in theirs[0].source
+    assert "%pip" not in theirs[0].source.replace("%pip install", "", 1)
+    assert ours[0].source.endswith(theirs[0].source.partition("\n\n")[2])
+    assert ours[1:] == theirs[1:]
+    assert bundle.main(["--to", str(tmp_path / "bad.zip"), "--address", "x; rm -r ~"]) == 2
+    assert "is none that pip can install from" in capsys.readouterr().err
+    assert not (tmp_path / "bad.zip").exists()
+
+
+def cells_of_the_first(archive: Path) -> list[nbformat.NotebookNode]:
+    """The code cells of the first notebook in a zip."""
+    name = notebooks()[0]
+    with zipfile.ZipFile(archive) as packed:
+        text = packed.read(f"{bundle.FOLDER}/notebooks/{name}/{name}.ipynb").decode("utf-8")
+    return [cell for cell in nbformat.reads(text, as_version=4).cells if cell.cell_type == "code"]
 
 
 def environment_without_the_course(folder: Path) -> Path:
@@ -135,6 +159,7 @@ def environment_without_the_course(folder: Path) -> Path:
 def alone(folder: Path) -> dict[str, str]:
     """The variables of a process that knows nothing of this checkout and writes in a folder."""
     ours = {"INFOGRAD_PROGRESS": str(folder / "progress.json"), "IPYTHONDIR": str(folder / "ipython")}
+    ours |= {"PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1"}
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | ours
 
 

@@ -121,10 +121,10 @@ def explore(draw: Callable[..., Figure], alt: str = "", **sliders: tuple[float, 
     ``draw`` takes the sliders' values by name and returns a figure; each slider is (lowest, highest, step, first).
     Without ``alt`` each figure's own alt text is used.
     """
-    from ipywidgets import HTML, FloatSlider, VBox  # they take a while to import, and few figures move
+    from ipywidgets import HTML, FloatSlider, Layout, VBox  # they take a while to import, and few figures move
 
     controls = {
-        name: FloatSlider(first, min=low, max=high, step=step, description=name)
+        name: FloatSlider(first, min=low, max=high, step=step, description=name, layout=Layout(max_width="100%"))
         for name, (low, high, step, first) in sliders.items()
     }
     screen = HTML()

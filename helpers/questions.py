@@ -10,6 +10,7 @@ import platform
 
 from helpers.checking import card, key
 from helpers.checking.kinds.choices import SHEETS, in_order_of, word
+from helpers.checking.words import prose
 
 
 def sheet() -> int:
@@ -39,9 +40,11 @@ def show(exercise: str) -> None:
     for name, question, options in asked:
         lines = [(word(number, name, option), option) for option in in_order_of(number, name, options)]
         text += [f"{name}. {question}", *(f"    {label:8} {option}" for label, option in lines)]
-        rows = "".join(f"<div><code>{label}</code> &nbsp;{card.prose(option)}</div>" for label, option in lines)
-        body.append(card.paragraph(f"<b>{html.escape(name)}.</b> {card.prose(question)}") + rows)
+        rows = "".join(f"<div><code>{label}</code> &nbsp;{prose(option)}</div>" for label, option in lines)
+        body.append(card.paragraph(f"<b>{html.escape(name)}.</b> {prose(question)}") + rows)
     text.append(f"return {{{empty}}}")
     body.append(card.paragraph(f"<code>return {{{html.escape(empty)}}}</code>"))
+    # formulas do not break, and may be wider than a narrow screen
+    inside = f"<div style='overflow-x:auto' tabindex='0' role='group' aria-label='Questions'>{''.join(body)}</div>"
     title = f"{html.escape(exercise)}<span style='font-weight:400'> · sheet {number}</span>"
-    card.show(card.Card("\n".join(text), card.frame(title, "", "".join(body), card.ACCENTS[""])))
+    card.show(card.Card("\n".join(text), card.frame(title, "", inside, card.ACCENTS[""])))

@@ -82,7 +82,7 @@ def beta_sweep(betas: Sequence[float], steps: int = 200, seed: int = 0) -> list[
     """(rate, distortion) in nats of a VAE trained at each beta on the same 128 points, with a progress bar."""
     x = bent_sheet(128, Generator().manual_seed(seed))
     results = []
-    with tqdm(total=len(betas) * steps, unit="step") as bar:
+    with tqdm(total=len(betas) * steps, unit="step", dynamic_ncols=True) as bar:
         for beta in betas:
             bar.set_description(f"beta = {beta:g}")
             results.append(rate_and_distortion(train(x, beta, steps, seed, bar.update), x))

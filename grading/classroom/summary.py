@@ -14,10 +14,13 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from nbformat import NotebookNode
 
+from helpers.checking.words import prose
+
 BY_HAND = "graded by a person"
 UNKNOWN = "not judged"
 FOLDER = Path(__file__).resolve().parent / "templates"
 TEMPLATES = Environment(loader=FileSystemLoader(FOLDER / "page"), autoescape=True)
+TEMPLATES.filters["prose"] = prose
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from grading.course import CLASSROOM, ROOT, assignment
 from grading.report import similarity, statistics
 from grading.report.mistakes import Cluster, Mistake, Unpassed, clusters, told_mistakes, unpassed
 from grading.report.reading import Graded, NothingGraded, answers_in, read_class
-from helpers.checking.words import printable
+from helpers.checking.words import printable, prose
 from helpers.files import write_whole
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -130,7 +130,7 @@ def render(report: Report) -> str:
     """The page. Everything that a learner may have written is text in it, never markup."""
     loader = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"csv": csv_link, "plain": printable, "percent": "{:.0%}".format}
+    environment.filters |= {"csv": csv_link, "plain": printable, "prose": prose, "percent": "{:.0%}".format}
     return environment.get_template("report.html").render(report=report)
 
 

@@ -16,6 +16,7 @@ from helpers.checking.kinds.latex import Reading
 from helpers.checking.kinds.tables import READINGS, WORDS
 from helpers.checking.marking import CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED, CriterionReport, Played, Report
 from helpers.checking.shapes import Call, Expectation
+from helpers.checking.words import prose
 
 WIDTH = 96
 LINES_OF_VALUE = 4
@@ -72,10 +73,10 @@ def from_report(report: Report) -> Card:
         body.append("".join(criterion_row(c) for c in report.criteria))
     if report.broken_rule:
         text.append(f"  Rule: {report.broken_rule}")
-        body.append(callout("Rule", html.escape(report.broken_rule)))
+        body.append(callout("Rule", prose(report.broken_rule)))
     if report.mistake_sentence:
         text.append(f"  Recognised: {report.mistake_sentence}")
-        body.append(callout("Recognised", html.escape(report.mistake_sentence)))
+        body.append(callout("Recognised", prose(report.mistake_sentence)))
     if failure:
         rows = failure_rows(report.smaller or failure)
         if report.smaller:
@@ -126,12 +127,13 @@ def criterion_row(criterion: CriterionReport) -> str:
 
 
 def row(label: str, passed: bool | None, right: str, more: str = "") -> str:
-    """A sign, a label and something on the right; `more` is HTML behind the label."""
+    """A sign, a label and something on the right; `more` is HTML behind the label, which stays between the two."""
     colour = {True: ACCENTS[CORRECT], False: ACCENTS[INCORRECT], None: FAINT}[passed]
-    style = f"color:{colour};font-weight:700;display:inline-block;width:1.4em"
+    style = f"color:{colour};font-weight:700;float:left;width:1.4em"
     sign = f"<span style='{style}' title='{MARKS[passed]}'>{SIGNS[passed]}</span>"
-    end = f"<span style='color:{FAINT};float:right'>{right}</span>"
-    return f"<div style='padding:1px 0'>{end}{sign}{html.escape(label)}{more}</div>"
+    end = f"<span style='color:{FAINT};float:right;margin-left:.8em'>{right}</span>"
+    between = f"<div style='display:flow-root'>{html.escape(label)}{more}</div>"
+    return f"<div style='padding:1px 0'>{end}{sign}{between}</div>"
 
 
 def failure_rows(failure: Played) -> list[tuple[str, str]]:
@@ -275,7 +277,9 @@ def frame(title: str, right: str, body: str, accent: str, above: str = "") -> st
 
 def ends(left: str, right: str, style: str) -> str:
     """HTML at the two ends of a line, or of two where one is too narrow."""
-    return f"<div style='display:flow-root;{style}'>{left}<span style='float:right'>{right}</span></div>"
+    return (
+        f"<div style='display:flow-root;{style}'>{left}<span style='float:right;margin-left:.8em'>{right}</span></div>"
+    )
 
 
 def paragraph(text: str) -> str:
@@ -296,7 +300,8 @@ def table(rows: list[tuple[str, str]]) -> str:
     code = f"font-family:{MONO};font-size:12.5px;white-space:pre-wrap;overflow-wrap:anywhere"
     lines = (
         f"<tr style='background:none'><td style='{cell};color:{FAINT}'>{label}</td>"
-        f"<td style='{cell};{code if label not in SENTENCES else ''}'>{html.escape(value)}</td></tr>"
+        f"<td style='{cell};{code if label not in SENTENCES else ''}'>"
+        f"{prose(value) if label in SENTENCES else html.escape(value)}</td></tr>"
         for label, value in rows
     )
     style = "margin:6px 0;border-collapse:collapse;border:none;color:inherit;font-size:13px"
@@ -312,12 +317,6 @@ def hint_details(hints: list[str], first: int = 1) -> str:
         summary = f"<summary style='cursor:pointer;color:{FAINT}'>Hint {stage} of {len(hints)}</summary>"
         inner = f"<details>{summary}{opened}</details>"
     return inner
-
-
-def prose(text: str) -> str:
-    """Escaped text whose `code` is set as code."""
-    pieces = html.escape(text).split("`")
-    return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))
 
 
 def indent(value: str) -> str:

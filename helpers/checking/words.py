@@ -5,11 +5,13 @@ looks into the text of a phrase; a translation replaces its template."""
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 SYMBOL = re.compile(r"\w\d?|[A-Z].*|.*[(\[].*|result \d+|grads|theta|mu|sigma|beta")
+EMPHASIS = re.compile(r"(?<!\w)\*(\w+)\*(?!\w)")
 ProblemKind = Literal[
     "missing",  # None, or no gradient, where a value was expected
     "structure",  # another type, or another number of results
@@ -74,3 +76,11 @@ def capital(words: str) -> str:
 def printable(text: str, most: int | None = None, instead: str = "") -> str:
     """Text without control characters, at most so many characters; `instead` stands for each that is left out."""
     return "".join(c if c.isprintable() else instead for c in text[:most])
+
+
+def prose(text: str) -> str:
+    """A sentence as HTML: escaped, its `code` set as code, and a word between asterisks emphasised."""
+    pieces = html.escape(text).split("`")
+    return "".join(
+        f"<code>{piece}</code>" if i % 2 else EMPHASIS.sub(r"<em>\1</em>", piece) for i, piece in enumerate(pieces)
+    )

@@ -283,7 +283,7 @@ def explore() -> VBox:
             step=0.1,
             description=f"x={x}, y={y}",
             readout_format=".1f",
-            layout=Layout(width="330px"),
+            layout=Layout(width="330px", max_width="100%"),
         )
         for x in range(2)
         for y in range(2)
@@ -311,5 +311,6 @@ def explore() -> VBox:
 
     buttons.observe(choose, "value")
     choose()
-    grid = GridBox(cells, layout=Layout(grid_template_columns="repeat(2, 340px)"))
+    side_by_side = "repeat(auto-fit, minmax(min(100%, 340px), 1fr))"  # one below the other on a phone
+    grid = GridBox(cells, layout=Layout(grid_template_columns=side_by_side, max_width="690px"))
     return VBox([buttons, grid, picture])

@@ -167,7 +167,7 @@ def landscape_explorer() -> ipywidgets.Widget:
     import ipywidgets as widgets
 
     picture = LandscapePicture()
-    wide = {"layout": widgets.Layout(width="420px"), "style": {"description_width": "130px"}}
+    wide = {"layout": widgets.Layout(width="420px", max_width="100%"), "style": {"description_width": "130px"}}
     ends = [[math.log10(x) for x in pair] for pair in (KAPPAS, RATES)]
     controls = {
         "method": widgets.ToggleButtons(options=METHODS, description="method", style={"button_width": "145px"}),

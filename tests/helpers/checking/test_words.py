@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 import helpers.checking
-from helpers.checking.words import Phrase, Problem, ProblemKind, printable
+from helpers.checking.words import Phrase, Problem, ProblemKind, printable, prose
 
 FOLDER = Path(helpers.checking.__file__).parent
 
@@ -53,3 +53,10 @@ def test_every_problem_has_a_known_kind_and_no_text_that_is_made_before(call):
 def test_printable():
     assert printable("a\x1b[2J\nb", 5) == "a[2J"
     assert printable("a\nb", instead=" ") == "a b"
+
+
+def test_a_sentence_as_html_is_escaped_and_has_code_and_emphasis():
+    said = "Over the *mean* of `a*b*c` & <b>, where 2 * p * q is not p*q*r."
+    want = "Over the <em>mean</em> of <code>a*b*c</code> &amp; &lt;b&gt;, where 2 * p * q is not p*q*r."
+    assert prose(said) == want
+    assert prose("`open <i>").count("<code>") == prose("`open <i>").count("</code>") == 1

@@ -88,10 +88,16 @@ def test_on_paper_nothing_stays_folded_and_colours_are_those_of_the_light_page(
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
-def test_the_picture_in_the_readme_is_of_this_report() -> None:
-    assert pictures.drawn() == pictures.fingerprint(), "run infograd demo --to FOLDER; python -m tests.pictures FOLDER"
-    assert pictures.PICTURE.stat().st_size < 60_000
-    assert "](docs/report.png)" in (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("picture", "made_from"), [(pictures.CARD, pictures.card_html), (pictures.REPORT, pictures.report_template)]
+)
+def test_the_pictures_in_the_readme_are_of_this_card_and_this_report(
+    picture: Path, made_from: Callable[[], str]
+) -> None:
+    now = pictures.fingerprint(made_from())
+    assert pictures.drawn(picture) == now, "run infograd demo --to FOLDER; python -m tests.pictures FOLDER"
+    assert picture.stat().st_size < 70_000
+    assert f"](docs/{picture.name})" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def pages_of(played: Path) -> dict[str, Path]:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import ast
+import re
+import shlex
 import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+from grading.command import COMMANDS
+from grading.site.build import TARGET
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -129,3 +135,37 @@ def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...]) -> N
     for module, path in imported_modules(folder).items():
         names = {canonicalize_name(name) for name in distributions.get(module, [])}
         assert names & declared, f"{path} imports {module}, which pyproject.toml does not ask for"
+
+
+def steps_of(workflow: Path) -> list[dict[str, Any]]:
+    """The steps of a workflow's jobs."""
+    jobs = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"]
+    return [step for job in jobs.values() for step in job["steps"]]
+
+
+@pytest.mark.parametrize("workflow", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda file: file.stem)
+def test_what_a_workflow_runs_is_there(workflow: Path) -> None:
+    """Files, subcommands, extras and folders; which actions there are is read in their own pages."""
+    steps = steps_of(workflow)
+    assert [step for step in steps if not ("uses" in step) ^ ("run" in step)] == []
+    for step in steps:
+        words = shlex.split(step.get("run", ""))
+        named = [word for word in words if "/" in word and not word.startswith((".venv/", "kernel."))]
+        assert [word for word in named if not (ROOT / word).exists()] == []
+        if words[:1] == ["infograd"]:
+            assert words[1] in {command.name for command in COMMANDS}
+        for extras in (re.fullmatch(r"\.\[(.*)\]", word) for word in words):
+            assert extras is None or set(extras[1].split(",")) <= EXTRAS.keys()
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", step["uses"]) for step in steps if "uses" in step)
+
+
+def test_the_workflow_tests_every_python_that_the_course_names() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))["jobs"]
+    tested = jobs["test"]["strategy"]["matrix"]["python"]
+    named = [one.rpartition(" ")[2] for one in PROJECT["classifiers"] if "Python :: 3." in one]
+    assert tested == named == [python.removesuffix(".0") for python in PYTHONS]
+
+
+def test_the_site_is_published_from_where_it_is_made() -> None:
+    uploaded = [step for step in steps_of(ROOT / ".github/workflows/site.yml") if "upload" in step.get("uses", "")]
+    assert [step["with"]["path"] for step in uploaded] == [TARGET.relative_to(ROOT).as_posix()]

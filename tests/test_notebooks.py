@@ -18,6 +18,8 @@ from grading.building import build, products
 from grading.building.inputs import PRODUCTS, BuildError, product, source_of
 from grading.exercises import load, notebooks
 from grading.release import released_text
+from grading.slicing import spared
+from grading.source_rules import CellText
 
 ROOT = Path(build.ROOT)
 NAMES = notebooks()
@@ -33,6 +35,15 @@ def learners(name):
     return nbformat.read(ROOT / "notebooks" / name / f"{name}.ipynb", as_version=4)
 
 
+def without_demonstrations(notebook):
+    """The notebook without those of our cells that no answer and no check needs: nbval runs them in the solution."""
+    code = [cell.source if cell.cell_type == "code" else "" for cell in notebook.cells]
+    ours = [not cell.metadata.get("nbgrader") for cell in notebook.cells]
+    spare = {number for number in spared([*map(CellText, code, ours)]) if notebook.cells[number].cell_type == "code"}
+    notebook.cells = [cell for number, cell in enumerate(notebook.cells) if number not in spare]
+    return notebook
+
+
 @pytest.fixture(scope="session", params=NAMES)
 def validated(request, tmp_path_factory):
     """A learner's notebook with untouched stubs, run from top to bottom by nbgrader's own validator, and what that
@@ -45,7 +56,7 @@ def validated(request, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp(request.param)
     file = folder / f"{request.param}.ipynb"
-    notebook = copy.deepcopy(learners(request.param))
+    notebook = without_demonstrations(copy.deepcopy(learners(request.param)))
     next(cell for cell in notebook.cells if cell.id == "reflection").source = "Half of it is noise."
     nbformat.write(notebook, file)
     with pytest.MonkeyPatch.context() as patch:

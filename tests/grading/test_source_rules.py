@@ -215,7 +215,7 @@ def test_reading_all_cells_takes_time_in_proportion_to_their_text(text: str) -> 
         finally:
             gc.enable()
 
-    assert seconds(8) < 9 * seconds(2) + 0.1
+    assert seconds(4) < 9 * seconds(1) + 0.1
 
 
 def steps_of(work: Callable[[], object]) -> int:

@@ -2,7 +2,8 @@
 
 Only the text of solution cells and hand-graded cells is the learner's. The submitted file is read, in a child process
 with limits, as what it is, bytes from a stranger; its structure, metadata, outputs and kernel are looked at only to
-list what was changed. Of two cells with the same grade_id the first counts, of two equal keys in an object the last.
+list what was changed. Of two cells with the same grade_id the first counts, unless the second is the rest of it; of two
+equal keys in an object the last.
 
 What is no Python is written out as Python: magics that time or capture are taken off, and what they are put before
 stays code, so that the source rules read it; all others do nothing in the sandbox (see `worker.Shell`).
@@ -28,6 +29,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from grading.aside import TookTooMuch, aside
+from grading.left_out import is_rest_of, used_from_elsewhere
 from grading.matching import defined_in, grade_id, recover, text_of
 from grading.sandbox.replies import CellError, words
 
@@ -38,6 +40,7 @@ MAX_DEPTH = 40
 MAX_CELLS = 2000
 MAX_NOTES = 20
 MOST_FILES = 20  # looked at beside one another
+CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)  # no line of JSON begins with it
 STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 BRACKET = re.compile(r"[\[\]{}]")
 AROUND_A_CELL = re.compile(r"\s*%%(time|timeit|capture|prun)\b[^\n]*(\n|$)")
@@ -293,6 +296,9 @@ def parse(content: bytes) -> dict[str, Any]:
         text = content.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError:
         raise Unreadable("The file is not text in UTF-8, as a notebook is.") from None
+    if CONFLICT.search(text):
+        chosen = "`git checkout --ours` or `--theirs` with its name chooses a version"
+        raise Unreadable(f"The file has git's marks of a conflict in it (<<<<<<<); {chosen}.")
     if too_deep(text):
         raise Unreadable(f"The file is nested more than {MAX_DEPTH} levels deep, which no notebook is.")
     try:
@@ -329,7 +335,7 @@ def collect_answers(theirs: dict[str, Any], result: Submission, most_characters:
     own_texts = {cell.node.source for cell in result.cells}
     answers: dict[str, str] = {}
     seen, foreign = set(), 0
-    for cell in theirs["cells"]:
+    for cell in whole_cells(theirs["cells"], result):
         name = grade_id(cell)
         if name is None or name not in known:
             foreign += type(cell) is not dict or name is not None or is_new(cell, own_texts)
@@ -342,7 +348,8 @@ def collect_answers(theirs: dict[str, Any], result: Submission, most_characters:
         if known[name].is_learners:
             take(name, cell, answers, result, most_characters)
     lost = {cell.name: cell.node for cell in result.answers if cell.name not in seen}
-    for name, cell in recover(lost, [cell.node for cell in result.cells], theirs["cells"]).items():
+    found = recover(lost, [cell.node for cell in result.cells], theirs["cells"])
+    for name, cell in found.items():
         foreign -= is_new(cell, own_texts)
         result.note(f"The cell {name} had lost its name; it was found by its content.")
         take(name, cell, answers, result, most_characters)
@@ -352,8 +359,30 @@ def collect_answers(theirs: dict[str, Any], result: Submission, most_characters:
         if not known[name].is_learners:
             result.note(f"The cell {name} was deleted; it was put back.")
     if foreign:
-        result.note(f"{foreign} cells are not from the course's notebook; they were left out.")
+        count, were = ("1 cell is", "it was") if foreign == 1 else (f"{foreign} cells are", "they were")
+        result.note(f"{count} not from the course's notebook; {were} left out.")
+        taken = {id(cell) for cell in found.values()}
+        others = [cell for cell in theirs["cells"] if type(cell) is dict and id(cell) not in taken]
+        texts = [text_of(cell) or "" for cell in others if not grade_id(cell)]
+        for name, used in used_from_elsewhere(answers, texts, own_texts):
+            result.note(f"The cell {name} uses {', '.join(used)} of a cell that was left out: write it into {name}.")
     return answers
+
+
+def whole_cells(cells: list[Any], result: Submission) -> list[Any]:
+    """The cells, an answer that was split (as JupyterLab does it) in one piece again."""
+    learners = {cell.name for cell in result.answers}
+    whole: list[Any] = []
+    for cell in cells:
+        name = grade_id(cell)
+        if whole and name in learners and grade_id(whole[-1]) == name:
+            first, second = text_of(whole[-1]) or "", text_of(cell) or ""
+            if is_rest_of(second, first):
+                whole[-1] = {**whole[-1], "source": f"{first}\n{second}"}
+                result.note(f"The cell {name} was split; its parts count together.")
+                continue
+        whole.append(cell)
+    return whole
 
 
 def take(name: str, cell: dict[str, Any], answers: dict[str, str], result: Submission, most_characters: int) -> None:

@@ -37,7 +37,7 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
         pathlib.Path(os.environ["BLOCK"]).write_text("in the midst of installing")
         signal.pause()
     if "FAIL" in os.environ:
-        raise RuntimeError("the backend was told to fail")
+        raise OSError("the backend was told to fail: " + os.environ["FAIL"])
     with zipfile.ZipFile(pathlib.Path(folder, "infograd-0-py3-none-any.whl"), "w") as wheel:
         info = "infograd-0.dist-info/"
         code = "import sys\\ndef main():\\n    print('ran', *sys.argv[1:])\\n    return 3\\n"
@@ -165,10 +165,15 @@ def test_an_interrupted_installation_is_noticed_and_begun_again(project: Path, t
 
 
 def test_a_failed_installation_says_why_and_is_tried_again(project: Path) -> None:
-    failed = door(project, "lab", FAIL="1")
+    failed = door(project, "lab", FAIL="[Errno 28] No space left on device")
     assert (failed.stdout, failed.returncode) == ("", 1)
+    assert "the disk is full. Make room where the course is, and where pip unpacks: TMPDIR" in failed.stderr
     assert "the backend was told to fail" in failed.stderr
     assert "the installation failed" in failed.stderr
+
+    other = door(project, "lab", FAIL="1")
+    assert "the backend was told to fail: 1" in other.stderr
+    assert "the disk is full" not in other.stderr
 
     mended = door(project, "lab")
     assert mended.stdout == "ran lab\n"

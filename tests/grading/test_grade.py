@@ -71,6 +71,34 @@ def test_an_error_before_the_definition_is_named(grader: Grader, released: Path,
     assert "stops before it is defined" in page
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "n = input('A number')",
+        "display(entropy(torch.ones(2) / 2))",
+        "from google.colab import drive",
+        "!pip install x",
+    ],
+)
+def test_what_a_cell_does_behind_its_answer_costs_nothing(
+    line: str, grader: Grader, released: Path, tmp_path: Path
+) -> None:
+    graded = grade(grader, released, tmp_path, {"entropy": f"{ANSWERS['model']}\n{line}\n"})
+    assert graded.judgement.reports["entropy"].outcome == "correct"
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"), [("%pip install pandas", "correct"), ("n = input('A number')", "incorrect")]
+)
+def test_what_a_cell_does_before_its_answer_is_named_where_it_stops(
+    line: str, outcome: str, grader: Grader, released: Path, tmp_path: Path
+) -> None:
+    graded = grade(grader, released, tmp_path, {"entropy": f"{line}\n{ANSWERS['model']}"})
+    assert graded.judgement.reports["entropy"].outcome == outcome
+    problems = [one.problem or "" for one in graded.verdict.exercises["entropy"].criteria]
+    assert any("EOFError in line 1: EOF when reading a line" in one for one in problems) == (outcome == "incorrect")
+
+
 @pytest.mark.parametrize("step", ["open", "ask", "replies"])
 def test_a_submission_is_judged_again_where_the_warm_process_dies_under_it(
     step: str, grader: Grader, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

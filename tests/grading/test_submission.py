@@ -55,6 +55,54 @@ def test_lines_and_carriage_returns(tmp_path: Path, released: Path) -> None:
     assert source(take(tmp_path, released, json.dumps(notebook)), "entropy") == "a = 1\nb = 2\nc = 3"
 
 
+HELPER = "import math as m\n\ndef surprise(p):\n    return -m.log(p)\n\nx = 3"
+USES = "def entropy(p):\n    x = [q * surprise(q) for q in p]\n    return sum(x)"
+
+
+def with_cells_after(released: Path, answer: str, *texts: str, named: bool) -> str:
+    """The notebook with an answer to entropy and cells behind it, with its name if they are parts of it."""
+    notebook = answered(released, {"entropy": answer})
+    place = next(number for number, cell in enumerate(notebook["cells"]) if grade_id(cell) == "entropy")
+    for text in reversed(texts):
+        new = {"cell_type": "code", "metadata": {}, "outputs": [], "source": text}
+        notebook["cells"].insert(place + 1, {**notebook["cells"][place], "source": text} if named else new)
+    return json.dumps(notebook)
+
+
+def test_a_cell_that_was_split_is_whole_again_and_a_copy_is_not_added(tmp_path: Path, released: Path) -> None:
+    both = take(tmp_path, released, with_cells_after(released, HELPER, USES, named=True))
+    assert source(both, "entropy") == f"{HELPER}\n{USES}"
+    assert both.irregularities == ["The cell entropy was split; its parts count together."]
+    halves = USES.partition("    return")
+    middle = take(tmp_path, released, with_cells_after(released, halves[0], halves[1] + halves[2], named=True))
+    assert "    return sum(x)" in source(middle, "entropy")
+    for copy in (USES, "def entropy(p):\n    return 0", ""):
+        one = take(tmp_path, released, with_cells_after(released, USES, copy, named=True))
+        assert source(one, "entropy") == USES
+        assert one.irregularities == ["The cell entropy is there more than once; the first counts."]
+
+
+@pytest.mark.parametrize("kind", ["markdown", "raw"])
+def test_an_answer_in_a_cell_of_another_type_counts(tmp_path: Path, released: Path, kind: str) -> None:
+    notebook = answered(released, {"entropy": ANSWER})
+    next(cell for cell in notebook["cells"] if grade_id(cell) == "entropy")["cell_type"] = kind
+    given = take(tmp_path, released, json.dumps(notebook))
+    assert source(given, "entropy") == ANSWER
+    assert given.irregularities == ["The type of the cell entropy was changed; ours counts."]
+
+
+def test_what_an_answer_uses_of_a_cell_that_is_left_out_is_told(tmp_path: Path, released: Path) -> None:
+    """A check in the notebook has seen it."""
+    told = "The cell entropy uses surprise of a cell that was left out: write it into entropy."
+    left = "1 cell is not from the course's notebook; it was left out."
+    given = take(tmp_path, released, with_cells_after(released, USES, HELPER, named=False))
+    assert given.irregularities == [left, told]
+    # names of its own, and of the course, are no such names; nor is what it has in its own cell as well
+    for answer, own in ((ANSWER, "x = p = torch = 1"), (f"{HELPER}\n{USES}", HELPER), (USES, "surprise(")):
+        given = take(tmp_path, released, with_cells_after(released, answer, own, named=False))
+        assert given.irregularities == [left]
+
+
 def test_a_missing_cell_is_not_attempted(tmp_path: Path, released: Path) -> None:
     notebook = answered(released, {})
     notebook["cells"] = [cell for cell in notebook["cells"] if grade_id(cell) != "entropy"]
@@ -85,6 +133,16 @@ def test_cells_that_lost_their_names_are_found(tmp_path: Path, released: Path, i
     assert source(submission, "reflection") == "my words"
     assert "The cell entropy had lost its name; it was found by its content." in submission.irregularities
     assert not any("not from the course's" in one for one in submission.irregularities)
+
+
+@pytest.mark.parametrize("sign", ["id", "definition", "place"])
+def test_one_sign_is_enough_to_find_a_cell_that_lost_its_name(tmp_path: Path, released: Path, sign: str) -> None:
+    answer = ANSWER if sign == "definition" else "entropy = my_own\n"
+    notebook = nameless(answered(released, {"entropy": answer}), ids=sign == "id")
+    if sign != "place":
+        place = next(number for number, cell in enumerate(notebook["cells"]) if cell["source"] == answer)
+        notebook["cells"].append(notebook["cells"].pop(place))
+    assert source(take(tmp_path, released, json.dumps(notebook)), "entropy") == answer
 
 
 @pytest.mark.parametrize("minor", [0, 1, 2, 3, 4, 5, 99, None, "5"])
@@ -143,6 +201,7 @@ def test_another_notebook_is_said_to_be_one(tmp_path: Path, released: Path) -> N
         (b"\xef\xbb\xbf <html>", "a web page"),
         (b"PK\x03\x04....", "zip archive"),
         ('{"worksheets": [{"cells": []}], "nbformat": 3}', "format 3"),
+        ('{\n<<<<<<< HEAD\n "cells": [],\n=======\n>>>>>>> 1f2\n}', "marks of a conflict"),
         (None, "No notebook"),
         ("", "not whole JSON"),
         ("{", "not whole JSON"),

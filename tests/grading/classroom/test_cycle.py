@@ -256,6 +256,7 @@ def test_points_that_no_longer_agree_with_the_release_are_named_and_follow_it(
     said = graded.teacher("autograde", NOTEBOOK, "--student=perfect")
     assert "entropy-check had 1 points in the gradebook; the release says 3." in said
     assert "perplexity-check is new in the release" in said
+    assert f"The total of {NOTEBOOK} was 25 points in the gradebook and is 29 now." in said
     assert "obsolete is no more in the release; the gradebook keeps it until --regrade drops it." in said
     monkeypatch.setattr("grading.course.ROOT", graded.course)
     assert grade_main([NOTEBOOK, "--learner", "perfect", "--regrade"]) == 0

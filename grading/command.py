@@ -7,9 +7,12 @@ status. Its module is imported only when it is asked for, so that ``infograd --h
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import io
 import itertools
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -174,11 +177,25 @@ def overview() -> str:
     return "\n\n".join("\n".join([f"{who}:", *lines]) for who, lines in groups.items())
 
 
+def options_of(name: str) -> list[str]:
+    """The options that a subcommand's help names; none of one that does not exist, or hands its arguments on."""
+    command = next((one for one in COMMANDS if one.name == name), None)
+    if command is None or command.target.startswith("grading.command:"):
+        return []
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        command.run(["--help"])
+    return sorted({*re.findall(r"(?<![\w-])--[a-z][a-z-]*", said.getvalue())} - {"--help"})
+
+
 def complete(parser: argparse.ArgumentParser) -> None:
-    """Tell the shell what can come next, and end: the subcommands, then the notebooks, or files. No subcommand is
-    imported for it, so that it answers at once."""
+    """Tell the shell what can come next, and end: the subcommands, then the notebooks, or files. A subcommand is
+    imported only where its options are asked for, so that all else is answered at once."""
     import argcomplete
 
+    words = os.environ["COMP_LINE"][: int(os.environ["COMP_POINT"])].split()
+    for option in options_of(words[1]) if len(words) > 2 and words[-1].startswith("-") else ():
+        parser.add_argument(option, nargs="?")
     rest = parser.add_argument("rest", nargs="*")
     rest.completer = lambda prefix, **_: [*notebooks(), *argcomplete.FilesCompleter()(prefix)]  # type: ignore[attr-defined]
     argcomplete.autocomplete(parser)

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 SHOTS = Path(__file__).resolve().parent / "screenshots"  # git does not see it; kept to be looked at
 LONGEST = 90_000  # milliseconds for one condition, on a slow machine that has other work
 NEAR = ("http://127.0.0.1:", "file:", "data:", "blob:")
 expect.set_options(timeout=LONGEST)
+
+
+@contextmanager
+def opened() -> Iterator[Browser]:
+    """Debian's Chromium, or Chrome, while it is needed."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    assert program, "no Chromium here; .ci/run installs it"
+    sandbox = [] if os.geteuid() else ["--no-sandbox"]  # Chromium makes none for root
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=sandbox)
+        yield browser
+        browser.close()
 
 
 @dataclass

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.chromium import Desk
+from tests.chromium import Desk, opened
 from tests.clones import Clone
 
 
@@ -25,13 +23,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, or Chrome."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    assert program, "no Chromium here; .ci/run installs it"
-    sandbox = [] if os.geteuid() else ["--no-sandbox"]  # Chromium makes none for root
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=sandbox)
+    with opened() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from grading.building.build import ROOT
 from grading.demo.circle import NOTEBOOK
@@ -21,6 +20,7 @@ from grading.exercises import load
 from grading.report.page import TEMPLATES
 from helpers.checking import card, key
 from helpers.checking.check import examine
+from tests.chromium import opened
 
 CARD, REPORT = ROOT / "docs" / "card.png", ROOT / "docs" / "report.png"
 SIZE = {"width": 1060, "height": 620}
@@ -77,13 +77,10 @@ def main(folder: Path) -> None:
         CARD: (draw_card, card_html()),
         REPORT: (lambda page: draw_report(page, folder), report_template()),
     }
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[] if os.geteuid() else ["--no-sandbox"])
+    with opened() as browser:
         for picture, (draw, made_from) in pictures.items():
             page = browser.new_page(viewport=SIZE, device_scale_factor=2)  # type: ignore[arg-type]
             keep(picture, draw(page), made_from)
-        browser.close()
 
 
 if __name__ == "__main__":

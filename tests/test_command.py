@@ -268,6 +268,12 @@ def test_a_shell_completes_commands_and_notebooks() -> None:
     assert "grading/" in completions("infograd build gra")
 
 
+def test_a_shell_completes_options() -> None:
+    assert completions("infograd build --ch") == {"--check"}
+    assert completions("infograd bundle --") == {"--address", "--to", "--wheel", "--help"}
+    assert completions("infograd lab --") == {"--help"}  # its arguments are JupyterLab's
+
+
 def test_the_command_itself_imports_nothing_heavy() -> None:
     code = "import grading.command, sys; print(*{m.partition('.')[0] for m in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,7 +20,9 @@ from urllib.parse import quote
 import pytest
 from bs4 import BeautifulSoup
 from nbgrader.api import Gradebook
+from playwright.sync_api import Page
 
+from tests.chromium import Desk, opened
 from tests.grading.courses import ANSWERS, NOTEBOOK, ROOT, answered, make_course, make_release, nbgrader
 
 PLANT = (
@@ -94,14 +95,18 @@ def await_answer(address: str, server: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the server does not answer")
 
 
-def seen(address: str, course: Path) -> str:
-    """A page in a browser, after its scripts."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    assert browser, "no Chromium here; .ci/run installs it"
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={course.parent}/browser",
-               "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--virtual-time-budget=3000", "--dump-dom",
-               address]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+@contextmanager
+def reader() -> Iterator[Page]:
+    """A page of a browser. It is not the fixture's: that stays, and nbgrader has no event loop beside Playwright's."""
+    with opened() as browser:
+        yield Desk(browser.new_context()).page()
+
+
+def seen(address: str, page: Page) -> str:
+    """What a browser shows at an address, after its scripts."""
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    return page.content()
 
 
 def submission_page(course: Path) -> str:
@@ -110,9 +115,9 @@ def submission_page(course: Path) -> str:
         return f"/formgrader/submissions/{gradebook.find_submission_notebook(NOTEBOOK, NOTEBOOK, NAME).id}"
 
 
-def planted(course: Path, address: str) -> tuple[bool, str]:
+def planted(course: Path, address: str, reader: Page) -> tuple[bool, str]:
     """Whether looking at the submission's page lets the planted script write its file; and the page."""
-    page = seen(address + submission_page(course), course)
+    page = seen(address + submission_page(course), reader)
     assert "Student's answer" in page
     file = course / "PLANTED"
     found = file.exists()
@@ -121,8 +126,8 @@ def planted(course: Path, address: str) -> tuple[bool, str]:
 
 
 def test_a_planted_script_writes_no_file(course: Path) -> None:
-    with formgrader(course, "") as address:
-        wrote, page = planted(course, address)
+    with formgrader(course, "") as address, reader() as browser:
+        wrote, page = planted(course, address, browser)
         assert not wrote
         assert "<title>PLANTED" not in page
         assert "glyphicon-eye-open" in page
@@ -132,9 +137,9 @@ def test_a_planted_script_writes_no_file(course: Path) -> None:
         assert 'class="score tabbable"' in page
         assert "toggle_name" in page
         for other in (f"/formgrader/manage_students/{quote(NAME)}", f"/formgrader/gradebook/{NOTEBOOK}/{NOTEBOOK}"):
-            assert "<title>PLANTED" not in seen(address + other, course)
-    feedback = course / "classroom" / "feedback" / NAME / NOTEBOOK / f"{NOTEBOOK}.html"
-    page = seen(feedback.as_uri(), course)
+            assert "<title>PLANTED" not in seen(address + other, browser)
+        feedback = course / "classroom" / "feedback" / NAME / NOTEBOOK / f"{NOTEBOOK}.html"
+        page = seen(feedback.as_uri(), browser)
     assert "<title>PLANTED" not in page
     tex_leads_nowhere(page)
 
@@ -154,8 +159,8 @@ def tex_leads_nowhere(page: str) -> None:
 @pytest.mark.parametrize(("settings", "writes"), [(STOCK, True), (UNCLEANED, False)], ids=["stock", "policy alone"])
 def test_the_policy_stands_behind_the_cleaning(settings: str, writes: bool, course: Path) -> None:
     """The same page as nbgrader makes it writes the file, so the test above can fail."""
-    with formgrader(course, settings) as address:
-        wrote, page = planted(course, address)
+    with formgrader(course, settings) as address, reader() as browser:
+        wrote, page = planted(course, address, browser)
         assert wrote == writes
         assert PLANT[:20] in page
 
@@ -207,7 +212,8 @@ def text_of(page: str) -> str:
 
 
 def test_every_name_is_shown_in_formgrader_and_its_buttons_work_or_say_why_not(people: Path) -> None:
-    with formgrader(people, "") as address, Gradebook(f"sqlite:///{people}/classroom/gradebook.db") as gradebook:
+    database = f"sqlite:///{people}/classroom/gradebook.db"
+    with formgrader(people, "") as address, Gradebook(database) as gradebook, reader() as browser:
         buttons = Buttons(address)
         pages = {one.student.id: one.notebooks[0].id for one in gradebook.assignment_submissions(NOTEBOOK)}
         assert set(pages) == {*NAMES, *IN_BROWSER}
@@ -215,13 +221,13 @@ def test_every_name_is_shown_in_formgrader_and_its_buttons_work_or_say_why_not(p
             (theirs,) = json.loads(buttons.read(f"/formgrader/api/student_submissions/{quote(name)}"))
             assert (theirs["student"], theirs["score"], theirs["autograded"]) == (name, 3, True)
             assert words_of(name) in text_of(buttons.read(f"/formgrader/submissions/{page}"))
-        listed = BeautifulSoup(seen(f"{address}/formgrader/manage_submissions/{NOTEBOOK}", people), "html.parser")
+        listed = BeautifulSoup(seen(f"{address}/formgrader/manage_submissions/{NOTEBOOK}", browser), "html.parser")
         rows = {cell.get_text().strip(): row for row in listed.select("tr") for cell in row.select("td")}
         assert rows.keys() >= pages.keys()
         for name in IN_BROWSER:
             link = rows[name].select_one("a[href*=manage_students]")
             assert link is not None
-            assert "3 / 5" in text_of(seen(address + str(link["href"]), people)), name
+            assert "3 / 5" in text_of(seen(address + str(link["href"]), browser)), name
             for done in (
                 buttons.press("submission", NOTEBOOK, name, "autograde"),
                 buttons.press("assignment", NOTEBOOK, name, "generate_feedback"),

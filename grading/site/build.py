@@ -30,7 +30,8 @@ TABLES = ("grading/exercises/KILL_TABLE.md", "tests/attacks/ATTACKS.md")
 PLAIN_FILES = ("LICENSE", "LICENSE-PROSE")
 LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src"}
 ANCHOR = re.compile(r"\]\(([^)\s]+\.ipynb#[^)\s]+)\)")  # MyST wants a heading's own letters, not their quotes
-BESIDE = re.compile(r"""(href=['"]\.\./[\w/-]+)\.ipynb""")  # a link to another notebook, in what a cell shows
+# A link to another notebook, and to an exercise of it, in what a cell shows.
+BESIDE = re.compile(r"""(href=['"]\.\./(?P<notebook>[\w-]+)/[\w-]+)\.ipynb(?:#cell-id=(?P<exercise>\w+))?""")
 REMEDY = "the site needs packages of its own: pip install -c constraints.txt -e '.[site]'"
 
 
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--to", type=Path, default=TARGET, metavar="FOLDER", help="default: dist/site")
     options = parser.parse_args(arguments)
-    if missing := [name for name in ("sphinx", "myst_nb") if importlib.util.find_spec(name) is None]:
+    if missing := [name for name in ("sphinx", "myst_nb", "furo") if importlib.util.find_spec(name) is None]:
         print(f"infograd site: there is no {' and no '.join(missing)}; {REMEDY}", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="infograd-site-") as folder:
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         line = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-E", "-c", str(SETTINGS), folder]
         if status := subprocess.run([*line, str(options.to)], cwd=ROOT, check=False).returncode:
             return status
+    for file in options.to.rglob("*.html"):
+        write(file, for_all(file.read_text(encoding="utf-8")))
     broken = list(problems(options.to))
     for problem in broken:
         print(f"infograd site: {problem}", file=sys.stderr)
@@ -99,7 +102,7 @@ def folded(notebook: dict[str, Any]) -> dict[str, Any]:
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
             if html := "".join(output.get("data", {}).get("text/html", "")):
-                output["data"]["text/html"] = BESIDE.sub(r"\1.html", html)
+                output["data"]["text/html"] = BESIDE.sub(on_the_site, html)
         if cell["metadata"].get("nbgrader", {}).get("solution"):
             text = re.sub(r"^\s*### (BEGIN|END) SOLUTION\n?", "", "".join(cell["source"]), flags=re.MULTILINE)
             if cell["cell_type"] == "code":
@@ -108,6 +111,26 @@ def folded(notebook: dict[str, Any]) -> dict[str, Any]:
             else:
                 cell["source"] = f"<details><summary>A model answer</summary>\n\n{text}\n\n</details>"
     return notebook
+
+
+def on_the_site(found: re.Match[str]) -> str:
+    """A link to a notebook as one to its page, at the heading of the exercise that it names."""
+    from helpers.checking import start  # here: it needs torch, and `infograd site --help` should not wait for that
+
+    if not found["exercise"]:
+        return f"{found[1]}.html"
+    name = found["notebook"]
+    headers = (
+        one for text in start.prose(ROOT / "solutions" / name / f"{name}.ipynb") for one in start.HEADER.finditer(text)
+    )
+    return f"{found[1]}.html#{next(start.anchor(one['title']) for one in headers if one['name'] == found['exercise'])}"
+
+
+def for_all(page: str) -> str:
+    """A page of Sphinx's whose headings have a level and whose code can be scrolled with the keyboard."""
+    return page.replace(
+        '<p class="caption" role="heading">', '<p class="caption" role="heading" aria-level="2">'
+    ).replace("<pre>", '<pre tabindex="0">')
 
 
 def contents() -> str:

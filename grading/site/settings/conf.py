@@ -19,14 +19,9 @@ myst_heading_anchors = 4
 myst_heading_slug_func = "grading.site.extension.slug"
 html_math_renderer = "mathml"
 
-html_theme = "alabaster"
-html_theme_options = {
-    "page_width": "1100px",
-    "sidebar_width": "240px",
-    "show_powered_by": False,
-    "font_family": "Georgia, 'Times New Roman', serif",
-}
-html_sidebars = {"**": ["about.html", "searchfield.html", "navigation.html"]}
+html_theme = "furo"  # light and dark as the system is, and narrow screens
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 suppress_warnings = ["myst.header"]  # a page may begin below the first level

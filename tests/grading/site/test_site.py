@@ -43,9 +43,22 @@ def test_every_answer_is_folded(notebook: str, laid_out: Path) -> None:
     assert reflection["source"].startswith("<details><summary>A model answer</summary>\n\n")
 
 
+def test_what_cells_show_links_to_the_exercise_on_its_page(laid_out: Path) -> None:
+    text = (laid_out / "solutions/08-reading-and-writing-math/08-reading-and-writing-math.ipynb").read_text("utf-8")
+    assert ".html#Exercise-1.-entropy'" in text
+    assert "cell-id=" not in text
+
+
 def test_a_heading_has_the_anchor_that_links_to_it_name() -> None:
     for heading in ("How far apart are two Gaussians?", "Exercise 1. `gaussian_kl`"):
         assert start.quote(slug(heading)) == start.anchor(heading)
+
+
+def test_headings_have_a_level_and_code_can_be_scrolled_with_the_keyboard() -> None:
+    page = '<p class="caption" role="heading"><span>Guides</span></p><pre>x</pre>'
+    assert build.for_all(page) == (
+        '<p class="caption" role="heading" aria-level="2"><span>Guides</span></p><pre tabindex="0">x</pre>'
+    )
 
 
 def test_benchmarks_become_tables() -> None:
@@ -74,7 +87,10 @@ def test_without_its_packages_the_remedy_is_named(
 ) -> None:
     monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None)
     assert build.main([]) == 1
-    assert "no sphinx and no myst_nb; the site needs packages of its own: pip install -c" in capsys.readouterr().err
+    assert (
+        "no sphinx and no myst_nb and no furo; the site needs packages of its own: pip install -c"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.long

@@ -66,6 +66,18 @@ class Mode(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
+def in_a_hook_of_a_tensor(x):
+    y = x.clone().requires_grad_()
+    doubled = y * 2
+    doubled.register_hook(lambda gradient: gradient.softmax(-1))
+    doubled.sum().backward()
+    return y.grad
+
+
+def for_each_number(x):
+    return x.clone().apply_(lambda one: float(x.softmax(-1)[0, 0]) + one)
+
+
 WAYS = {
     "its method": lambda x: Rows.softmax(x, -1),
     "by getattr": lambda x: getattr(x, "soft" + "max")(-1),
@@ -78,6 +90,8 @@ WAYS = {
     "partly applied": functools.partial(functional.softmax, dim=-1),
     "under vmap": lambda x: torch.vmap(lambda row: row.softmax(-1))(x),
     "in a gradient": in_a_hook,
+    "in a hook": in_a_hook_of_a_tensor,
+    "for each number": for_each_number,
     "compiled": scripted,
     "functions off": with_functions_off,
     "functions off, by name": with_functions_off_below_a_name,

@@ -190,8 +190,9 @@ def answers_in(content: bytes, result: Submission, most_characters: int) -> dict
         return {"unreadable": str(reason)}
     answers = collect_answers(theirs, result, most_characters)
     compare_metadata(theirs, result)
+    texts = {text_of(cell) for cell in theirs["cells"] if type(cell) is dict and not grade_id(cell)}
     for cell in result.answers:
-        if cell.name not in answers:
+        if cell.name not in answers and cell.node.source not in texts:  # as it was released, and nameless
             result.note(f"The cell {cell.name} is missing; it counts as not attempted.")
     return {
         "answers": {name: (text, code := as_python(text), why_unread(code)) for name, text in answers.items()},
@@ -351,21 +352,23 @@ def collect_answers(theirs: dict[str, Any], result: Submission, most_characters:
     found = recover(lost, [cell.node for cell in result.cells], theirs["cells"])
     for name, cell in found.items():
         foreign -= is_new(cell, own_texts)
-        result.note(f"The cell {name} had lost its name; it was found by its content.")
         take(name, cell, answers, result, most_characters)
+    if len(found) == 1:
+        result.note(f"The cell {next(iter(found))} had lost its name; it was found by its content.")
+    elif found:
+        result.note(f"{len(found)} cells had lost their names; they were found by their content: {', '.join(found)}.")
     if result.answers and not answers:
         result.note("None of this notebook's answers is in the file. Is it another notebook?")
-    for name in known.keys() - seen:
-        if not known[name].is_learners:
+    for name, cell in known.items():
+        # where no cell has kept its name, ours are not gone, but nameless
+        if seen and name not in seen and not cell.is_learners:
             result.note(f"The cell {name} was deleted; it was put back.")
     if foreign:
         count, were = ("1 cell is", "it was") if foreign == 1 else (f"{foreign} cells are", "they were")
         result.note(f"{count} not from the course's notebook; {were} left out.")
         taken = {id(cell) for cell in found.values()}
         others = [cell for cell in theirs["cells"] if type(cell) is dict and id(cell) not in taken]
-        texts = [text_of(cell) or "" for cell in others if not grade_id(cell)]
-        for name, used in used_from_elsewhere(answers, texts, own_texts):
-            result.note(f"The cell {name} uses {', '.join(used)} of a cell that was left out: write it into {name}.")
+        note_what_is_missed(answers, [cell for cell in others if not grade_id(cell)], own_texts, result)
     return answers
 
 
@@ -383,6 +386,14 @@ def whole_cells(cells: list[Any], result: Submission) -> list[Any]:
                 continue
         whole.append(cell)
     return whole
+
+
+def note_what_is_missed(
+    answers: dict[str, str], others: list[dict[str, Any]], own_texts: set[str], result: Submission
+) -> None:
+    """Note the answers that use what only other cells define: a check in the notebook has seen it, grading has not."""
+    for name, used in used_from_elsewhere(answers, [text_of(cell) or "" for cell in others], own_texts):
+        result.note(f"The cell {name} uses {', '.join(used)} of a cell that was left out: write it into {name}.")
 
 
 def take(name: str, cell: dict[str, Any], answers: dict[str, str], result: Submission, most_characters: int) -> None:

@@ -36,7 +36,7 @@ from helpers.checking.comparing import as_array
 from helpers.checking.kinds.flow import answering
 from helpers.checking.kinds.tables import DRIVERS, NAMED
 from helpers.checking.shapes import Call, Observation, Rules
-from helpers.checking.watch import UNUSED, Spoilt, watched
+from helpers.checking.watch import UNUSED, Spoilt, Watch, watched
 from helpers.checking.words import printable
 
 FINAL = ("interrupted", "not attempted", "refused")  # outcomes after which the same answer is asked nothing more
@@ -63,10 +63,9 @@ def perform(
     if not callable(function):
         kind = type(function).__name__
         return {"outcome": "no value", "message": f"What is called {name} is not a function but of type {kind}."}
-    with watched(rules) as watch:
-        observation = played(function, call, seconds)
-    if watch is not None and watch.fault is not None and observation["outcome"] != "interrupted":
-        return {"outcome": "refused", "message": watch.fault}
+    observation, fault = played(function, call, seconds, rules)
+    if fault is not None and observation["outcome"] != "interrupted":
+        return {"outcome": "refused", "message": fault}
     if rules is not None and rules["require"] and observation["outcome"] == "returned":
         return held_against(rules, observation, function, call, seconds)
     return observation
@@ -77,7 +76,7 @@ def held_against(rules: Rules, observation: Observation, function: Any, call: Ca
     it has no number but zeros, which may be known without it, or none came from what is required, nothing is held
     against it."""
     with Spoilt(rules["require"]) as spoilt:
-        again = played(function, call, seconds)
+        again, _ = played(function, call, seconds)
     value = plain.decode(observation["value"])
     if again["outcome"] != "returned" or not has_numbers(value) or moved(value, plain.decode(again["value"])):
         return observation
@@ -101,24 +100,30 @@ def has_numbers(value: Any) -> bool:
     return array is not None and bool((np.isfinite(array) & (array != 0)).any())
 
 
-def played(function: Any, call: Call, seconds: float) -> Observation:
-    """Play a call with a function."""
+def played(function: Any, call: Call, seconds: float, rules: Rules | None = None) -> tuple[Observation, str | None]:
+    """Play a call with a function: the observation, and what the answer did against the `rules`, in a sentence. Only
+    the answer is watched; to make its arguments and to write down its value is ours."""
     arguments = [argument(data) for data in call["arguments"]]
     driver = DRIVERS[call.get("driver", "call")]
     parameters = [argument(data) for data in call.get("parameters", [])]
+    watch: Watch | None = None
+    observation: Observation
     try:
-        with time_limit(seconds), torch.enable_grad(), as_written(), watch_as_answer():
+        with watched(rules) as watch, time_limit(seconds), torch.enable_grad(), as_written(), watch_as_answer():
             value = driver(function, *parameters, *arguments)
-            data = plain.encode(value)
+        with time_limit(seconds):
+            observation = {"outcome": "returned", "value": plain.encode(value), "changed": []}
     except plain.Unsupported as error:
-        return {"outcome": "no value", "message": str(error)}
+        observation = {"outcome": "no value", "message": str(error)}
     except (OutOfTime, KeyboardInterrupt) as stop:
         late = isinstance(stop, OutOfTime)
-        return {"outcome": "interrupted", "message": f"no answer after {seconds:g} s" if late else "interrupted"}
+        observation = {"outcome": "interrupted", "message": f"no answer after {seconds:g} s" if late else "interrupted"}
     except BaseException as error:  # an answer may raise anything, SystemExit too
-        return raised(error, function)
-    pairs = zip(arguments, call["arguments"], strict=True)
-    return {"outcome": "returned", "value": data, "changed": [i for i, pair in enumerate(pairs) if changed(*pair)]}
+        observation = raised(error, function)
+    if observation["outcome"] == "returned":
+        pairs = zip(arguments, call["arguments"], strict=True)
+        observation["changed"] = [i for i, pair in enumerate(pairs) if changed(*pair)]
+    return observation, None if watch is None else watch.fault
 
 
 def as_written() -> AbstractContextManager[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import logging
 import secrets
@@ -14,11 +15,12 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from grading.exercises import load, notebooks, version
+from grading.exercises import IMPORTED_LATE, load, notebooks, version
 from grading.feedback import graded_notebook
 from grading.judge import Judgement, judge
 from grading.sandbox.sandbox import Limits, NoSandbox, Sandbox
 from grading.slicing import Shown, shown_by
+from grading.source_rules import parse
 from grading.submission import (
     NBGRADERS_OWN,
     SECONDS_TO_READ,
@@ -35,6 +37,7 @@ from grading.verdict import (
     digests,
     exercise_verdict,
 )
+from helpers.checking.names import names_imported_by
 
 FAILED = "The grader itself failed ({error}), and no answer was judged. Tell your teacher."
 
@@ -176,7 +179,8 @@ class Grader:
         was lost with it is not the learner's fault."""
         if submission.unreadable is not None:
             return "unreadable", submission.unreadable, Judgement()
-        self.sandbox.start()
+        ours = tuple(cell.node.source for cell in submission.cells if cell.kind == "ours")
+        self.sandbox.prepare((*imported_by(ours), *IMPORTED_LATE.get(name, ())))
         starts = self.sandbox.starts
         try:
             first = self.judge_once(submission, name, seed, seconds, shown)
@@ -222,6 +226,15 @@ def released_notebook(file: Path, changed: int) -> NotebookNode:
 def shown_once(file: Path, changed: int, most: int) -> Shown:
     """What an executed notebook shows as it was at the time of its last change, read once for a class."""
     return shown_by(nbformat.read(file, as_version=4), most)
+
+
+@lru_cache(maxsize=16)
+def imported_by(sources: tuple[str, ...]) -> list[str]:
+    """The modules that our cells import, and what may be one: a class needs them, and so they are imported once."""
+    nodes = [node for source in sources if (tree := parse(source)) for node in ast.walk(tree)]
+    imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
+    paths = {path for node in imports for _, path in names_imported_by(node)}
+    return sorted({part for path in paths for part in (path, path.rpartition(".")[0]) if part})
 
 
 version_now = cache(version)  # that of the definitions which this process has loaded

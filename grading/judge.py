@@ -21,13 +21,13 @@ from typing import Any
 from nbformat import NotebookNode
 
 from grading import sanitise
-from grading.aside import TookTooMuch, aside
 from grading.exercises.exercise import Exercise
+from grading.reading import LONG, Reading, ReadRules
 from grading.sandbox import replies
 from grading.sandbox.replies import CellError
 from grading.sandbox.sandbox import Process, ProcessEnded, Sandbox
-from grading.slicing import Shown, spared
-from grading.source_rules import BYTES_TO_READ, LONG, CellText, Reading, ReadRules, ToRead
+from grading.slicing import Shown
+from grading.source_rules import CellText, ToRead
 from grading.submission import Cell, Submission
 from helpers.checking.calling import FINAL
 from helpers.checking.marking import Report, mark
@@ -87,15 +87,16 @@ def judge(
     answer needs do not run where it is known what they have `shown`."""
     wanted = {name: exercises[name] for name in submission.exercises if name in exercises}
     sandbox.start()
+    begun = time.monotonic()
     run = SubmissionRun(submission, sandbox, wanted, seconds, shown or {})
     took = run.judgement.seconds
+    took["reading"] = time.monotonic() - begun
     try:
         begun = time.monotonic()
         with ThreadPoolExecutor(1) as pool:  # while the cells run, and this process would wait
             drawing = pool.submit(with_hidden_cases, wanted, seed)
             took["cells"] = run.run_all()
             drawn = drawing.result()
-        run.reading.wait()
         took["waiting for cases"] = time.monotonic() - begun - took["cells"]
         begun = time.monotonic()
         for name, exercise in drawn.items():
@@ -104,7 +105,6 @@ def judge(
         took["calls"] = time.monotonic() - begun
     finally:
         run.end()
-        run.reading.stop()
     return run.judgement
 
 
@@ -137,22 +137,14 @@ class SubmissionRun:
         self.starts = 0
         self.given_up: dict[str, str] = {}  # exercises whose call ended a process, with the reason
         texts = [CellText(run.cell.python, run.cell.kind == "ours") for run in self.judgement.runs]
-        for number in self.need_not_run(texts) if shown else ():
-            run = self.judgement.runs[number]
-            if (known := shown.get((run.cell.name, run.cell.node.source))) is not None:
-                run.spared, run.outputs = True, copy.deepcopy(known)
         wanted: dict[str, ToRead] = {
             name: {"functions": list(one.references), "rules": one.rules} for name, one in exercises.items()
         }
         self.reading = Reading(texts, wanted, self.seconds_left())
-
-    def need_not_run(self, texts: list[CellText]) -> list[int]:
-        """The numbers of our cells that need not run; none where finding out takes too much."""
-        try:
-            found: list[int] = aside(lambda: sorted(spared(texts)), self.seconds_left(), BYTES_TO_READ)
-        except TookTooMuch:
-            return []
-        return found
+        for number in self.reading.spared:
+            run = self.judgement.runs[number]
+            if (known := shown.get((run.cell.name, run.cell.node.source))) is not None:
+                run.spared, run.outputs = True, copy.deepcopy(known)
 
     def run_all(self) -> float:
         """Run all cells in a process, and those but the one that ended it in a fresh one. Returns the seconds that this

@@ -4,7 +4,7 @@ The learner's own check reads the function that is there; the grader has only th
 the text could have made that function. And what it has read is all that runs: an exercise is called in a process of its
 own in which the statements of its `plan` have run, and no others.
 
-Reading takes time and memory that the text decides, so it is done in a child with limits of its own (`Reading`).
+Reading takes time and memory that the text decides, so it is done in a child with limits of its own (see `reading`).
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ import ast
 import builtins
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from grading.aside import Aside, TookTooMuch
 from helpers.checking import rules
-from helpers.checking.library import may_be_used, module_named
+from helpers.checking.library import may_be_used
 from helpers.checking.names import Meaning, names_imported_by, names_looked_up
 from helpers.checking.shapes import Rules
 
@@ -41,73 +40,11 @@ SETTINGS = {
 }  # fmt: skip
 
 
-BYTES_TO_READ = 2**30
-LONG = "Reading the answers takes longer, or more memory, than that of any notebook"
-
-
 class ToRead(TypedDict):
     """Of an exercise what reading needs."""
 
     functions: list[str]
     rules: Rules
-
-
-@dataclass
-class ReadRules:
-    """What was read for an exercise: the sentence of the rule that it breaks, if any, and the statements that run
-    before it is called, by cell, each with its number in the cell and its line, which for imports is 0."""
-
-    broken: str | None
-    keep: dict[int, list[tuple[int, int]]]
-
-
-class Reading:
-    """The rules of some exercises, read in the cells of a submission by a child process, which begins at once."""
-
-    def __init__(self, cells: Sequence[CellText], exercises: Mapping[str, ToRead], seconds: float):
-        self.aside = Aside(lambda: read_all(cells, exercises), seconds, BYTES_TO_READ)
-        self.told: dict[str, Any] | None = None
-
-    def wait(self) -> None:
-        """Wait for the child. What it had to import for the reading stays for the next submission."""
-        try:
-            told = self.aside.result()
-        except TookTooMuch:
-            return
-        self.told = told["exercises"]
-        for name in told["imported"]:
-            module_named(name)
-
-    def stop(self) -> None:
-        """End the child."""
-        self.aside.stop()
-
-    def of(self, name: str) -> ReadRules | None:
-        """What was read for an exercise; None where that took too much. Raises RuntimeError for a fault of ours."""
-        if self.told is None:
-            return None
-        told = self.told[name]
-        if "failed" in told:
-            raise RuntimeError(told["failed"])
-        keep = {int(cell): [(number, line) for number, line in some] for cell, some in told["keep"].items()}
-        return ReadRules(told["broken"], keep)
-
-
-def read_all(cells: Sequence[CellText], exercises: Mapping[str, ToRead]) -> dict[str, Any]:
-    """The child's part: what was read for each exercise, or the name of the error of ours, and the modules that were
-    imported for it."""
-    before = set(sys.modules)
-    text = AnswerText(cells)
-    found = {}
-    for name, exercise in exercises.items():
-        try:
-            keep = {cell: [(one.number, one.line) for one in some] for cell, some in text.kept(exercise).items()}
-            found[name] = {"broken": text.broken_rule(exercise), "keep": keep}
-        except (MemoryError, RecursionError):
-            raise
-        except Exception as error:
-            found[name] = {"failed": type(error).__name__}
-    return {"exercises": found, "imported": [name for name in set(sys.modules) - before if may_be_used(name)]}
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,18 @@ FOLDER = Path(__file__).resolve().parent
 # What decides a verdict on every notebook: how cases are drawn, answers read, run, called and compared.
 DECIDING = (
     "grading.exercises.exercise", "grading.exercises.draws", "grading.matching", "grading.submission",
-    "grading.source_rules", "grading.slicing",
+    "grading.source_rules", "grading.slicing", "grading.reading",
     "grading.judge", "grading.sandbox.worker", "grading.sandbox.confine", "grading.sandbox.replies",
     *(f"helpers.checking.{name}" for name in ("calling", "comparing", "judging", "marking", "names", "plain", "rules")),
     "helpers.checking.kinds.calls",
 )  # fmt: skip
+
+# What answers import while they run, in the library's own lines: half a second for sympy, behind autograd.grad with
+# weights. It is imported once for a class.
+IMPORTED_LATE = {
+    "01-information-identities": ("scipy.optimize",),
+    "04-condition-number-landscapes": ("torch.fx.experimental.symbolic_shapes",),
+}
 
 interpreter.prepare()  # now: the first use of torch.optim imports triton, and kernels then run as they were decorated
 

@@ -20,7 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -89,6 +90,7 @@ class Sandbox:
         self.control: socket.socket | None = None
         self.mapped_pages = 0
         self.starts = 0
+        self.imported: set[str] = set()
         self.group: group.Group | None = None
 
     def __enter__(self) -> Sandbox:
@@ -125,12 +127,30 @@ class Sandbox:
             self.control = ours
             ours.settimeout(SECONDS_TO_START)
             try:
-                self.mapped_pages = json.loads(ours.recv(4096))["mapped_pages"]
+                self.await_size()
             except (OSError, ValueError) as error:
                 self.close()
                 raise NoSandbox(explain(complaints)) from error
             if self.group is not None:
                 self.group.limit(self.limits.memory_bytes)
+
+    def await_size(self) -> None:
+        """Wait until the warm process is ready for the next order. Raises OSError and ValueError."""
+        assert self.control is not None
+        self.mapped_pages = json.loads(self.control.recv(4096))["mapped_pages"]
+
+    def prepare(self, modules: Iterable[str]) -> None:
+        """Have the warm process import modules of ours or of the libraries, if it has not. Where it does not outlast
+        that, the next process starts it anew."""
+        self.start()
+        assert self.control is not None
+        if missing := sorted(set(modules) - self.imported):
+            self.imported.update(missing)
+            with suppress(OSError, ValueError):
+                self.control.sendall(json.dumps({"import": missing}).encode())
+                self.await_size()
+                if self.group is not None:
+                    self.group.limit(self.limits.memory_bytes)
 
     def open(self) -> Process:
         """A fresh process for one submission; raises NoSandbox where the system refuses a step."""
@@ -156,6 +176,7 @@ class Sandbox:
         if self.group is not None:
             self.group.remove()
         self.control = self.process = self.group = None
+        self.imported = set()
 
 
 class Process:

@@ -36,17 +36,37 @@ MAX_MESSAGE = 300
 
 
 def serve(control: socket.socket) -> None:
-    """Fork a guard for each submission that the grader sends: its limits, a socket to talk and a socket to stop it."""
+    """Fork a guard for each submission that the grader sends: its limits, a socket to talk and a socket to stop it. Or
+    import modules that it names, for all submissions to come."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # guards are not waited for
+    tell_size(control)
     while True:
         message, files, _, _ = socket.recv_fds(control, 65536, 2)
         if not message:
             return
-        if os.fork() == 0:
+        order = json.loads(message)
+        if "import" in order:
+            import_once(order["import"])
+            tell_size(control)
+        elif os.fork() == 0:
             control.close()
-            guard(json.loads(message), *(socket.socket(fileno=file) for file in files))
+            guard(order, *(socket.socket(fileno=file) for file in files))
         for file in files:
             os.close(file)
+
+
+def tell_size(control: socket.socket) -> None:
+    """Tell the grader that this process is ready, and its size."""
+    control.sendall(json.dumps({"mapped_pages": confine.mapped_pages()}).encode())
+
+
+def import_once(names: list[str]) -> None:
+    """Import modules before the next submission; one that cannot be imported is the submission's to find."""
+    for name in names:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # else each fork's first collection would copy all that is shared
 
 
 def guard(limits: dict[str, Any], channel: socket.socket, order: socket.socket) -> None:
@@ -201,8 +221,8 @@ def warm_up() -> types.ModuleType:
     sys.modules.update(theirs)
     sys.modules["helpers"].__dict__["checking"] = theirs["helpers.checking"]
     draw_once()
-    gc.collect()
-    gc.freeze()  # else each fork's first collection would copy all that is shared
+    call_once(ours)
+    import_once([])
     return ours
 
 
@@ -217,6 +237,15 @@ def draw_once() -> None:
     pyplot.close("all")
 
 
+def call_once(calling: types.ModuleType) -> None:
+    """Play a call that is watched, so that what torch looks up for the first one is there."""
+    name, numbers = "f", {"tensor": "float64", "shape": [2], "data": [0.5, 0.5]}
+    rules = {"forbid": ["softmax"], "modules": [], "require": [], "kernel": False, "because": ""}
+    for driver in ("call", "gradient"):
+        call = {"function": name, "names": ["x"], "arguments": [numbers], "driver": driver}
+        calling.perform({name: lambda x: (x.log() * x).sum()}, call, 60.0, rules)
+
+
 if __name__ == "__main__":
     confined, control_file, *packages = sys.argv[1:]
     sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), *packages]
@@ -226,6 +255,4 @@ if __name__ == "__main__":
     if confined == "confined":
         confine.leave_root()
     calling = warm_up()
-    waiting = socket.socket(fileno=int(control_file))
-    waiting.sendall(json.dumps({"mapped_pages": confine.mapped_pages()}).encode())
-    serve(waiting)
+    serve(socket.socket(fileno=int(control_file)))

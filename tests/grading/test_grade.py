@@ -6,6 +6,7 @@ import json
 import linecache
 import math
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ import torch
 import grading.grade
 from grading import judge
 from grading.classroom.gradebook import marks_of
-from grading.exercises import load
-from grading.grade import GradedNotebook, Grader
+from grading.exercises import IMPORTED_LATE, load, notebooks
+from grading.grade import GradedNotebook, Grader, imported_by
 from grading.sandbox.sandbox import Process, Sandbox
 from grading.submission import Cell, grade_id
 from grading.verdict import ExerciseVerdict, Verdict, read_verdict, write_verdict
@@ -197,3 +198,12 @@ def test_a_verdict_survives_its_file(grader: Grader, released: Path, tmp_path: P
     for spoilt in ("", "[]", "{}", file.read_text().replace('"format": 2', '"format": 1'), file.read_text()[:-20]):
         file.write_text(spoilt)
         assert read_verdict(file) is None
+
+
+def test_the_modules_of_our_cells_are_known_and_those_that_answers_import_late_exist() -> None:
+    assert imported_by(("from helpers.information import entropy\nimport torch.optim as o", "no python!")) == [
+        "helpers.information", "helpers.information.entropy", "torch", "torch.optim",
+    ]  # fmt: skip
+    for name, late in IMPORTED_LATE.items():
+        assert name in notebooks()
+        assert all(find_spec(module) for module in late)

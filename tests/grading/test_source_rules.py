@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from grading.exercises import load
-from grading.source_rules import AnswerText, CellText, Reading, ToRead
+from grading.reading import Reading
+from grading.source_rules import AnswerText, CellText, ToRead
 from tests.grading.courses import NOTEBOOK, model_answers
 
 # What a submission's text may look like that is legal, within the limit of characters, and hard to read.
@@ -238,7 +239,6 @@ def test_reading_aside_says_what_reading_here_says() -> None:
     texts = [OURS, CellText(FORBIDDEN), CellText("def other(p):\n    return p\n")]
     other: ToRead = {"functions": ["other"], "rules": RULES}  # type: ignore[typeddict-item] # as above
     reading = Reading(texts, {"entropy": ENTROPY, "other": other}, 20)
-    reading.wait()
     forbidden, allowed = reading.of("entropy"), reading.of("other")
     assert forbidden is not None
     assert allowed is not None
@@ -250,7 +250,6 @@ def test_reading_that_takes_too_long_is_no_answer_and_a_fault_of_ours_is_one_exe
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reading = Reading([CellText(HARD_TO_READ["stars"])] * 300, {"entropy": ENTROPY}, 0.2)
-    reading.wait()
     assert reading.of("entropy") is None
     whole = AnswerText.broken_rule
 
@@ -262,7 +261,6 @@ def test_reading_that_takes_too_long_is_no_answer_and_a_fault_of_ours_is_one_exe
     monkeypatch.setattr(AnswerText, "broken_rule", fails)
     other: Any = {"functions": ["other"], "rules": RULES}
     reading = Reading([CellText(HONEST)], {"entropy": ENTROPY, "other": other}, 20)
-    reading.wait()
     with pytest.raises(RuntimeError, match="KeyError"):
         reading.of("entropy")
     assert reading.of("other") is not None

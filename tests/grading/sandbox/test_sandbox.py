@@ -73,6 +73,19 @@ def test_each_submission_starts_afresh(grader: Grader) -> None:
     second.end()
 
 
+def test_what_a_class_needs_is_imported_once_and_what_a_submission_imports_is_not_kept(grader: Grader) -> None:
+    seen = "import sys\nprint('colorsys' in sys.modules, 'wave' in sys.modules)"
+    before = grader.sandbox.open()
+    assert run(before, f"import wave\n{seen}") == "False True\n"
+    before.end()
+    pages = grader.sandbox.mapped_pages
+    grader.sandbox.prepare(["colorsys", "no_such_module", "scipy.stats"])
+    assert grader.sandbox.mapped_pages > pages  # what it may take is counted on top of that
+    after = grader.sandbox.open()
+    assert run(after, seen) == "True False\n"
+    after.end()
+
+
 def test_two_submissions_do_not_see_each_other(grader: Grader) -> None:
     first, second = grader.sandbox.open(), grader.sandbox.open()
     run(first, "open('/tmp/mine', 'w').write('x')\nimport subprocess\np = subprocess.Popen(['sleep', '60'])")

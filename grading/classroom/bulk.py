@@ -33,7 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--retry-failed", action="store_true", help="grade again where the grader itself failed")
     parser.add_argument(
-        "--workers", type=at_least_one, default=1, metavar="N", help="grade so many at once, on this machine"
+        "--workers",
+        type=at_least_one,
+        default=0,
+        metavar="N",
+        help="grade so many at once, on this machine (by default as many as it has processors, up to four, for a class "
+        "of more than a few)",
     )
     parser.add_argument("--scheduler", default="", metavar="ADDRESS", help="let the workers of this Dask cluster grade")
     parser.add_argument(
@@ -71,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def at_least_one(text: str) -> int:
     """A number from 1. Raises ArgumentTypeError."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of workers; 1 grades without any")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of workers; 1 grades one after another")
     return int(text)
 
 

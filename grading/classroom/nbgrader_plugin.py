@@ -14,7 +14,6 @@ import re
 import secrets
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,27 +34,25 @@ from traitlets import Bool, Dict, Integer, Unicode
 from traitlets.config import Config
 
 from grading.classroom import pages, roster
-from grading.classroom.cluster import at_work
+from grading.classroom.ahead import Ahead, Lost, NotForAWorker, in_order
 from grading.classroom.converters import FreshFeedback, RegisteringAssignment
 from grading.classroom.gradebook import enter_penalty, not_in, one_transaction, record
 from grading.classroom.learners import unfit
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder, verdict_folder
-from grading.classroom.stopping import SAFE, Stopped, alone, stopping
+from grading.classroom.stopping import Stopped, alone, stopping
 from grading.classroom.tally import Summary
-from grading.classroom.tasks import OtherSetup, Release, Task, setup
+from grading.classroom.tasks import Release, Task, setup
+from grading.classroom.team import at_work, worth
 from grading.classroom.warm import UnknownLimit, warm_grader
 from grading.sandbox.sandbox import NoSandbox
 from grading.submission import DATE, NBGRADERS_OWN, Unreadable, digest_of, read
 from helpers.files import write_whole
 
 if TYPE_CHECKING:  # `grading.grade` needs torch, and nbgrader's other commands, which read this too, do not
-    from distributed import Future
-
     from grading.grade import GradedNotebook, Grader
     from grading.verdict import Verdict
 
-AHEAD = 4  # submissions for each worker that are waiting for it, or whose results wait to be recorded
 MOST_BYTES = 1000  # of one of nbgrader's own files
 FIRST_DATE = datetime(2000, 1, 1)  # nothing was handed in before
 REGRADE = "Grade again what was graded by an older version of the exercises."
@@ -92,10 +89,10 @@ class SandboxedAutograde(Autograde):
         config=True
     )
 
-    pool = Integer(16, min=1, help="So many seeds are drawn for a run, which its submissions share.").tag(config=True)
+    pool = Integer(8, min=1, help="So many seeds are drawn for a run, which its submissions share.").tag(config=True)
 
     regrade = Bool(False, help=REGRADE).tag(config=True)
-    workers = Integer(1, min=1, help="So many submissions are graded at once, by workers of this machine.").tag(
+    workers = Integer(0, min=0, help="So many processes grade at once; 0: as many as the class is worth.").tag(
         config=True
     )
     scheduler = Unicode("", help="The address of a Dask scheduler whose workers grade.").tag(config=True)
@@ -104,9 +101,9 @@ class SandboxedAutograde(Autograde):
     def start(self) -> None:
         """Grade; the sandbox is started first, so that where there is none nothing has been touched. Where others
         grade, theirs is asked for with the first submission."""
-        alone_here = self.workers == 1 and not self.scheduler
+        self.at_once = self.workers or worth(self.not_graded_yet())
         try:
-            if alone_here:
+            if self.at_once == 1 and not self.scheduler:
                 self.grader().sandbox.start()
             self.grader().seeds = [secrets.randbits(63) for _ in range(self.pool)]
         except (NoSandbox, UnknownLimit) as problem:
@@ -147,13 +144,19 @@ class SandboxedAutograde(Autograde):
         """Grade with the gradebook open and the workers waiting. Raises Stopped."""
         with (
             stopping(),
-            at_work(self.workers, self.scheduler) as self.cluster,
+            at_work(self.at_once, self.scheduler) as self.team,
             Gradebook(self.coursedir.db_url, self.coursedir.course_id) as self.gradebook,
         ):
             if released := sorted(self.release.glob("*.ipynb")):
                 for said in register(self.gradebook, self.coursedir.assignment_id, released, self.regrade):
                     self.log.warning(said)
             super().start()
+
+    def not_graded_yet(self) -> int:
+        """About how many submissions there are to grade."""
+        assignment, student = self.coursedir.assignment_id, self.coursedir.student_id
+        handed_in = glob.glob(self._format_source(assignment, student), include_hidden=True)
+        return len(handed_in) - (0 if self.force else len(glob.glob(self._format_dest(assignment, student))))
 
     def grader(self) -> Grader:
         """The grader, warm from the first submission of this process to the last."""
@@ -177,10 +180,10 @@ class SandboxedAutograde(Autograde):
             return
         self.assignments = {folder: [os.path.join(folder, name) for name in names] for folder in folders}
         self.notebooks: list[str] = []
-        self.to_come = iter(sorted(self.assignments))
-        self.reasons: dict[str, str | None] = {}  # why the next submissions are graded; None where they are not
-        self.given_out: dict[str, Future[GradedNotebook]] = {}  # by file
+        to_come = in_order(self.assignments, self.student_of, self.is_excluded)
+        self.ahead = Ahead(self.team, to_come, self.reason_to_grade, self.task)
         self.releases: dict[str, Release] = {}  # by file's name
+        tqdm.monitor_interval = 0  # a thread of its own, and this process forks
         self.progress = tqdm(total=len(self.assignments), unit=" submissions", disable=None)
 
     def convert_notebooks(self) -> None:
@@ -215,11 +218,7 @@ class SandboxedAutograde(Autograde):
         place = Path(self._format_dest(assignment_id, student_id))
         self.progress.update()
         with stopping():
-            self.give_out()
-            if student_id in self.reasons:
-                reason = self.reasons.pop(student_id)
-            else:
-                reason = self.reason_to_grade(assignment_id, student_id, self.notebooks)
+            reason = self.ahead.reason(student_id, self.notebooks)
             if reason is None:
                 self.log.info("Skipping %s: graded already, and unchanged", student_id)
                 self.summary.unchanged += 1
@@ -230,25 +229,12 @@ class SandboxedAutograde(Autograde):
             rmtree(str(place))
         return True
 
-    def give_out(self) -> None:
-        """Keep the workers busy: of the submissions to come, give them those that are to be graded."""
-        while self.cluster is not None and len(self.reasons) < AHEAD * self.cluster.slots:
-            if (folder := next(self.to_come, None)) is None:
-                return
-            student, files = str(self.student_of(folder)), self.assignments[folder]
-            if self.is_excluded(student):
-                continue
-            self.reasons[student] = self.reason_to_grade(self.coursedir.assignment_id, student, files)
-            if self.reasons[student] is not None:
-                for file in files:
-                    with suppress(NotForAWorker):
-                        self.given_out[file] = self.cluster.submit(*self.task(Path(file), student))
-
-    def reason_to_grade(self, assignment: str, student: str, files: Iterable[str]) -> str | None:
+    def reason_to_grade(self, student: str, files: Iterable[str]) -> str | None:
         """Why a submission is to be graded (again); None where it is not."""
         from grading.grade import is_older
         from grading.verdict import read_verdict
 
+        assignment = self.coursedir.assignment_id
         if self.force:
             return "--force"
         graded = Path(self._format_dest(assignment, student))
@@ -333,16 +319,11 @@ class SandboxedAutograde(Autograde):
         """The graded notebook, by a worker where one has been given it. Raises Stopped where nothing can be graded."""
         released, executed = self.release / file.name, self.executed(assignment, file.name)
         try:
-            if (given := self.given_out.pop(str(file), None)) is None:
-                return self.grader().grade(file, released, before, self.drawn_from, executed)
-            graded: GradedNotebook = given.result()
-            return graded
-        except (NoSandbox, OtherSetup) as problem:
+            found = self.ahead.result(file)
+            return self.grader().grade(file, released, before, self.drawn_from, executed) if found is None else found
+        except NoSandbox as problem:
             raise Stopped(str(problem)) from problem
-        except Exception as error:
-            if self.cluster is None or not self.cluster.is_there:
-                raise Stopped(f"The workers are gone. {SAFE}") from error
-            self.log.exception("a submission was lost with its workers")
+        except Lost as error:
             return self.grader().not_graded(released, error)
 
     def task(self, file: Path, student: str) -> tuple[Task, Release]:
@@ -378,10 +359,6 @@ class SandboxedAutograde(Autograde):
     def verdict_file(self, about: dict[str, str]) -> str:
         """Where the verdict is kept."""
         return str(verdict_folder(self.coursedir, about["student"], about["assignment"]) / f"{about['notebook']}.json")
-
-
-class NotForAWorker(Exception):
-    """A submission that this process must look at itself."""
 
 
 def small_text(file: Path) -> str | None:

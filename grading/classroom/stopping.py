@@ -56,6 +56,16 @@ def stopping() -> Iterator[None]:
         raise Stopped(DISK[problem.errno]) from problem
 
 
+held = set[int]()  # locks of this process
+
+
+def leave_locks() -> None:
+    """Leave the locks to the process that this one was forked from: they are free when that one ends."""
+    for handle in held:
+        os.close(handle)
+    held.clear()
+
+
 @contextmanager
 def alone(classroom: Path) -> Iterator[None]:
     """Grade a classroom in one run at a time. Raises Stopped where another run is at work; its end, however it comes,
@@ -70,8 +80,10 @@ def alone(classroom: Path) -> Iterator[None]:
             raise Stopped(
                 "Another run is grading this classroom. Wait until it has ended, then run this again."
             ) from None
+        held.add(handle)
         yield
     finally:
+        held.discard(handle)
         os.close(handle)
 
 

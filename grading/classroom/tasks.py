@@ -7,21 +7,27 @@ threads must not do: a Dask worker keeps one such process beside it (`GradingPro
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import pickle
 import platform
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from nbformat import NotebookNode
+
+from grading.classroom.warm import warm_grader
 from helpers.files import write_whole
 
 if TYPE_CHECKING:  # they need torch, which is imported where something is graded
@@ -75,6 +81,11 @@ class Release:
     released: str
     executed: str | None
 
+    @cached_property
+    def digest(self) -> str:
+        """By which folders are told apart."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
     @classmethod
     def of(cls, released: Path, executed: Path) -> Release:
         """That of two files, of which the executed one may be missing."""
@@ -83,8 +94,8 @@ class Release:
 
     def files(self, folder: Path) -> tuple[Path, Path]:
         """Both as files in a folder, which are written once. The executed one is missing where there is none."""
-        digest = hashlib.sha256(repr(self).encode()).hexdigest()
-        released, executed = folder / digest / f"{self.name}.ipynb", folder / digest / "executed" / f"{self.name}.ipynb"
+        place = folder / self.digest
+        released, executed = place / f"{self.name}.ipynb", place / "executed" / f"{self.name}.ipynb"
         if not released.is_file():
             if self.executed is not None:
                 write_whole(executed, self.executed)
@@ -106,21 +117,34 @@ class Task:
 
 def grade(task: Task, release: Release, folder: Path) -> GradedNotebook:
     """Grade a task in this process, which keeps releases in a folder. Raises OtherSetup and NoSandbox."""
-    from grading.classroom.warm import warm_grader
-    from grading.judge import Judgement
-
     if others := list(task.setup.differences(setup())):
         raise OtherSetup("; ".join(others))
     released, executed = release.files(folder)
     graded = warm_grader(task.limits, task.confined).grade(task.handed_in, released, task.before, task.seed, executed)
-    return replace(graded, judgement=Judgement())  # its verdict says all that is recorded
+    return lean(graded)
+
+
+def lean(graded: GradedNotebook) -> GradedNotebook:
+    """What is recorded of a graded notebook: its text has the rest."""
+    from grading.judge import Judgement
+
+    for cell in graded.submission.cells:
+        cell.node.pop("outputs", None)
+    nothing = NotebookNode()
+    submission = replace(graded.submission, notebook=nothing)
+    return replace(graded, notebook=nothing, submission=submission, judgement=Judgement())
 
 
 class GradingProcess:
-    """A process of one thread that grades one task after another."""
+    """A process of one thread that grades one task after another: a program of its own, or a fork of this process where
+    `fork` was called."""
 
     def __init__(self) -> None:
-        self.process: subprocess.Popen[bytes] | None = None
+        self.number: int | None = None  # the process's
+        self.asking: BinaryIO
+        self.answering: BinaryIO
+        self.has = set[Release]()  # it is sent a release once
+        self.dismissed = False
 
     def grade(self, task: Task, release: Release) -> GradedNotebook:
         """Grade a task; in a new process, once, where the old one did not last. Raises what grading raises, and
@@ -128,37 +152,88 @@ class GradingProcess:
         for _ in range(2):
             with suppress(OSError, EOFError, pickle.UnpicklingError):
                 return self.ask(task, release)
+            if self.dismissed:
+                raise RuntimeError("the grading process was dismissed")
             self.close()
         raise RuntimeError("the grading process ended twice")
 
     def ask(self, task: Task, release: Release) -> GradedNotebook:
         """Send a task and wait for what comes of it."""
-        if self.process is None:
-            program = [sys.executable, "-m", "grading.classroom.tasks"]
-            self.process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=CODE)
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        pickle.dump((task, release), self.process.stdin)
-        self.process.stdin.flush()
-        found: GradedNotebook | Exception = pickle.load(self.process.stdout)
+        if self.number is None:
+            self.start()
+        pickle.dump((task, release.name if release in self.has else release), self.asking)
+        self.asking.flush()
+        self.has.add(release)
+        found: GradedNotebook | Exception = pickle.load(self.answering)
         if isinstance(found, Exception):
             raise found
         return found
 
+    def start(self) -> None:
+        """Start the program. It is no part of this process's group, whose end is told to it."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            program = [sys.executable, "-m", "grading.classroom.tasks", str(theirs.fileno())]
+            started = subprocess.Popen(program, pass_fds=[theirs.fileno()], cwd=CODE, start_new_session=True)
+        started.returncode = 0  # `close` waits for it
+        self.connect(started.pid, ours)
+
+    def fork(self, first: Callable[[], None] = lambda: None) -> None:
+        """Let a fork of this process grade, which has imported what that needs; it does `first` before anything else.
+        This process must have no other thread."""
+        ours, theirs = socket.socketpair()
+        number = os.fork()
+        if number == 0:
+            with suppress(BaseException):
+                os.setsid()
+                end_with_parent()
+                ours.close()
+                warm_grader.cache_clear()  # its sandbox is its own
+                first()
+                serve(theirs.makefile("rb"), theirs.makefile("wb"))
+            os._exit(0)
+        theirs.close()
+        self.connect(number, ours)
+
+    def connect(self, number: int, ours: socket.socket) -> None:
+        """Talk to the process with this number over a socket."""
+        self.number, self.has = number, set()
+        self.asking, self.answering = ours.makefile("wb"), ours.makefile("rb")
+        ours.close()  # the two files keep it open
+
+    def dismiss(self) -> None:
+        """End the process in the middle of what it does; who waits for it is told."""
+        self.dismissed = True
+        if self.number is not None:
+            os.kill(self.number, signal.SIGKILL)
+
     def close(self) -> None:
         """End the process."""
-        if self.process is not None:
-            self.process.kill()
-            with suppress(OSError):  # what was still to be sent
-                self.process.communicate()
-        self.process = None
+        if self.number is not None:
+            os.kill(self.number, signal.SIGKILL)
+            os.waitpid(self.number, 0)
+            for stream in (self.asking, self.answering):
+                with suppress(OSError):  # what was still to be sent
+                    stream.close()
+        self.number = None
+
+
+def end_with_parent() -> None:
+    """Have the kernel end this process with the one that forked it."""
+    set_signal_at_parents_death = 1
+    ctypes.CDLL(None).prctl(set_signal_at_parents_death, signal.SIGKILL, 0, 0, 0)
 
 
 def serve(asked: BinaryIO, answers: BinaryIO) -> None:
     """Grade what is asked until nobody asks any more."""
-    with tempfile.TemporaryDirectory(prefix="infograd-release-") as folder, suppress(EOFError, BrokenPipeError):
+    known: dict[str, Release] = {}
+    with tempfile.TemporaryDirectory(prefix="infograd-release-") as folder, suppress(EOFError, OSError):
         while True:
             task, release = pickle.load(asked)
+            if isinstance(release, Release):
+                known[release.name] = release
+            else:
+                release = known[release]
             found: GradedNotebook | Exception
             try:
                 found = grade(task, release, Path(folder))
@@ -169,8 +244,7 @@ def serve(asked: BinaryIO, answers: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints shall not write among the answers
     from grading.classroom import tasks  # as others name it, so that what is sent has the names that they know
 
-    tasks.serve(sys.stdin.buffer, answers)
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        tasks.serve(channel.makefile("rb"), channel.makefile("wb"))

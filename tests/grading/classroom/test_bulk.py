@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dask
 import distributed
 import pytest
 from nbgrader.api import Gradebook
@@ -29,6 +30,7 @@ from grading.classroom.results import main as results_main
 from grading.classroom.stopping import LOCK, alone
 from grading.classroom.tasks import Release, Task
 from grading.classroom.tasks import grade as grade_task
+from grading.classroom.team import MOST_PROCESSES, Team, worth
 from grading.classroom.warm import warm_grader
 from grading.exercises import load
 from tests.grading.courses import ANSWERS, NOTEBOOK, answered, make_course, make_release
@@ -209,12 +211,30 @@ def test_a_worker_finds_what_this_process_finds(
     assert state(course) == undisturbed[0]
 
 
-@pytest.mark.long
-@pytest.mark.timeout(600)
-def test_of_two_workers_one_is_killed(
+def test_of_two_processes_one_is_killed(
     course: Path, undisturbed: tuple[dict[str, Any], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One of two processes is killed when the second submission has been given out; another comes in its place."""
+    real, given = Team.submit, []
+
+    def submit(self: Team, task: Task, release: Release) -> Any:
+        given.append(real(self, task, release))
+        if len(given) == 2:
+            os.kill(self.processes[0].number or 0, signal.SIGKILL)
+        return given[-1]
+
+    monkeypatch.setattr(Team, "submit", submit)
+    assert grade_main([NOTEBOOK, "--seed", "5", "--workers", "2", "--force"]) == 0
+    assert len(given) == len(LEARNERS)
+    assert state(course) == undisturbed[0]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_of_two_dask_workers_one_is_killed(
+    course: Path, undisturbed: tuple[dict[str, Any], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same with the workers of a scheduler, which are processes of their own."""
     real, given = Cluster.submit, []
 
     def submit(self: Cluster, task: Task, release: Release) -> Any:
@@ -226,9 +246,20 @@ def test_of_two_workers_one_is_killed(
         return given[-1]
 
     monkeypatch.setattr(Cluster, "submit", submit)
-    assert grade_main([NOTEBOOK, "--seed", "5", "--workers", "2", "--force"]) == 0
+    with (
+        dask.config.set({"distributed.worker.daemon": False}),
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+    ):
+        assert grade_main([NOTEBOOK, "--seed", "5", "--scheduler", cluster.scheduler_address, "--force"]) == 0
     assert len(given) == len(LEARNERS)
     assert state(course) == undisturbed[0]
+
+
+def test_processes_are_started_where_the_class_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    assert [worth(submissions) for submissions in (-1, 0, 19, 20, 29, 30, 1000)] == [1, 1, 1, 2, 2, 3, 3]
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert worth(10_000) == MOST_PROCESSES
 
 
 @pytest.mark.parametrize(
@@ -236,7 +267,7 @@ def test_of_two_workers_one_is_killed(
     [
         (["--scheduler", "nonsense"], "There is no Dask scheduler at nonsense"),
         (["--workers", "0"], "'0' is no number of workers"),
-        (["--workers", "2"], ".[cluster]"),
+        (["--scheduler", "tcp://127.0.0.1:1"], ".[cluster]"),
     ],
 )
 def test_workers_that_cannot_be_had_are_told(

@@ -57,8 +57,9 @@ def test_another_setup_does_not_grade(tmp_path: Path) -> None:
 def test_an_error_of_the_grading_process_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     task, release = a_task(setup=replace(setup(), course="older")), Release("00", "{}", None)
     answers = io.BytesIO()
-    tasks.serve(io.BytesIO(pickle.dumps((task, release))), answers)
-    assert isinstance(pickle.loads(answers.getvalue()), OtherSetup)
+    tasks.serve(io.BytesIO(pickle.dumps((task, release)) + pickle.dumps((task, release.name))), answers)
+    answers.seek(0)
+    assert all(isinstance(pickle.load(answers), OtherSetup) for _ in range(2))
 
 
 def test_a_grading_process_that_ends_is_replaced_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,6 +78,10 @@ def test_a_grading_process_that_ends_is_replaced_once(monkeypatch: pytest.Monkey
     with pytest.raises(RuntimeError, match="twice"):
         process.grade(a_task(), Release("00", "{}", None))
     assert len(asked) == 4
+    process.dismiss()
+    with pytest.raises(RuntimeError, match="dismissed"):
+        process.grade(a_task(), Release("00", "{}", None))
+    assert len(asked) == 5
 
 
 def test_a_worker_with_another_setup_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,4 +90,4 @@ def test_a_worker_with_another_setup_is_refused(monkeypatch: pytest.MonkeyPatch)
             return {"tcp://far:1": replace(setup(), python="3.9.0")}
 
     with pytest.raises(NoWorkers, match=r"The worker tcp://far:1 has Python 3\.9\.0"):
-        Cluster(2, "").must_be_as_here(Client())  # type: ignore[arg-type]
+        Cluster("tcp://far:0").must_be_as_here(Client())  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import ArgumentError
 
 from grading.classroom.nbgrader_plugin import SandboxedAutograde
+from grading.classroom.team import at_least_one
 from grading.course import assignment, course_directory
 
 
@@ -71,13 +72,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log.handle(logging.makeLogRecord({"levelname": "INFO", "msg": sentence}))
             print(sentence)
     return 1 if converter.refused else 0
-
-
-def at_least_one(text: str) -> int:
-    """A number from 1. Raises ArgumentTypeError."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of workers; 1 grades one after another")
-    return int(text)
 
 
 def database(text: str) -> str:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbconvert.exporters.exporter import ResourcesDict
-from nbgrader.api import Gradebook, MissingEntry
+from nbformat import NotebookNode
+from nbgrader.api import BaseCell, Gradebook
 from nbgrader.converters import GenerateAssignment, GenerateFeedback
 from nbgrader.converters.base import NbGraderException
 from traitlets.config import Config
 
 from grading.classroom import pages
-from grading.classroom.gradebook import not_in
+from grading.classroom.gradebook import Entered, entries
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder, worked_in
 from grading.classroom.summary import FOLDER
@@ -55,6 +58,9 @@ class FreshFeedback(GenerateFeedback):
     """generate_feedback. Its pages are made again whenever the graded notebook or the gradebook's marks and comments
     are others, whatever their dates say. Where the gradebook lacks marks there is none, and the others get theirs."""
 
+    part = (0, 1)  # of a class: from this learner on, one of so many
+    made = unchanged = 0
+
     def start(self) -> None:
         """Make the pages from our template. Only now is it named: formgrader's button names nbgrader's own before."""
         config = Config()
@@ -63,10 +69,19 @@ class FreshFeedback(GenerateFeedback):
         self.update_config(config)
         super().start()
 
+    def init_notebooks(self) -> None:
+        """The graded notebooks; of a part of the class where others make the rest."""
+        super().init_notebooks()
+        self.assignments = {
+            one: self.assignments[one] for one in sorted(self.assignments)[self.part[0] :: self.part[1]]
+        }
+
     def convert_notebooks(self) -> None:
         """Make the pages. Raises NbGraderException at the end where some could not be made."""
         self.without_marks: list[str] = []
-        super().convert_notebooks()
+        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as self.gradebook:
+            self.cells = self.gradebook.db.query(BaseCell).all()  # else each is asked for again with each learner
+            super().convert_notebooks()
         if self.without_marks:
             message = f"No feedback for {', '.join(self.without_marks)}; see above."
             self.log.error(message)
@@ -74,25 +89,53 @@ class FreshFeedback(GenerateFeedback):
 
     def init_destination(self, assignment_id: str, student_id: str) -> bool:
         """Whether to make the pages."""
-        if lacking := self.lacking(assignment_id, student_id):
-            self.without_marks.append(student_id)
-            self.log.error(
-                "No feedback for %s: the gradebook has no entry for %s. `infograd grade %s` grades this submission "
-                "again.",
-                student_id, ", ".join(lacking), assignment_id,
-            )  # fmt: skip
-            return False
+        self.graded: dict[str, NotebookNode] = {}  # by file
+        self.entered: dict[str, Entered] = {}  # by notebook
+        if student_id not in self.coursedir.student_id_exclude.split(","):
+            self.entered = entries(self.gradebook, assignment_id, student_id)
+            if lacking := self.lacking():
+                self.without_marks.append(student_id)
+                self.log.error(
+                    "No feedback for %s: the gradebook has no entry for %s. `infograd grade %s` grades this submission "
+                    "again.",
+                    student_id, ", ".join(lacking), assignment_id,
+                )  # fmt: skip
+                return False
         place = Path(self._format_dest(assignment_id, student_id))
         fresh = bool(super().init_destination(assignment_id, student_id))
-        return fresh or self.state(assignment_id, student_id) != read_state(place)
+        fresh = fresh or self.state(assignment_id, student_id) != read_state(place)
+        self.unchanged += not fresh
+        return fresh
 
-    def lacking(self, assignment: str, student: str) -> list[str]:
+    def lacking(self) -> list[str]:
         """What was graded and is not in the gradebook."""
-        if student in self.coursedir.student_id_exclude.split(","):
-            return []
-        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
-            files = map(Path, self.notebooks)
-            return [name for file in files for name in not_in(gradebook, (file.stem, assignment, student), file)]
+        found = []
+        for file in self.notebooks:
+            if (entered := self.entered.get(name := Path(file).stem)) is None:
+                found.append(name)
+                continue
+            with suppress(OSError, ValueError):  # told when its page is made
+                self.graded[file] = nbformat.v4.reads(Path(file).read_text(encoding="utf-8"))
+                found += entered.lacks(self.graded[file])
+        return found
+
+    def convert_single_notebook(self, notebook_filename: str) -> None:
+        """Make one page; by nbgrader's own way where another exporter was set."""
+        if not isinstance(self.exporter, pages.PageExporter) or notebook_filename not in self.graded:
+            super().convert_single_notebook(notebook_filename)
+            return
+        self.log.info("Making the page of %s", notebook_filename)
+        resources = self.init_single_notebook_resources(notebook_filename)
+        notebook, entered = self.graded[notebook_filename], self.entered[resources["unique_key"]]
+        entered.put_into(notebook)
+        resources["nbgrader"] |= {
+            "score": entered.score - entered.late_penalty,
+            "max_score": entered.max_score,
+            "late_penalty": entered.late_penalty,
+        }
+        file = Path(self._format_dest(self.names["nbgrader"]["assignment"], self.names["nbgrader"]["student"]))
+        write_whole(file / f"{resources['unique_key']}.html", self.exporter.page(notebook, resources))
+        self.made += 1
 
     def init_single_notebook_resources(self, notebook_filename: str) -> dict[str, Any]:
         """What the page is about."""
@@ -121,15 +164,8 @@ class FreshFeedback(GenerateFeedback):
         digest = hashlib.sha256()
         for file in sorted(Path(self._format_source(assignment, student)).glob("*")):
             digest.update(os.fsencode(file.name) + b"\0" + file.read_bytes() + b"\0")
-        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
-            try:
-                notebooks = gradebook.find_submission(assignment, student).notebooks
-            except MissingEntry:
-                notebooks = []
-            for one in notebooks:
-                marks = [(g.name, g.auto_score, g.manual_score, g.extra_credit, g.max_score) for g in one.grades]
-                words = [(c.name, c.comment) for c in one.comments]
-                digest.update(repr((one.name, one.late_submission_penalty, sorted(marks), sorted(words))).encode())
+        for one in self.entered.values():
+            digest.update(one.digest_of.encode())
         return digest.hexdigest()
 
 

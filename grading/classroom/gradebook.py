@@ -9,12 +9,14 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Grade, Gradebook, MissingEntry, SubmittedNotebook
 from nbgrader.plugins import CsvExportPlugin
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import SAWarning
@@ -99,6 +101,62 @@ def not_in(gradebook: Gradebook, place: tuple[str, str, str], graded: Path) -> l
     known = {"grade": {one.name for one in submitted.grades}, "solution": {one.name for one in submitted.comments}}
     abouts = [cell.metadata.nbgrader for cell in cells if "nbgrader" in cell.metadata]
     return [a.grade_id for a in abouts if any(a.get(kind) and a.grade_id not in names for kind, names in known.items())]
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What the gradebook has of a submitted notebook: its score and the score that was possible, the late penalty, and
+    by cell (score, possible score) and comment. `digest_of` is all from which a page is made."""
+
+    score: float
+    max_score: float
+    late_penalty: float
+    grades: dict[str, tuple[float, float]]
+    comments: dict[str, str | None]
+    digest_of: str
+
+    @classmethod
+    def of(cls, one: SubmittedNotebook) -> Entered:
+        """That of an entry. nbgrader's own sums ask the database for each grade."""
+        possible = {g.name: g.cell.max_score or 0.0 for g in one.grades}
+        marks = [(g.name, g.auto_score, g.manual_score, g.extra_credit, possible[g.name]) for g in one.grades]
+        words = [(c.name, c.comment) for c in one.comments]
+        return cls(
+            one.score,
+            one.notebook.max_score,
+            one.late_submission_penalty or 0.0,
+            {g.name: (score_of(g), possible[g.name]) for g in one.grades},
+            dict(words),
+            repr((one.name, one.late_submission_penalty, sorted(marks), sorted(words))),
+        )
+
+    def lacks(self, notebook: NotebookNode) -> list[str]:
+        """The cells of a graded notebook that have no entry."""
+        known = {"grade": set(self.grades), "solution": set(self.comments)}
+        abouts = [cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata]
+        return [a.grade_id for a in abouts if any(a.get(kind) and a.grade_id not in has for kind, has in known.items())]
+
+    def put_into(self, notebook: NotebookNode) -> None:
+        """Write marks and comments into a graded notebook, as nbgrader's own pages have them."""
+        for about in (cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata):
+            if about.get("solution"):
+                about["comment"] = self.comments[about.grade_id]
+            if about.get("grade"):
+                about["score"], about["points"] = self.grades[about.grade_id]
+
+
+def score_of(grade: Grade) -> float:
+    """The score of a cell: a person's before the grader's, with extra credit."""
+    given = grade.auto_score if grade.manual_score is None else grade.manual_score
+    return 0.0 if given is None else float(given + (grade.extra_credit or 0.0))
+
+
+def entries(gradebook: Gradebook, assignment: str, student: str) -> dict[str, Entered]:
+    """What the gradebook has of a submission, by notebook; nothing of one that it does not know."""
+    try:
+        return {one.name: Entered.of(one) for one in gradebook.find_submission(assignment, student).notebooks}
+    except MissingEntry:
+        return {}
 
 
 def marks_of(cell: Cell, graded: GradedNotebook) -> tuple[float | None, float | None]:

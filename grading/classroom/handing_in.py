@@ -28,6 +28,7 @@ from grading.sandbox.sandbox import Limits
 from grading.submission import Submission, Unreadable, answers_of, parse, read, read_submission
 
 NOTEBOOKS = ROOT / "notebooks"
+FOR_A_CLASS = "--class"
 
 
 class NotHandedIn(ValueError):
@@ -151,7 +152,12 @@ def report(file: Path, learner: str, name: str, submission: Submission, handed_i
 
 
 def feedback(arguments: Sequence[str] | None = None) -> int:
-    """`infograd feedback`: fetch the feedback on what was handed in, and say where it is."""
+    """`infograd feedback`: fetch the feedback on what was handed in, and say where it is; or make that of a class."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if FOR_A_CLASS in given:
+        from grading.classroom.class_feedback import main
+
+        return main([one for one in given if one != FOR_A_CLASS])
     parser = argparse.ArgumentParser(
         prog="infograd feedback",
         description="Fetch your teacher's feedback on a notebook that you have handed in, and say where its page is.",
@@ -159,7 +165,8 @@ def feedback(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("notebook", help="such as 01, 01-information-identities, or a file from anywhere")
     parser.add_argument("--learner", metavar="ID", help="who handed it in; your account's name by default")
-    options = parser.parse_args(arguments)
+    parser.add_argument(FOR_A_CLASS, action="store_true", help="for teachers: make the pages of all who were graded")
+    options = parser.parse_args(given)
     try:
         file = find(options.notebook)
         name = file.stem if file.is_relative_to(NOTEBOOKS) else which_notebook(file)

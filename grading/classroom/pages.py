@@ -15,6 +15,7 @@ import re
 import secrets
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, pass_context
@@ -123,13 +124,21 @@ class PageExporter(HTMLExporter):
         super().__init__(*arguments, **settings)  # type: ignore[no-untyped-call] # nbconvert's own
         self.sanitize_html = True
 
+    def page(self, notebook: NotebookNode, resources: dict[str, Any]) -> str:
+        """A graded notebook as a page of feedback. What nbconvert would do beside it is not done: our template needs no
+        widgets, themes or highlighted code, and all of a page that is not ours is clean before it comes there."""
+        resources = escaped(resources)
+        resources["summary"], resources["parts"] = summary.as_html(notebook), list(summary.parts(notebook))
+        return str(self.environment.loader.finished(self.template.render(nb=notebook, resources=resources)))
+
     def _create_environment(self) -> Environment:
         environment: Environment = super()._create_environment()  # type: ignore[no-untyped-call] # nbconvert's own
         assert environment.loader is not None
         environment.loader = OwnScripts(environment.loader)
         environment.filters["clean_html"] = sanitise.boxed
         environment.filters["markdown2html"], environment.filters["our_markdown"] = cells_markdown, our_markdown
-        environment.filters["light"], environment.filters["picture"] = sanitise.boxed_light, picture
+        environment.filters["learners_markdown"] = learners_markdown
+        environment.filters["light"], environment.filters["picture"] = light, picture
         environment.filters["strip_files_prefix"] = str  # reads in quadratic time, for links that cleaning removes
         return environment
 
@@ -151,15 +160,32 @@ class PageExporter(HTMLExporter):
 def cells_markdown(context: Context, source: str) -> str:
     """The Markdown of the cell that a template is at, as harmless HTML: shut in a box where the cell is a learner's."""
     cell = context.get("cell")
+    ours = cell is not None and not cell.metadata.get("nbgrader", {}).get("solution")
+    return our_markdown(source) if ours else learners_markdown(source)
+
+
+def learners_markdown(source: str) -> str:
+    """Markdown of a learner's as harmless HTML, shut in a box."""
     formulas = Formulas()
-    learners = cell is None or bool(cell.metadata.get("nbgrader", {}).get("solution"))
-    return formulas.put_into(sanitise.markdown(source, formulas.render, learners))
+    return formulas.put_into(sanitise.markdown(source, formulas.render, True))
 
 
+@lru_cache(maxsize=1000)
 def our_markdown(source: str) -> str:
-    """Markdown of the course's or the teacher's as harmless HTML."""
+    """Markdown of the course's or the teacher's as harmless HTML; the same for a class, so it is kept."""
     formulas = Formulas()
     return formulas.put_into(sanitise.markdown(source, formulas.render, False))
+
+
+def light(text: str, ours: bool) -> str:
+    """What a cell has shown as HTML, without large pictures; that of our cells without any, and kept."""
+    return light_once(text) if ours else sanitise.boxed_light(text)
+
+
+@lru_cache(maxsize=200)
+def light_once(text: str) -> str:
+    """That of a cell of ours."""
+    return sanitise.boxed_light(text, False)
 
 
 def picture(png: str) -> str:

@@ -16,6 +16,8 @@ from nbformat import NotebookNode
 
 from helpers.checking.words import prose
 
+# What a graded notebook and its verdict call these: imported from there, torch would come with them.
+FACTS, CORRECT = "infograd", "correct"
 BY_HAND = "graded by a person"
 UNKNOWN = "not judged"
 FOLDER = Path(__file__).resolve().parent / "templates"
@@ -36,8 +38,6 @@ class Row:
     @property
     def good(self) -> bool:
         """Whether there is nothing to mend."""
-        from helpers.checking.marking import CORRECT  # torch comes with it, which nbgrader's settings must not need
-
         return self.outcome == CORRECT
 
 
@@ -61,8 +61,6 @@ def as_html(notebook: NotebookNode) -> str:
 
 def rows(notebook: NotebookNode) -> list[Row]:
     """The rows of a graded notebook."""
-    from grading.feedback import FACTS  # as above
-
     facts = notebook.metadata.get(FACTS, {})
     return [row(cell.metadata.nbgrader, facts) for cell in notebook.cells if about(cell).get("grade")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -74,3 +75,10 @@ def at_work(workers: int, address: str) -> Iterator[Team | Cluster | None]:
 def worth(submissions: int) -> int:
     """How many processes it is worth to start for so many submissions."""
     return max(1, min(submissions // WORTH_A_PROCESS, os.cpu_count() or 1, MOST_PROCESSES))
+
+
+def at_least_one(text: str) -> int:
+    """A number from 1. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of workers; 1 takes one after another")
+    return int(text)

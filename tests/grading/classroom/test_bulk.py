@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import random
+import re
 import shutil
 import signal
 import sys
@@ -26,12 +27,15 @@ from sqlalchemy import Engine, event
 
 from grading.classroom.bulk import main as grade_main
 from grading.classroom.cluster import Cluster
+from grading.classroom.converters import FreshFeedback
+from grading.classroom.handing_in import FOR_A_CLASS, feedback
 from grading.classroom.results import main as results_main
 from grading.classroom.stopping import LOCK, alone
 from grading.classroom.tasks import Release, Task
 from grading.classroom.tasks import grade as grade_task
 from grading.classroom.team import MOST_PROCESSES, Team, worth
 from grading.classroom.warm import warm_grader
+from grading.course import course_directory
 from grading.exercises import load
 from tests.grading.courses import ANSWERS, NOTEBOOK, answered, make_course, make_release
 
@@ -323,6 +327,36 @@ def test_results_are_a_record_for_each_learner_and_exercise(
     assert results_main([NOTEBOOK, "--learner", "c*"]) == 0
     assert capsys.readouterr().out.count("\n") == 2
     assert results_main(["02-mutual-information"]) == 1
+
+
+def feedback_of(course: Path) -> dict[str, str]:
+    """The class's pages, without the number that each has for itself."""
+    files = (course / "classroom" / "feedback").glob("*/*/*.html")
+    return {file.parts[-3]: re.sub("nonce-[^']*", "nonce", file.read_text()) for file in files}
+
+
+def test_a_classs_feedback_is_what_nbgrader_makes_one_after_another(
+    course: Path, undisturbed: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert grade_main([NOTEBOOK]) == 0
+    coursedir, config = course_directory(NOTEBOOK)
+    FreshFeedback(coursedir=coursedir, config=config).start()
+    one_after_another = feedback_of(course)
+    capsys.readouterr()
+    assert feedback([FOR_A_CLASS, NOTEBOOK]) == 0
+    assert f"0 pages made, {len(LEARNERS)} unchanged." in capsys.readouterr().out
+    assert feedback([FOR_A_CLASS, NOTEBOOK, "--force", "--workers", "2"]) == 0
+    assert f"{len(LEARNERS)} pages made, 0 unchanged." in capsys.readouterr().out
+    assert feedback_of(course) == one_after_another
+    assert len(one_after_another) == len(LEARNERS)
+    assert "3 of 3" in one_after_another["a-right"]
+    with Gradebook(coursedir.db_url, "infograd") as gradebook:
+        gradebook.remove_student("=f")
+    assert feedback([FOR_A_CLASS, NOTEBOOK, "--workers", "2"]) == 1
+    assert "No feedback for =f" in capsys.readouterr().err
+    assert grade_main([NOTEBOOK, "--seed", "5"]) == 0
+    assert feedback([FOR_A_CLASS, NOTEBOOK, "--learner", "nobody"]) == 1
+    assert f"nothing of {NOTEBOOK} is graded" in capsys.readouterr().err
 
 
 def test_where_the_grader_failed_a_later_run_tries_again_when_asked(

@@ -35,7 +35,9 @@ ELSEWHERE = {
     "infograd lab": "test_command.py::test_lab_opens_jupyterlab_on_the_notebooks_without_the_panels_for_teachers",
     "./infograd formgrader": "browser/test_story.py::test_from_the_start_page_to_the_feedback",
     "infograd grade 01-information-identities --workers 2": "grading/classroom/test_bulk.py::"
-    "test_of_two_workers_one_is_killed",
+    "test_of_two_processes_one_is_killed",
+    "infograd feedback --class 01-information-identities": "grading/classroom/test_bulk.py::"
+    "test_a_classs_feedback_is_what_nbgrader_makes_one_after_another",
     "./infograd new-exercise 04-condition-number-landscapes line_search": "grading/building/test_lint.py::"
     "test_a_new_exercise_can_be_built_and_linted_at_once",
     "./infograd lint 04-condition-number-landscapes line_search": "grading/building/test_lint.py::"

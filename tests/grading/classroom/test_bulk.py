@@ -28,7 +28,7 @@ from sqlalchemy import Engine, event
 from grading.classroom.bulk import main as grade_main
 from grading.classroom.cluster import Cluster
 from grading.classroom.converters import FreshFeedback
-from grading.classroom.handing_in import FOR_A_CLASS, feedback
+from grading.classroom.handing_in import feedback
 from grading.classroom.results import main as results_main
 from grading.classroom.stopping import LOCK, alone
 from grading.classroom.tasks import Release, Task
@@ -343,19 +343,19 @@ def test_a_classs_feedback_is_what_nbgrader_makes_one_after_another(
     FreshFeedback(coursedir=coursedir, config=config).start()
     one_after_another = feedback_of(course)
     capsys.readouterr()
-    assert feedback([FOR_A_CLASS, NOTEBOOK]) == 0
+    assert feedback(["--class", NOTEBOOK]) == 0
     assert f"0 pages made, {len(LEARNERS)} unchanged." in capsys.readouterr().out
-    assert feedback([FOR_A_CLASS, NOTEBOOK, "--force", "--workers", "2"]) == 0
+    assert feedback(["--class", NOTEBOOK, "--force", "--workers", "2"]) == 0
     assert f"{len(LEARNERS)} pages made, 0 unchanged." in capsys.readouterr().out
     assert feedback_of(course) == one_after_another
     assert len(one_after_another) == len(LEARNERS)
     assert "3 of 3" in one_after_another["a-right"]
     with Gradebook(coursedir.db_url, "infograd") as gradebook:
         gradebook.remove_student("=f")
-    assert feedback([FOR_A_CLASS, NOTEBOOK, "--workers", "2"]) == 1
+    assert feedback(["--class", NOTEBOOK, "--workers", "2"]) == 1
     assert "No feedback for =f" in capsys.readouterr().err
     assert grade_main([NOTEBOOK, "--seed", "5"]) == 0
-    assert feedback([FOR_A_CLASS, NOTEBOOK, "--learner", "nobody"]) == 1
+    assert feedback(["--class", NOTEBOOK, "--learner", "nobody"]) == 1
     assert f"nothing of {NOTEBOOK} is graded" in capsys.readouterr().err
 
 

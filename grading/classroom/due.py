@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import AssignLatePenalties
 
-from grading.classroom.gradebook import enter_penalty, one_transaction
 from grading.classroom.learners import unfit
+from grading.classroom.recording import enter_penalty, one_transaction
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder
 from grading.classroom.stopping import Stopped, stopping

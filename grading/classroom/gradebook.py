@@ -6,86 +6,26 @@ from __future__ import annotations
 
 import csv
 import io
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader import utils
 from nbgrader.api import Grade, Gradebook, MissingEntry, SubmittedNotebook
 from nbgrader.plugins import CsvExportPlugin
-from nbgrader.preprocessors import AssignLatePenalties
-from sqlalchemy.exc import SAWarning
 
 from helpers.checking.words import printable
 from helpers.files import write_whole
 
 if TYPE_CHECKING:  # nbgrader's other commands read the settings, which name this module, and need no torch
-    from grading.grade import GradedNotebook
-    from grading.submission import Cell
-
-UNPROTECTED = "Graded without a sandbox."
+    pass
 
 COLUMNS = (
     "assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email",
     "raw_score", "late_submission_penalty", "score", "max_score",
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
-
-
-@contextmanager
-def one_transaction(gradebook: Gradebook) -> Iterator[None]:
-    """What happens inside is committed together at its end, nbgrader's own commits included, or not at all."""
-    session = gradebook.db
-    session.commit = session.flush
-    try:
-        with warnings.catch_warnings():  # nbgrader asks for a new submission's cells before it is in the session
-            warnings.simplefilter("ignore", SAWarning)
-            yield
-    except BaseException:
-        del session.commit
-        session.rollback()
-        raise
-    del session.commit
-    session.commit()
-
-
-def record(
-    gradebook: Gradebook,
-    assignment: str,
-    student: str,
-    timestamp: str | None,
-    graded: GradedNotebook,
-    notebook: str,
-    penalties: AssignLatePenalties,
-) -> None:
-    """Enter one graded notebook, in one transaction: its learner and submission if they are new, its scores and
-    comments in place of all earlier ones, and its late penalty."""
-    with one_transaction(gradebook):
-        gradebook.update_or_create_student(student)
-        when = {} if timestamp is None else {"timestamp": timestamp}
-        gradebook.update_or_create_submission(assignment, student, **when)
-        enter_grades(gradebook, (notebook, assignment, student), graded)
-        enter_penalty(gradebook, (notebook, assignment, student), penalties)
-
-
-def enter_grades(gradebook: Gradebook, place: tuple[str, str, str], graded: GradedNotebook) -> None:
-    """Scores and comments of one notebook (its name, assignment and student). Marks that a person gave stay until the
-    answer is another. Where the grader failed there is no score, and the cell waits for a person."""
-    for cell in graded.submission.cells:
-        if cell.kind in ("check", "hand-graded"):
-            grade = gradebook.find_grade(cell.name, *place)
-            grade.auto_score, grade.extra_credit = marks_of(cell, graded)
-            if cell.exercise in graded.changed:
-                grade.manual_score = None
-            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
-        if cell.is_learners:
-            comment = gradebook.find_comment(cell.name, *place)
-            comment.auto_comment = comment_on(cell, graded)
 
 
 def not_in(gradebook: Gradebook, place: tuple[str, str, str], graded: Path) -> list[str]:
@@ -157,43 +97,6 @@ def entries(gradebook: Gradebook, assignment: str, student: str) -> dict[str, En
         return {one.name: Entered.of(one) for one in gradebook.find_submission(assignment, student).notebooks}
     except MissingEntry:
         return {}
-
-
-def marks_of(cell: Cell, graded: GradedNotebook) -> tuple[float | None, float | None]:
-    """(score, extra credit) of a cell; no score where a person must give one."""
-    if cell.kind == "hand-graded":
-        return (0.0 if is_untouched(cell) else None), None
-    exercise = graded.verdict.exercises.get(cell.exercise)
-    if exercise is not None:
-        return (0.0, exercise.marks) if exercise.stretch else (exercise.marks, None)
-    failed = cell.exercise in graded.verdict.failed or graded.verdict.outcome == "grader failed"
-    return (None if failed else 0.0), None
-
-
-def is_untouched(cell: Cell) -> bool:
-    """Whether an answer is as it was released."""
-    return bool(cell.node.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell.node))
-
-
-def comment_on(cell: Cell, graded: GradedNotebook) -> str | None:
-    """nbgrader's own words for an untouched answer, and a warning where there was no sandbox."""
-    exercise = graded.verdict.exercises.get(cell.exercise)
-    untouched = is_untouched(cell) or (exercise is not None and exercise.outcome == "not attempted")
-    said = ["No response."] if untouched else []
-    return " ".join(said + ([] if graded.verdict.sandbox else [UNPROTECTED])) or None
-
-
-def enter_penalty(gradebook: Gradebook, place: tuple[str, str, str], penalties: AssignLatePenalties) -> None:
-    """The late penalty, by nbgrader's own plugin."""
-    notebook = gradebook.find_submission_notebook(*place)
-    notebook.late_submission_penalty = None
-    gradebook.db.flush()
-    gradebook.db.refresh(notebook)
-    late = notebook.assignment.total_seconds_late
-    if late > 0:
-        penalty = penalties.plugin_inst.late_submission_penalty(place[2], notebook.score, late)
-        if penalty is not None:
-            notebook.late_submission_penalty = penalties._check_late_penalty(notebook, penalty)
 
 
 class SafeCsvExportPlugin(CsvExportPlugin):

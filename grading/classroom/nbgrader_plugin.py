@@ -36,8 +36,9 @@ from traitlets.config import Config
 from grading.classroom import pages, roster
 from grading.classroom.ahead import Ahead, Lost, NotForAWorker, in_order
 from grading.classroom.converters import FreshFeedback, RegisteringAssignment
-from grading.classroom.gradebook import enter_penalty, not_in, one_transaction, record
+from grading.classroom.gradebook import not_in
 from grading.classroom.learners import unfit
+from grading.classroom.recording import enter_penalty, one_transaction, record
 from grading.classroom.register import register
 from grading.classroom.releases import release_folder, verdict_folder
 from grading.classroom.stopping import Stopped, alone, stopping

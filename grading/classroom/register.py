@@ -10,7 +10,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, Notebook, SubmittedNotebook
 
-from grading.classroom.gradebook import one_transaction
+from grading.classroom.recording import one_transaction
 from grading.matching import grade_id
 
 

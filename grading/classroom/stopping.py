@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 LOCK = ".grading"  # in the folder of the class; no process holds it when none grades
 PATIENCE = 30  # seconds to wait for another program that writes into the gradebook
 SAFE = "What was graded stays graded; run this again to go on."
+LOCAL = {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay"}  # file systems
 GRADEBOOK = {
     "locked": f"The gradebook is in use by another program: a formgrader, or another grading. Close it. {SAFE}",
     "disk is full": f"The disk is full. Make room. {SAFE}",
@@ -88,7 +90,25 @@ def alone(classroom: Path) -> Iterator[None]:
 
 
 @event.listens_for(Engine, "connect")
-def wait_for_others(connection: Any, _: object) -> None:
-    """A gradebook in a file waits longer than the usual five seconds for whoever else writes into it."""
-    if type(connection).__module__.startswith("sqlite3"):
-        connection.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000}")
+def set_up(connection: Any, _: object) -> None:
+    """A gradebook in a file waits longer than the usual five seconds for whoever else writes into it, and keeps a
+    write-ahead log, so that a formgrader reads while a class is graded (sqlite.org/wal.html). Not so on a network's
+    file system, where such a log is not safe, and where the file, or its folder, cannot be written."""
+    if not type(connection).__module__.startswith("sqlite3"):
+        return
+    connection.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000}")
+    (_, _, file) = connection.execute("PRAGMA database_list").fetchone()
+    if file and is_local(Path(file)) and os.access(Path(file).parent, os.W_OK) and os.access(file, os.W_OK):
+        with suppress(sqlite3.OperationalError):  # in use just now: it stays as it is
+            connection.execute("PRAGMA journal_mode = WAL")
+
+
+def is_local(file: Path) -> bool:
+    """Whether a file's file system is this machine's own, as far as the system tells (proc_pid_mountinfo(5))."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return False
+    mounts = {line.split()[4]: line.partition(" - ")[2].split()[0] for line in lines}  # the last of a place counts
+    place = next((str(one) for one in file.resolve().parents if str(one) in mounts), "/")
+    return mounts.get(place) in LOCAL

@@ -16,7 +16,7 @@ import torch
 
 import grading.grade
 from grading import judge
-from grading.classroom.gradebook import marks_of
+from grading.classroom.recording import marks_of
 from grading.exercises import IMPORTED_LATE, load, notebooks
 from grading.grade import GradedNotebook, Grader, imported_by
 from grading.sandbox.sandbox import Process, Sandbox

@@ -9,7 +9,8 @@ import pytest
 from nbgrader.api import Gradebook
 from sqlalchemy import event
 
-from grading.classroom.gradebook import one_transaction, safe
+from grading.classroom.gradebook import safe
+from grading.classroom.recording import one_transaction
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-cmd|x", "@SUM(A1)", "\t=1", "\r=1", " =1", "%x", "|y"])

@@ -4,8 +4,8 @@
 
 N learners (10,000 by default) have handed in notebook 01 with its nine exercises; each one's grades, comments and
 learner are entered into an empty gradebook in a transaction of its own, as `infograd grade` does it, and again a tenth
-of them, as a regrade does. What was graded is the same for all: it is not grading that is measured. The gradebook is a file
-in the current folder, or what `--db` names.
+of them, as a regrade does. What was graded is the same for all: it is not grading that is measured. The gradebook is a
+file in the current folder, or what `--db` names.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ PATIENCE = 30  # seconds to wait for another program that writes into the gradeb
 SAFE = "What was graded stays graded; run this again to go on."
 LOCAL = {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay"}  # file systems
 GRADEBOOK = {
+    "connection": f"The gradebook's server does not answer, or refuses. Is it running, and may you use it? {SAFE}",
     "locked": f"The gradebook is in use by another program: a formgrader, or another grading. Close it. {SAFE}",
     "disk is full": f"The disk is full. Make room. {SAFE}",
     "readonly": "The gradebook, or the folder it is in, cannot be written. Ask its owner, or grade in a copy.",

@@ -25,6 +25,7 @@ import pytest
 from nbgrader.api import Gradebook
 from sqlalchemy import Engine, event
 
+from grading.classroom import nbgrader_plugin
 from grading.classroom.bulk import main as grade_main
 from grading.classroom.cluster import Cluster
 from grading.classroom.converters import FreshFeedback
@@ -38,6 +39,7 @@ from grading.classroom.warm import warm_grader
 from grading.course import course_directory
 from grading.exercises import load
 from tests.grading.courses import ANSWERS, NOTEBOOK, answered, make_course, make_release
+from tests.postgresql import Server
 
 FEW, MANY = 2, 60
 # honest learners between two whose answers try the sandbox, in one warm process
@@ -130,10 +132,10 @@ def cleared(course: Path) -> Path:
     return course
 
 
-def state(course: Path) -> dict[str, Any]:
+def state(course: Path, url: str | None = None) -> dict[str, Any]:
     """What is known of the class, without what the clock said: gradebook, verdicts and graded notebooks."""
     found: dict[str, Any] = {}
-    with Gradebook(f"sqlite:///{course}/classroom/gradebook.db", "infograd") as gradebook:
+    with Gradebook(url or f"sqlite:///{course}/classroom/gradebook.db", "infograd") as gradebook:
         for submission in gradebook.assignment_submissions(NOTEBOOK):
             for notebook in submission.notebooks:
                 rows = [(g.name, g.auto_score, g.extra_credit, g.needs_manual_grade) for g in notebook.grades]
@@ -286,6 +288,34 @@ def test_workers_that_cannot_be_had_are_told(
     with suppress(SystemExit):
         assert grade_main([NOTEBOOK, "--force", *arguments]) == 1
     assert said in capsys.readouterr().err
+
+
+def test_a_gradebook_in_postgresql_goes_away_and_comes_back(
+    course: Path,
+    undisturbed: tuple[dict[str, Any], int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    server = Server()
+    real, entered = nbgrader_plugin.record, list[str]()
+
+    def record(gradebook: Gradebook, assignment: str, student: str, *others: Any) -> None:
+        if len(entered) == 2:
+            server.stop()
+        entered.append(student)
+        real(gradebook, assignment, student, *others)
+
+    try:
+        monkeypatch.setattr(nbgrader_plugin, "record", record)
+        assert grade_main([NOTEBOOK, "--seed", "5", "--db", server.url]) == 1
+        assert "The gradebook's server does not answer" in capsys.readouterr().err
+        server.start()
+        assert len(state(course, server.url).keys() & LEARNERS.keys()) == 2
+        assert grade_main([NOTEBOOK, "--seed", "5", "--db", server.url]) == 0
+        assert len(entered) == len(LEARNERS) + 1
+        assert state(course, server.url) == undisturbed[0]
+    finally:
+        server.remove()
 
 
 def test_a_second_run_at_the_same_time_says_so_and_stops(

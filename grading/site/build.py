@@ -34,6 +34,8 @@ ANCHOR = re.compile(r"\]\(([^)\s]+\.ipynb#[^)\s]+)\)")  # MyST wants a heading's
 BESIDE = re.compile(r"""(href=['"]\.\./(?P<notebook>[\w-]+)/[\w-]+)\.ipynb(?:#cell-id=(?P<exercise>\w+))?""")
 REMEDY = "the site needs packages of its own: pip install -c constraints.txt -e '.[site]'"
 
+WIDE = re.compile(r'(<pre|<div class="(?:math|table)-wrapper [^">]*")>')
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build the site and check its links; returns the exit status."""
@@ -127,10 +129,9 @@ def on_the_site(found: re.Match[str]) -> str:
 
 
 def for_all(page: str) -> str:
-    """A page of Sphinx's whose headings have a level and whose code can be scrolled with the keyboard."""
-    return page.replace(
-        '<p class="caption" role="heading">', '<p class="caption" role="heading" aria-level="2">'
-    ).replace("<pre>", '<pre tabindex="0">')
+    """A page of Sphinx's whose headings have a level, and what may be too wide can be scrolled with the keyboard."""
+    page = page.replace('<p class="caption" role="heading">', '<p class="caption" role="heading" aria-level="2">')
+    return WIDE.sub(r'\1 tabindex="0">', page)
 
 
 def contents() -> str:

@@ -55,9 +55,11 @@ def test_a_heading_has_the_anchor_that_links_to_it_name() -> None:
 
 
 def test_headings_have_a_level_and_code_can_be_scrolled_with_the_keyboard() -> None:
-    page = '<p class="caption" role="heading"><span>Guides</span></p><pre>x</pre>'
+    page = '<p class="caption" role="heading">Guides</p><pre>x</pre>'
+    page += '<div class="table-wrapper docutils">y</div><div>z</div>'
     assert build.for_all(page) == (
-        '<p class="caption" role="heading" aria-level="2"><span>Guides</span></p><pre tabindex="0">x</pre>'
+        '<p class="caption" role="heading" aria-level="2">Guides</p><pre tabindex="0">x</pre>'
+        '<div class="table-wrapper docutils" tabindex="0">y</div><div>z</div>'
     )
 
 

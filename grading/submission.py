@@ -2,8 +2,8 @@
 
 Only the text of solution cells and hand-graded cells is the learner's. The submitted file is read, in a child process
 with limits, as what it is, bytes from a stranger; its structure, metadata, outputs and kernel are looked at only to
-list what was changed. Of two cells with the same grade_id the first counts, unless the second is the rest of it; of two
-equal keys in an object the last.
+list what was changed. Of two cells with the same grade_id the first that was worked in counts, unless the second is the
+rest of it; of two equal keys in an object the last.
 
 What is no Python is written out as Python: magics that time or capture are taken off, and what they are put before
 stays code, so that the source rules read it; all others do nothing in the sandbox (see `worker.Shell`).
@@ -342,7 +342,11 @@ def collect_answers(theirs: dict[str, Any], result: Submission, most_characters:
             foreign += type(cell) is not dict or name is not None or is_new(cell, own_texts)
             continue
         if name in seen:
-            result.note(f"The cell {name} is there more than once; the first counts.")
+            if answers.get(name) == known[name].node.source != text_of(cell):
+                result.note(f"The cell {name} is there more than once; the first that was worked in counts.")
+                take(name, cell, answers, result, most_characters)
+            else:
+                result.note(f"The cell {name} is there more than once; the first counts.")
             continue
         seen.add(name)
         compare_cell(cell, known[name], result)

@@ -82,6 +82,15 @@ def test_a_cell_that_was_split_is_whole_again_and_a_copy_is_not_added(tmp_path: 
         assert one.irregularities == ["The cell entropy is there more than once; the first counts."]
 
 
+def test_of_a_cell_and_its_copies_the_first_that_was_worked_in_counts(tmp_path: Path, released: Path) -> None:
+    stub = source(take(tmp_path, released, released.read_text()), "entropy")
+    given = take(tmp_path, released, with_cells_after(released, stub, ANSWER, USES, named=True))
+    assert source(given, "entropy") == ANSWER
+    assert given.irregularities == [
+        f"The cell entropy is there more than once; the first {what}counts." for what in ("that was worked in ", "")
+    ]
+
+
 @pytest.mark.parametrize("kind", ["markdown", "raw"])
 def test_an_answer_in_a_cell_of_another_type_counts(tmp_path: Path, released: Path, kind: str) -> None:
     notebook = answered(released, {"entropy": ANSWER})

@@ -29,9 +29,14 @@ from helpers.checking.marking import mark
 
 ROOT = Path(__file__).resolve().parents[3]
 EXERCISES = [(notebook, name) for notebook in notebooks() for name in load(notebook)]
-each_exercise = pytest.mark.parametrize(("notebook", "name"), EXERCISES, ids=[f"{n[:2]}-{x}" for n, x in EXERCISES])
+# The scope puts the tests of one exercise together: one worker draws its cases.
+each_exercise = pytest.mark.parametrize(
+    ("notebook", "name"), EXERCISES, ids=[f"{n[:2]}-{x}" for n, x in EXERCISES], scope="module"
+)
 QUICK = [(n, x) for n, x in EXERCISES if load(n)[x].seconds <= SECONDS_PER_CALL]
-each_quick_exercise = pytest.mark.parametrize(("notebook", "name"), QUICK, ids=[f"{n[:2]}-{x}" for n, x in QUICK])
+each_quick_exercise = pytest.mark.parametrize(
+    ("notebook", "name"), QUICK, ids=[f"{n[:2]}-{x}" for n, x in QUICK], scope="module"
+)
 
 
 def seeds_for(exercise):

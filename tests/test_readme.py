@@ -245,7 +245,7 @@ def test_whatever_comes_first_registers_the_assignment(clone: Clone, order: str)
         place.mkdir(parents=True, exist_ok=True)
         released = clone.course / "notebooks" / NOTEBOOK / f"{NOTEBOOK}.ipynb"
         (place / released.name).write_text(json.dumps(answered(released, {"entropy": model_answers()["entropy"]})))
-        clone.hand_over(place.parent)
+        clone.hand_over(clone.course / "classroom")
     clone.must(f"{order} {NOTEBOOK}" + ("" if "release" in order else " --learner eve"))
     with Gradebook(f"sqlite:///{gradebook}") as book:
         assignment = book.find_assignment(NOTEBOOK)

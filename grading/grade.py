@@ -152,7 +152,7 @@ class Grader:
             sandbox=self.sandbox.confined,
             outcome=outcome,
             reason=reason,
-            irregularities=submission.irregularities,
+            irregularities=[*submission.irregularities, *judgement.notes],
             answers=digests(submission),
             exercises={
                 exercise: exercise_verdict(report, judgement.seconds_of.get(exercise, 0.0))

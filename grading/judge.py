@@ -30,6 +30,7 @@ from grading.slicing import Shown
 from grading.source_rules import CellText, ToRead
 from grading.submission import Cell, Submission
 from helpers.checking.calling import FINAL
+from helpers.checking.judging import problem
 from helpers.checking.marking import Report, mark
 from helpers.checking.recognising import recognise
 from helpers.checking.shapes import Call, CriterionData, ExerciseData, Observation
@@ -45,6 +46,15 @@ ENDINGS = {
     "too much": "all that it returned together is too large",
     "kernel": "the process ended, as it does where a kernel reads or writes outside of its tensors",
 }
+# Said where the whole notebook, which is no more than run, and what was read for an exercise, which counts, differ.
+RIGHT_AS_A_WHOLE = (
+    "{name} answers its first case rightly when the whole notebook has run, and wrongly with only the statements that "
+    "were read for it, which count: look at what other statements do."
+)
+WRONG_AS_A_WHOLE = (
+    "{name} answers its first case rightly with the statements that were read for it, which count, and wrongly "
+    "when the whole notebook has run: other statements change it."
+)
 KERNEL_DRIVERS = ("kernel", "without_kernels")
 
 
@@ -69,6 +79,7 @@ class Judgement:
     failed: dict[str, str] = field(default_factory=dict)
     runs: list[CellRun] = field(default_factory=list)
     limits_hit: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # for the teacher
     seconds: dict[str, float] = field(default_factory=dict)
     seconds_of: dict[str, float] = field(default_factory=dict)  # by exercise
     memory_bytes: int = 0
@@ -97,6 +108,8 @@ def judge(
             drawing = pool.submit(with_hidden_cases, wanted, seed)
             took["cells"] = run.run_all()
             drawn = drawing.result()
+        run.ask_whole(drawn)
+        run.end()
         took["waiting for cases"] = time.monotonic() - begun - took["cells"]
         begun = time.monotonic()
         for name, exercise in drawn.items():
@@ -135,6 +148,7 @@ class SubmissionRun:
         self.deadline = time.monotonic() + (self.limits.notebook_seconds if seconds is None else seconds)
         self.process: Process | None = None
         self.starts = 0
+        self.whole: dict[str, Observation] = {}  # by exercise, what the whole notebook answers to its first case
         self.given_up: dict[str, str] = {}  # exercises whose call ended a process, with the reason
         texts = [CellText(run.cell.python, run.cell.kind == "ours") for run in self.judgement.runs]
         wanted: dict[str, ToRead] = {
@@ -156,8 +170,33 @@ class SubmissionRun:
             for run in self.judgement.runs:
                 if run.ended is None and not run.spared and self.process is not None:
                     self.run_cell(run, self.process)
-        self.end()
         return time.monotonic() - begun
+
+    def ask_whole(self, exercises: Mapping[str, ExerciseData]) -> None:
+        """Ask the process in which all cells have run for the first public case of each exercise that could differ
+        there."""
+        for name, exercise in exercises.items():
+            calls = public_calls(exercise["criteria"][0])[:1]
+            if self.process is None or not calls or not self.reading.is_apart(name) or time.monotonic() > self.deadline:
+                continue
+            seconds = min(exercise["seconds"], self.limits.call_seconds, self.seconds_left())
+            request = {"calls": calls, "seconds": seconds, "rules": None}
+            try:
+                for reply in self.process.replies(request, seconds + GRACE, 1, self.deadline + GRACE):
+                    self.whole[name] = replies.checked(reply, len(calls[0]["arguments"]))
+            except ProcessEnded:
+                self.end()
+
+    def note_difference(self, name: str, exercise: ExerciseData, report: Report) -> None:
+        """Tell the teacher where the whole notebook's answer to the first case is right and the one that counts is
+        wrong, or the other way round."""
+        played = report.criteria[0].played
+        if name not in self.whole or not played or report.broken_rule is not None:
+            return
+        case = exercise["criteria"][0]["cases"][0]
+        right = problem(self.whole[name], case["expected"], case["call"]["names"]) is None
+        if right != (played[0].problem is None):
+            self.judgement.notes.append((RIGHT_AS_A_WHOLE if right else WRONG_AS_A_WHOLE).format(name=name))
 
     def run_kept(self, name: str, read: ReadRules) -> None:
         """A fresh process, in which what was read for an exercise has run and nothing else."""
@@ -280,6 +319,7 @@ class SubmissionRun:
                 self.run_kept(name, read)
             public = self.play_public(name, data)
             report = mark(name, data, play, lambda: None if read is None else read.broken)
+            self.note_difference(name, data, report)
             self.judgement.reports[name] = with_mistake(exercise, report, seed)
         except Exception as error:
             logging.exception("%s could not be judged", name)

@@ -47,6 +47,10 @@ class Reading:
             for name in told["imported"]:  # what the child had to import stays for the next submission
                 module_named(name)
 
+    def is_apart(self, name: str) -> bool:
+        """Whether the learner has statements that an exercise could feel, and that do not run for it."""
+        return self.told is not None and bool(self.told[name].get("apart"))
+
     def of(self, name: str) -> ReadRules | None:
         """What was read for an exercise; None where that took too much. Raises RuntimeError for a fault of ours."""
         if self.told is None:
@@ -66,8 +70,9 @@ def read_all(cells: Sequence[CellText], exercises: Mapping[str, ToRead]) -> dict
     found = {}
     for name, exercise in exercises.items():
         try:
-            keep = {cell: [(one.number, one.line) for one in some] for cell, some in text.kept(exercise).items()}
-            found[name] = {"broken": text.broken_rule(exercise), "keep": keep}
+            kept = text.kept(exercise)
+            keep = {cell: [(one.number, one.line) for one in some] for cell, some in kept.items()}
+            found[name] = {"broken": text.broken_rule(exercise), "keep": keep, "apart": text.is_apart(exercise, kept)}
         except (MemoryError, RecursionError):
             raise
         except Exception as error:

@@ -13,7 +13,7 @@ import ast
 import builtins
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
@@ -164,6 +164,13 @@ class AnswerText:
         for _, one in sorted({one.place: one for some in plans for one in some}.items()):
             found.setdefault(one.cell, []).append(one)
         return found
+
+    def is_apart(self, exercise: ToRead, kept: Mapping[int, list[Statement]]) -> bool:
+        """Whether the learner has statements that do not run before the functions of an exercise are called, and that
+        these could feel."""
+        names = {name for function in exercise["functions"] for name in self.plan(function).names}
+        running = {one.place for some in kept.values() for one in some}
+        return any(is_felt(one, names) for one in self.statements if not one.ours and one.place not in running)
 
     def sources_of(self, name: str) -> Sources:
         """The statements that may bind a name; star imports that may, where no other does."""
@@ -327,6 +334,17 @@ def goes_on(statement: Statement, data: set[str], cells: set[int]) -> bool:
             if statement.cell in cells and isinstance(statement.node, ast.Expr) and node.func.attr in SETTINGS:
                 return True
     return False
+
+
+def is_felt(statement: Statement, names: set[str]) -> bool:
+    """Whether a statement may change what some names are, or do anything else that others feel."""
+    if statement.binds & names:
+        return True
+    return any(
+        isinstance(leaf, ast.Call)
+        or (isinstance(leaf, (ast.Attribute, ast.Subscript)) and not isinstance(leaf.ctx, ast.Load))
+        for leaf in running(statement.node)
+    )
 
 
 def has(module: str, name: str) -> bool:

@@ -23,7 +23,6 @@ from grading.sandbox.sandbox import Process, Sandbox
 from grading.submission import Cell, grade_id
 from grading.verdict import ExerciseVerdict, Verdict, read_verdict, write_verdict
 from helpers.checking.check import examine
-from helpers.checking.marking import Report
 from tests.grading.courses import ANSWERS, NOTEBOOK, SEED, grade, model_answers
 
 
@@ -100,6 +99,31 @@ def test_what_a_cell_does_before_its_answer_is_named_where_it_stops(
     assert any("EOFError in line 1: EOF when reading a line" in one for one in problems) == (outcome == "incorrect")
 
 
+RIGHT, WRONG = f"exec({ANSWERS['model']!r})\n", "def entropy(p):\n    return p.sum(-1)\n"
+DIFFERING = {
+    "changed in a way that is not read": (
+        ANSWERS["model"] + "\nglobals()['entropy'] = lambda p: p\n",
+        "correct",
+        [False],
+    ),
+    "there in a way that is not read": (RIGHT, "incorrect", [True]),
+    "mended in a way that is not read": (WRONG + RIGHT, "incorrect", [True]),
+    "the same": (ANSWERS["model"] + "\nprint(entropy(torch.ones(2) / 2), globals()['entropy'])\n", "correct", []),
+    "wrong both ways": (WRONG + "print(globals())\n", "incorrect", []),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERING)
+def test_where_the_whole_notebook_answers_otherwise_it_is_said(
+    case: str, grader: Grader, released: Path, tmp_path: Path
+) -> None:
+    text, outcome, right_as_a_whole = DIFFERING[case]
+    graded = grade(grader, released, tmp_path, {"entropy": text})
+    assert graded.judgement.reports["entropy"].outcome == outcome
+    sentences = {True: judge.RIGHT_AS_A_WHOLE, False: judge.WRONG_AS_A_WHOLE}
+    assert graded.verdict.irregularities == [sentences[right].format(name="entropy") for right in right_as_a_whole]
+
+
 @pytest.mark.parametrize("step", ["open", "ask", "replies"])
 def test_a_submission_is_judged_again_where_the_warm_process_dies_under_it(
     step: str, grader: Grader, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -163,18 +187,19 @@ def test_a_fault_at_any_step_is_a_verdict_and_a_notebook(
     assert "The grader itself failed" in graded.text
 
 
+@pytest.mark.parametrize("step", ["mark", "recognise"])
 def test_a_fault_in_one_exercise_leaves_the_others(
-    grader: Grader, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: str, grader: Grader, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    marked = judge.mark
+    real = getattr(judge, step)
 
-    def fail(name: str, *rest: Any) -> Report:
-        if name == "entropy":
+    def fail(*arguments: Any) -> Any:
+        if "entropy" in (arguments[0], getattr(arguments[-1], "exercise", None)):
             raise ZeroDivisionError
-        return marked(name, *rest)
+        return real(*arguments)
 
-    monkeypatch.setattr(judge, "mark", fail)
-    graded = grade(grader, released, tmp_path, model_answers())
+    monkeypatch.setattr(judge, step, fail)
+    graded = grade(grader, released, tmp_path, {**model_answers(), "entropy": ANSWERS["bits"]})
     assert graded.verdict.failed == {"entropy": "ZeroDivisionError"}
     assert graded.verdict.needs_a_person
     assert marks_of(cell_named(graded, "entropy-check"), graded) == (None, None)

@@ -246,6 +246,23 @@ def test_reading_aside_says_what_reading_here_says() -> None:
     assert (allowed.broken, allowed.keep) == (None, {2: [(0, 1)]})
 
 
+def test_reading_asks_no_module_to_make_what_it_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module may import others when it is asked for a name: a learner's text must not have the grader do so."""
+    asked: list[str] = []
+
+    def made(name: str) -> Any:
+        asked.append(name)
+        raise AttributeError(name)
+
+    monkeypatch.setattr(torch, "__getattr__", made)
+    uses = "torch.lazy_one(p) + lazy_two(p) + torch.lazy_three.lazy_four(p)"
+    imports = "from torch import *\nfrom torch import lazy_five\nimport torch.lazy_six"
+    broken(f"{imports}\ndef entropy(p): return {uses} + lazy_five + torch.lazy_six.x")
+    assert not [name for name in asked if name.startswith("lazy")]
+    assert not hasattr(torch, "lazy_seven")
+    assert "lazy_seven" in asked  # who asks is seen
+
+
 def test_reading_that_takes_too_long_is_no_answer_and_a_fault_of_ours_is_one_exercises(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,12 +1,16 @@
-"""How fast a class is graded, beside stock nbgrader on the same submissions, written to benchmarks/results/bulk.json.
+"""How fast a class is graded and gets its feedback, beside stock nbgrader on the same submissions, written to
+benchmarks/results/bulk.json.
 
     python -m benchmarks.bulk [NOTEBOOK ...] [--submissions N] [--stock M]
 
 N submissions of a notebook (100 by default), half of them the model answers and half with one answer replaced by a
-misconception and another left as it was released, are graded by `infograd grade`; the first M of them (all by default)
-by nbgrader's own autograde without our settings, which runs every cell in a kernel and believes what it shows. Both
-times are from the command's start to its end but for the import of Python's libraries, one process after the other.
-Where the time goes: `answers` are the learner's cells and calls, timed in the sandbox, which no grader could spare.
+misconception and another left as it was released, are graded by `infograd grade`, and `infograd feedback --class` makes
+their pages. The first M of them (all by default) are graded by nbgrader's own autograde without our settings, which
+runs every cell in a kernel and believes what it shows, half of them before and half after ours, so that a machine's
+other work falls on both; then come its own pages. All times are from the command's start to its end but for the import
+of Python's libraries and the making of an empty gradebook. Where the time goes: `calls_of_answers` are the learner's
+calls, timed in the sandbox, which no grader could spare; `processor_seconds` say it apart from what else the machine
+does: what the sandboxed processes use, and all else.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -32,12 +36,15 @@ from typing import Any
 from unittest.mock import patch
 
 import nbformat
-from nbgrader.converters import Autograde
+from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde, GenerateFeedback
+from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from benchmarks.grading import hand_in
 from grading.classroom.bulk import main as grade
+from grading.classroom.class_feedback import main as feedback
 from grading.course import ROOT
 from grading.exercises import load, notebooks
 from grading.exercises.as_text import NoText, answer_text
@@ -69,51 +76,93 @@ def measure(name: str, count: int, stock: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="infograd-bulk-") as folder:
         course = Path(folder)
         make_class(course, name, count)
-        begun = time.perf_counter()
-        with patch("grading.course.ROOT", course), contextlib.redirect_stderr(io.StringIO()):
-            assert grade([name]) == 0
-        ours = (time.perf_counter() - begun) / count
+        register_stock(course, name)
+        with Gradebook(f"sqlite:///{course}/classroom/gradebook.db", "infograd"):
+            pass  # nbgrader starts a program of its own for a new one
+        learners = sorted(os.listdir(course / "classroom" / "submitted"))[:stock]
+        theirs = stock_seconds(course, name, learners[: stock // 2])
+        used = processor()
+        ours = seconds_of(course, lambda: grade([name]))
+        used = processor() - used
+        theirs += stock_seconds(course, name, learners[stock // 2 :])
+        their_pages = stock_pages(course, name)
+        our_pages = seconds_of(course, lambda: feedback([name]))
         verdicts = [json.loads(file.read_text()) for file in (course / "classroom" / "verdicts").rglob("*.json")]
         assert len(verdicts) == count
-        theirs = stock_seconds(course, name, stock)
-    calls = sum(one["seconds"] for verdict in verdicts for one in verdict["exercises"].values()) / count
-    parts = {
-        part: sum(verdict["seconds"].get(part, 0.0) for verdict in verdicts) / count for part in verdicts[0]["seconds"]
-    }
+        assert len(list((course / "classroom" / "feedback").rglob("*.html"))) == count
+
+    def mean(values: Iterable[float]) -> float:
+        return round(sum(values) / count, 4)
+
+    parts = sorted({part for verdict in verdicts for part in verdict["seconds"]})
     return {
         "date": f"{date.today()}",
         "load_average": round(os.getloadavg()[0], 1),
         "submissions": count,
         "submissions_by_nbgrader": stock,
-        "seconds_each": round(ours, 3),
-        "seconds_each_by_nbgrader": round(theirs, 3),
-        "times_as_fast": round(theirs / ours, 1),
-        "calls_of_answers_seconds_each": round(calls, 3),
-        "parts_seconds_each": {part: round(value, 3) for part, value in parts.items()},
+        "seconds_each": round(ours / count, 3),
+        "seconds_each_by_nbgrader": round(theirs / stock, 3),
+        "times_as_fast": round(theirs / stock / (ours / count), 1),
+        "calls_of_answers_seconds_each": mean(one["seconds"] for v in verdicts for one in v["exercises"].values()),
+        "parts_seconds_each": {part: mean(v["seconds"].get(part, 0.0) for v in verdicts) for part in parts},
+        "processor_seconds_each_outside_the_sandbox": round(used / count, 4),
+        "feedback_seconds_each": round(our_pages / count, 4),
+        "feedback_seconds_each_by_nbgrader": round(their_pages / stock, 4),
+        "feedback_times_as_fast": round(their_pages / stock / (our_pages / count), 1),
         "most_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
 
 
-def stock_seconds(course: Path, name: str, count: int) -> float:
-    """Seconds that nbgrader's own autograde takes for each of the first submissions."""
+def seconds_of(course: Path, command: Callable[[], int]) -> float:
+    """Seconds that one of our commands takes in a course."""
+    begun = time.perf_counter()
+    with patch("grading.course.ROOT", course), contextlib.redirect_stderr(io.StringIO()):
+        assert command() == 0
+    return time.perf_counter() - begun
+
+
+def processor() -> float:
+    """Seconds of processors that this process and those which it has waited for have used."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def stock_config(course: Path, name: str) -> Config:
+    """The settings of a course of nbgrader's own."""
     config = Config()
     config.CourseDirectory = Config(
         root=str(course), course_id="stock", assignment_id=name, student_id="*", source_directory="solutions",
         release_directory="notebooks", submitted_directory=str(course / "some"), autograded_directory="stock",
-        db_url=f"sqlite:///{course}/stock.db",
+        feedback_directory="stock-feedback", db_url=f"sqlite:///{course}/stock.db",
     )  # fmt: skip
+    return config
+
+
+def stock_seconds(course: Path, name: str, learners: Sequence[str]) -> float:
+    """Seconds that nbgrader's own autograde takes for some learners."""
+    shutil.rmtree(course / "some", ignore_errors=True)
     os.makedirs(course / "some")
-    for student in sorted(os.listdir(course / "classroom" / "submitted"))[:count]:
+    for student in learners:
         os.symlink(course / "classroom" / "submitted" / student, course / "some" / student)
-    register_stock(course, name)
+    before = len(list((course / "stock").glob(f"*/{name}/{name}.ipynb")))
+    seconds = run_stock(Autograde, stock_config(course, name))
+    assert len(list((course / "stock").glob(f"*/{name}/{name}.ipynb"))) == before + len(learners)
+    return seconds
+
+
+def stock_pages(course: Path, name: str) -> float:
+    """Seconds that nbgrader's own generate_feedback takes for what its autograde has graded."""
+    return run_stock(GenerateFeedback, stock_config(course, name))
+
+
+def run_stock(converter_class: type[BaseConverter], config: Config) -> float:
+    """Seconds that one of nbgrader's own steps takes."""
     begun = time.perf_counter()
-    converter = Autograde(coursedir=CourseDirectory(config=config), config=config)
+    converter = converter_class(coursedir=CourseDirectory(config=config), config=config)
     converter.log.setLevel(logging.CRITICAL)
     with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()):
         converter.start()
-    seconds = time.perf_counter() - begun
-    assert len(list((course / "stock").glob(f"*/{name}/{name}.ipynb"))) == count
-    return seconds / count
+    return time.perf_counter() - begun
 
 
 def register_stock(course: Path, name: str) -> None:

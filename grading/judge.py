@@ -37,6 +37,7 @@ from helpers.checking.shapes import Call, CriterionData, ExerciseData, Observati
 
 GRACE = 2.0  # seconds beyond a limit that the process keeps itself
 MOST_FRESH_STARTS = 8
+PROCESSOR = "processor, in the sandbox"  # among the seconds of a judgement
 MOST_DRAWN = 1000  # exercises with their cases that are kept
 ENDINGS = {
     "time": "it did not answer in time",
@@ -247,6 +248,8 @@ class SubmissionRun:
         report = self.process.end()
         self.process = None
         self.judgement.memory_bytes = max(self.judgement.memory_bytes, int(report.get("memory_bytes", 0)))
+        used = self.judgement.seconds.get(PROCESSOR, 0.0)
+        self.judgement.seconds[PROCESSOR] = used + float(report.get("processor_seconds", 0.0))
         return str(report.get("why"))
 
     def play_public(self, name: str, exercise: ExerciseData) -> list[list[Observation]]:

@@ -274,7 +274,13 @@ def watch(first: int, order: socket.socket, limits: dict[str, Any]) -> dict[str,
             os.kill(first, signal.SIGKILL)
             os.waitpid(first, 0)
             break
-    return {"why": why, "memory_bytes": most}
+    return {"why": why, "memory_bytes": most, "processor_seconds": processor_seconds()}
+
+
+def processor_seconds() -> float:
+    """What this process and its children have used of processors."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def memory_of_tree(first: int, limit: int) -> int:

@@ -144,6 +144,7 @@ class GradingProcess:
         self.asking: BinaryIO
         self.answering: BinaryIO
         self.has = set[Release]()  # it is sent a release once
+        self.folder: tempfile.TemporaryDirectory[str] | None = None  # for releases; this process removes it
         self.dismissed = False
 
     def grade(self, task: Task, release: Release) -> GradedNotebook:
@@ -171,9 +172,9 @@ class GradingProcess:
 
     def start(self) -> None:
         """Start the program. It is no part of this process's group, whose end is told to it."""
-        ours, theirs = socket.socketpair()
+        folder, (ours, theirs) = self.new_folder(), socket.socketpair()
         with theirs:
-            program = [sys.executable, "-m", "grading.classroom.tasks", str(theirs.fileno())]
+            program = [sys.executable, "-m", "grading.classroom.tasks", str(theirs.fileno()), str(folder)]
             started = subprocess.Popen(program, pass_fds=[theirs.fileno()], cwd=CODE, start_new_session=True)
         started.returncode = 0  # `close` waits for it
         self.connect(started.pid, ours)
@@ -181,7 +182,7 @@ class GradingProcess:
     def fork(self, first: Callable[[], None] = lambda: None) -> None:
         """Let a fork of this process grade, which has imported what that needs; it does `first` before anything else.
         This process must have no other thread."""
-        ours, theirs = socket.socketpair()
+        folder, (ours, theirs) = self.new_folder(), socket.socketpair()
         number = os.fork()
         if number == 0:
             with suppress(BaseException):
@@ -190,10 +191,15 @@ class GradingProcess:
                 ours.close()
                 warm_grader.cache_clear()  # its sandbox is its own
                 first()
-                serve(theirs.makefile("rb"), theirs.makefile("wb"))
+                serve(theirs.makefile("rb"), theirs.makefile("wb"), folder)
             os._exit(0)
         theirs.close()
         self.connect(number, ours)
+
+    def new_folder(self) -> Path:
+        """A folder for releases, until the process ends."""
+        self.folder = tempfile.TemporaryDirectory(prefix="infograd-release-")
+        return Path(self.folder.name)
 
     def connect(self, number: int, ours: socket.socket) -> None:
         """Talk to the process with this number over a socket."""
@@ -215,7 +221,9 @@ class GradingProcess:
             for stream in (self.asking, self.answering):
                 with suppress(OSError):  # what was still to be sent
                     stream.close()
-        self.number = None
+        if self.folder is not None:
+            self.folder.cleanup()
+        self.number = self.folder = None
 
 
 def end_with_parent() -> None:
@@ -224,10 +232,10 @@ def end_with_parent() -> None:
     ctypes.CDLL(None).prctl(set_signal_at_parents_death, signal.SIGKILL, 0, 0, 0)
 
 
-def serve(asked: BinaryIO, answers: BinaryIO) -> None:
-    """Grade what is asked until nobody asks any more."""
+def serve(asked: BinaryIO, answers: BinaryIO, folder: Path) -> None:
+    """Grade what is asked until nobody asks any more; releases are kept in a folder."""
     known: dict[str, Release] = {}
-    with tempfile.TemporaryDirectory(prefix="infograd-release-") as folder, suppress(EOFError, OSError):
+    with suppress(EOFError, OSError):
         while True:
             task, release = pickle.load(asked)
             if isinstance(release, Release):
@@ -236,7 +244,7 @@ def serve(asked: BinaryIO, answers: BinaryIO) -> None:
                 release = known[release]
             found: GradedNotebook | Exception
             try:
-                found = grade(task, release, Path(folder))
+                found = grade(task, release, folder)
             except Exception as error:
                 found = error
             pickle.dump(found, answers)
@@ -247,4 +255,4 @@ if __name__ == "__main__":
     from grading.classroom import tasks  # as others name it, so that what is sent has the names that they know
 
     with socket.socket(fileno=int(sys.argv[1])) as channel:
-        tasks.serve(channel.makefile("rb"), channel.makefile("wb"))
+        tasks.serve(channel.makefile("rb"), channel.makefile("wb"), Path(sys.argv[2]))

@@ -54,10 +54,10 @@ def test_another_setup_does_not_grade(tmp_path: Path) -> None:
         tasks.grade(a_task(setup=replace(setup(), course="older")), Release("00", "{}", None), tmp_path)
 
 
-def test_an_error_of_the_grading_process_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_grading_process_comes_back(tmp_path: Path) -> None:
     task, release = a_task(setup=replace(setup(), course="older")), Release("00", "{}", None)
     answers = io.BytesIO()
-    tasks.serve(io.BytesIO(pickle.dumps((task, release)) + pickle.dumps((task, release.name))), answers)
+    tasks.serve(io.BytesIO(pickle.dumps((task, release)) + pickle.dumps((task, release.name))), answers, tmp_path)
     answers.seek(0)
     assert all(isinstance(pickle.load(answers), OtherSetup) for _ in range(2))
 
@@ -91,3 +91,14 @@ def test_a_worker_with_another_setup_is_refused(monkeypatch: pytest.MonkeyPatch)
 
     with pytest.raises(NoWorkers, match=r"The worker tcp://far:1 has Python 3\.9\.0"):
         Cluster("tcp://far:0").must_be_as_here(Client())  # type: ignore[arg-type]
+
+
+def test_a_grading_process_leaves_no_folder_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    process = GradingProcess()
+    process.fork()
+    with pytest.raises(OtherSetup):
+        process.ask(a_task(setup=replace(setup(), course="older")), Release("00", "{}", None))
+    assert len(list(tmp_path.iterdir())) == 1
+    process.close()
+    assert list(tmp_path.iterdir()) == []

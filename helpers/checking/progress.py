@@ -17,7 +17,7 @@ else:
     import fcntl
 
 from helpers.checking import card, key
-from helpers.checking.marking import Report
+from helpers.checking.marking import NOT_ATTEMPTED, Report
 from helpers.checking.shapes import Key
 from helpers.files import write_whole
 
@@ -30,7 +30,10 @@ def file() -> Path:
 
 
 def remember(report: Report) -> None:
-    """Write down the best marks for an exercise. A folder that cannot be written is no reason to fail a check."""
+    """Write down the best marks for an exercise that was tried. A folder that cannot be written is no reason to fail a
+    check."""
+    if report.outcome == NOT_ATTEMPTED:
+        return
     try:
         with alone():
             keep_damaged()
@@ -82,8 +85,10 @@ def recall() -> dict[str, Any]:
 
 
 def is_entry(value: object) -> bool:
-    """Whether this is what one exercise's entry looks like."""
-    return isinstance(value, dict) and isinstance(value.get("marks"), (int, float))
+    """Whether this is what an exercise's entry looks like that was tried; others used to be written down, too."""
+    if not isinstance(value, dict) or value.get("outcome") == NOT_ATTEMPTED:
+        return False
+    return isinstance(value.get("marks"), (int, float))
 
 
 def trouble() -> str | None:

@@ -222,6 +222,16 @@ class TestProgress:
         check(NAME, right)
         assert {name: one["marks"] for name, one in recall().items()} == {NAME: 3, "other": 2}
 
+    def test_what_was_not_tried_is_no_attempt_without_marks(self, tmp_path, capsys):
+        (tmp_path / "progress.json").write_text(json.dumps({"perplexity": {"marks": 0, "outcome": "not attempted"}}))
+        check(NAME, untouched)
+        assert recall() == {}
+        check(NAME, lambda p: 1.0)
+        assert list(recall()) == [NAME]
+        progress()
+        assert f"    ✗ {NAME}: 0 of 3\n" in (text := capsys.readouterr().out)
+        assert "    · perplexity: 0 of 2\n" in text
+
     def test_notebooks_that_are_open_together_lose_no_entry(self, tmp_path):
         def remember(name):
             for number in range(20):

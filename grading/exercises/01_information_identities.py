@@ -1524,6 +1524,11 @@ def huffman_definition(rng):
     yield coded(distribution(rng, size(rng, 5, 8)))
 
 
+@huffman_code_lengths.made_small
+def huffman_small(p):
+    yield coded(p)
+
+
 @huffman_code_lengths.criterion(
     "symbols that never occur, and one alone",
     marks=1,

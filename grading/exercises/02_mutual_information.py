@@ -735,6 +735,12 @@ def three_ways_case(joint, q, **options):
     )
 
 
+@mutual_information_three_ways.made_small
+def three_ways_small(joint, entropy):
+    if (joint > 0).all() and min(joint.shape) > 1:
+        yield three_ways_case(joint, *entropy.arguments)
+
+
 @mutual_information_three_ways.criterion(
     "three ways, each from its own entropies", marks=1, says="each way from its own entropies"
 )
@@ -1862,6 +1868,12 @@ def any_best_input(channel, tol):
     return capacity_case(channel, tol, unique=False, text=text)
 
 
+@channel_capacity.made_small
+def capacity_small(channel, tol):
+    if len(channel) > 1:
+        yield capacity_case(channel, tol)
+
+
 @channel_capacity.criterion(
     "matches the definition", marks=1.5, says="Stop when upper and lower bound are within `tol`"
 )
@@ -2586,6 +2598,14 @@ def telling(rng, x, y, clusters, low, high):
         apart = min(-losses.min(), hard[0] - beta * hard[1] - losses.min(), i_xt - i_ty)
         if apart > 0.02 and np.ptp(best_bottleneck(joint, beta, clusters, starts=200, most=100)[3]) < 1e-4:
             return torch.from_numpy(joint), beta
+
+
+@information_bottleneck.made_small
+def bottleneck_small(joint, beta, clusters, seed):
+    if (joint.sum(1) > 0).all() and len(joint) > 1:
+        one = bottleneck_case(joint, beta, 2, seed.number)
+        if float(plain.decode(one.expected["value"])[2]) > 0.02:  # where clusters are worth their price
+            yield one
 
 
 @information_bottleneck.criterion("reaches the best trade", marks=1.5, says="no more than $10^{-3}$ above the best")

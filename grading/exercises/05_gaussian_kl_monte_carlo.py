@@ -269,6 +269,13 @@ def kl_monte_carlo(mu1, sigma1, mu2, sigma2, n, generator):
     return ratio.mean(), ratio.std() / n**0.5
 
 
+@kl_monte_carlo.made_small
+def kl_monte_carlo_small(mu1, sigma1, mu2, sigma2, n):
+    """Only the means differ, then only the spreads."""
+    yield sampled(np.random.default_rng(1), mu1, 1.0, mu2, 1.0, n=5000)
+    yield sampled(np.random.default_rng(2), 0.0, sigma1, 0.0, sigma2, n=5000)
+
+
 @kl_monte_carlo.criterion(
     "estimates the divergence, with its error",
     marks=3,

@@ -1038,6 +1038,11 @@ def largest_last(rng, rows, n):
     return x
 
 
+@row_max_triton.made_small
+def maxima_small(x):
+    yield played(x, of=maxima_of)
+
+
 @row_max_triton.criterion(
     "matches the definition, by a kernel",
     marks=0.5,
@@ -1257,6 +1262,11 @@ def log_softmax_triton(x):
 @log_softmax_triton.oracle
 def rows_by_scipy(x):
     return special.log_softmax(x.numpy(), axis=-1) if x.numel() and x.isfinite().all() else None
+
+
+@log_softmax_triton.made_small
+def rows_small(x):
+    yield played(x, of=rows_of)
 
 
 @log_softmax_triton.criterion(
@@ -1611,6 +1621,11 @@ def wide_by_scipy(x, block):
     return rows_by_scipy(x)
 
 
+@log_softmax_wide_triton.made_small
+def wide_small(x, block):
+    yield played(x, 2, of=wide_rows_of)
+
+
 @log_softmax_wide_triton.criterion(
     "matches the definition, by a kernel",
     marks=0.5,
@@ -1925,6 +1940,11 @@ def sloped(grad, y, **options):
 def single_enough(y):
     """Whether the rows of y are log-probabilities to float32's rounding: then log_softmax(y) is y."""
     return bool(((y.exp().sum(-1) - 1).abs() < 1e-7).all())
+
+
+@log_softmax_backward_triton.made_small
+def slope_small(grad, y):
+    yield sloped(grad, rows_of(y))
 
 
 @log_softmax_backward_triton.criterion(
@@ -2330,6 +2350,11 @@ def losses_by_scipy(logits, targets):
         if x.size and np.isfinite(x).all()
         else None
     )
+
+
+@cross_entropy_triton.made_small
+def losses_small(logits, targets):
+    yield played(logits, targets, of=losses_of)
 
 
 @cross_entropy_triton.criterion(

@@ -178,6 +178,7 @@ class Exercise:
         self.rule_breakers: dict[str, dict[str, Callable[..., Any]]] = {}
         self.oracles: dict[str, tuple[Callable[..., Any], float]] = {}
         self.ingredients: dict[str, Callable[..., Any]] = {}
+        self.small_cases: Callable[..., Iterable[Case]] | None = None
 
     def __call__(self, *arguments: Any) -> Any:
         """The reference's value."""
@@ -241,6 +242,12 @@ class Exercise:
         """Say what the right answer is made of: terms and factors, by what a sentence calls them, as functions of the
         arguments. An answer in which one of them is missing, or has another sign or weight, is told so."""
         self.ingredients |= ingredients
+
+    def made_small(self, cases: F) -> F:
+        """Say which cases are made of the gate's arguments made smaller, where these are not judged by closeness to the
+        reference (see `ladder`). An error says that there is none for such arguments."""
+        self.small_cases = cases
+        return cases
 
     def breaks_rule(self, function: F) -> F:
         """Add an answer that the source rules must refuse, whatever its numbers."""

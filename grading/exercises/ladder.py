@@ -5,7 +5,7 @@ agree on it and a known mistake fails it: then it is an honest input, and it tel
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -18,7 +18,7 @@ from helpers.checking.comparing import as_array, numbers
 from helpers.checking.shapes import Call, CaseData, Expectation
 
 STEPS = 3  # of a ladder
-MOST_TRIED = 40
+MOST_TRIED, MOST_MADE = 40, 10  # cases; where an exercise makes them itself, they take longer
 MOST_CHARACTERS = 700  # of a case's arguments
 
 
@@ -26,10 +26,13 @@ def ladder(exercise: Exercise) -> list[CaseData]:
     """Up to three cases, smallest first, each with a mistake that the smaller ones do not fail."""
     found: list[CaseData] = []
     missed = dict(exercise.misconceptions)
-    for one in islice(candidates(exercise), MOST_TRIED):
+    most = MOST_TRIED if exercise.small_cases is None else MOST_MADE
+    for one in islice(candidates(exercise), most):
+        if len(found) == STEPS or not missed:
+            break
         data = honest(exercise, one)
         failed = data and [name for name, wrong in missed.items() if fails(wrong.functions, data, exercise.seconds)]
-        if data and failed and len(found) < STEPS:
+        if data and failed:
             found.append(data)
             missed = {name: wrong for name, wrong in missed.items() if name not in failed}
     return found
@@ -40,13 +43,23 @@ def candidates(exercise: Exercise) -> Iterator[Case]:
     gate = exercise.criteria[0]
     tried: dict[str, Case] = {}
     for one in exercise.draw(gate, PUBLIC_SEED):
-        if one.driver != "call" or one.hidden or one.expected is not None:
-            continue
-        for arguments in smaller(one.arguments):
-            options = {k: v for k, v in one.options.items() if k in ("parts", "any_sequence", "rtol", "atol", "dtype")}
-            made = case(*arguments, function=one.function, **options)  # type: ignore[arg-type] # options of a case
-            tried.setdefault(str(arguments), made)
+        for arguments in () if one.hidden else smaller(one.arguments):
+            for made in remade(exercise, one, arguments):
+                tried.setdefault(str(made.arguments), made)
     yield from sorted(tried.values(), key=lambda one: len(str(exercise.call_as_data(one)["arguments"])))
+
+
+def remade(exercise: Exercise, one: Case, arguments: tuple[Any, ...]) -> Sequence[Case]:
+    """Cases with other arguments: as the exercise makes them, or one judged by closeness to the reference."""
+    if exercise.small_cases is not None:
+        try:
+            return list(exercise.small_cases(*arguments))
+        except Exception:  # no input of this exercise
+            return []
+    if one.driver != "call" or one.expected is not None:
+        return []
+    options = {k: v for k, v in one.options.items() if k in ("parts", "any_sequence", "rtol", "atol", "dtype")}
+    return [case(*arguments, function=one.function, **options)]  # type: ignore[arg-type] # options of a case
 
 
 def smaller(arguments: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
@@ -70,8 +83,8 @@ def made_smaller(value: Any, rows: int | None, classes: int | None, digits: int 
     if classes is not None:
         square = value.ndim > 1 and value.shape[-1] == value.shape[-2]
         cut = cut[..., :classes, :classes] if square else cut[..., :classes]
-    if rows is not None and value.ndim > 1 and cut.shape[0] > rows:
-        cut = cut[:rows]
+    if rows is not None and (value.ndim > 1 or not value.is_floating_point()):  # such as one target for each row
+        cut = (cut if value.ndim > 1 else value)[:rows]
     if not value.is_floating_point() or not value.numel():
         return cut.clone()
     return rounded_as(cut, value, digits)
@@ -110,7 +123,9 @@ def honest(exercise: Exercise, one: Case) -> CaseData | None:
 
 
 def finite(expected: Expectation) -> bool:
-    """Whether finite numbers are expected, and not 0 alone."""
+    """Whether finite numbers are expected, and not 0 alone; what judges without a value expect is."""
+    if "value" not in expected:
+        return True
     found = [numbers(item) for item in flatten([plain.decode(expected["value"])]) if as_array(item) is not None]
     return all(np.isfinite(x).all() for x in found) and any((np.abs(x) > 1e-9).any() for x in found)
 

@@ -117,13 +117,21 @@ def words_of(value: Any, names: Sequence[str], several: bool) -> dict[str, list[
 
 def chosen(value: Any, expectation: Expectation) -> Problem | None:
     """Judge: the right option of every question, or of the share `at_least`."""
-    questions = expectation["questions"]
-    answers = words_of(value, [one["name"] for one in questions], several=False)
+    options = {one["name"]: one["options"] for one in expectation["questions"]}
+    return of_a_sheet(value, expectation, expectation["questions"], options, about)
+
+
+def of_a_sheet(
+    value: Any, expectation: Expectation, asked: Sequence[Any], options: dict[str, list[str]], about: Callable[..., Any]
+) -> Problem | None:
+    """Hold a sheet's answers against what was asked: `options` are the texts by the name of what they belong to, `about`
+    says what is wrong with one answer. Derivations take several words, questions one."""
+    answers = words_of(value, list(options), several="proofs" in expectation)
     if isinstance(answers, Problem):
         return answers
-    sheet = read_back(answers, {one["name"]: one["options"] for one in questions})
-    said = [found for one in questions if (found := about(one, sheet)) is not None]
-    return too_few(said, len(questions), expectation.get("at_least", 1.0))
+    sheet = read_back(answers, options)
+    said = [found for one in asked if (found := about(one, sheet)) is not None]
+    return too_few(said, len(asked), expectation.get("at_least", 1.0))
 
 
 def too_few(said: list[str], asked: int, at_least: float) -> Problem | None:
@@ -154,13 +162,8 @@ def shortened(text: str) -> str:
 
 def in_order(value: Any, expectation: Expectation) -> Problem | None:
     """Judge: the right steps of every derivation, or of the share `at_least`, in their order, without the wrong one."""
-    proofs = expectation["proofs"]
-    answers = words_of(value, [one["name"] for one in proofs], several=True)
-    if isinstance(answers, Problem):
-        return answers
-    sheet = read_back(answers, {one["name"]: one["steps"] for one in proofs})
-    said = [found for one in proofs if (found := about_order(one, sheet)) is not None]
-    return too_few(said, len(proofs), expectation.get("at_least", 1.0))
+    steps = {one["name"]: one["steps"] for one in expectation["proofs"]}
+    return of_a_sheet(value, expectation, expectation["proofs"], steps, about_order)
 
 
 def about_order(proof: Proof, sheet: Sheet) -> str | None:

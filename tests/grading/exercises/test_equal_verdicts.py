@@ -165,6 +165,7 @@ def patient() -> Iterator[Grader]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(0)  # a quarter of an hour for a notebook of kernels
 @pytest.mark.parametrize("notebook", notebooks())
 def test_check_and_grading_agree_on_every_answer(notebook: str, patient: Grader) -> None:
     for row in range(max(map(len, rows(notebook)))):

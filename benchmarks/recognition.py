@@ -3,15 +3,22 @@
     python -m benchmarks.recognition [--exercise NAME ...] [--read NUMBER]
 
 plays, on the public cases of every exercise, its misconceptions, each of them with a second mistake on top, and mutants
-of its model answers (see `benchmarks.mutants`). Of each wrong answer that was refused it counts whether the card
+of its model answers (see `grading.exercises.mutants`). Of each wrong answer that was refused it counts whether the card
 
     named       tells the mistake, or how the numbers are related to the right ones
     said        says what to change by what is wrong: an error with its line, a dtype, a shape, a changed input
     narrowed    shows a smaller case that fails, or criteria that pass
     unexplained does none of these
 
-`--read` prints so many of the told mistakes beside what was changed: whether a sentence is true has to be read. The
-table goes to `benchmarks/results/recognition.json`, with the mutants that earn full marks."""
+and of those that earn full marks in a check
+
+    hidden      the grading refuses them, by its hidden cases for each of some seeds
+    equivalent  they are no wrong answers, for a reason in `benchmarks.equivalent`
+    open        neither
+
+A mutant is held against the slips that the other model answers give (see `grading.exercises.slips`), not against those
+of the one that it was made from, which would know it. `--read` prints so many of the told mistakes beside what was
+changed: whether a sentence is true has to be read. The table goes to `benchmarks/results/recognition.json`."""
 
 from __future__ import annotations
 
@@ -25,7 +32,9 @@ import random
 import sys
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,10 +42,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from benchmarks.mutants import mutants
+from benchmarks.equivalent import EQUIVALENT
 from grading.exercises import load, notebooks
 from grading.exercises.exercise import Exercise
 from grading.exercises.ladder import ladder
+from grading.exercises.mutants import mutants
+from grading.exercises.slips import known_slips
 from helpers.checking.check import examine
 from helpers.checking.marking import CORRECT, Report
 from helpers.checking.shapes import ExerciseData
@@ -44,8 +55,10 @@ from helpers.files import write_whole
 
 RESULTS = Path(__file__).resolve().parent / "results" / "recognition.json"
 SECONDS_FOR_A_CALL = 1.0
-MOST_MUTANTS, MOST_OF_SLOW = 120, 10
+MOST_MUTANTS, MOST_OF_SLOW = 20, 10
 SLOW = ("train_xor",)
+SEEDS = (1, 2, 3)
+FOUND = ("hidden", "equivalent", "open", "named", "said", "narrowed", "unexplained")
 SAYS = (
     "dtype",
     "structure",
@@ -106,11 +119,23 @@ def play_all(exercise: Exercise, most: int) -> list[Row]:
     """Every wrong answer to an exercise, played."""
     data: ExerciseData = {**exercise.as_data(), "ladder": ladder(exercise), "rules": NO_RULES}
     data["seconds"] = min(data["seconds"], 10.0 if exercise.name in SLOW else SECONDS_FOR_A_CALL)
-    risky = exercise.name.endswith("_triton")
+    play = apart if exercise.name.endswith("_triton") else row
+    slips = cache(partial(known_slips, exercise))
     rows = []
     for wrong in wrong_answers(exercise, most):
-        rows.append(apart(exercise.name, data, wrong) if risky else row(exercise.name, data, wrong))
+        origin = wrong.change.split(",")[0] if wrong.source == "mutant" else ""
+        one = play(exercise.name, {**data, "slips": slips(without=origin)}, wrong)
+        rows.append(one if one.verdict != "survived" else survivor(exercise, wrong, play))
     return rows
+
+
+def survivor(exercise: Exercise, wrong: Wrong, play: Callable[..., Row]) -> Row:
+    """What becomes of an answer with full marks in the check."""
+    if wrong.change in EQUIVALENT.get(exercise.name, {}):
+        return Row(wrong.source, wrong.change, "equivalent", EQUIVALENT[exercise.name][wrong.change])
+    drawn = [{**exercise.as_data(seed, mistakes=False), "rules": NO_RULES} for seed in SEEDS]
+    refused = all(play(exercise.name, data, wrong).verdict != "survived" for data in drawn)
+    return Row(wrong.source, wrong.change, "hidden" if refused else "open", "")
 
 
 def wrong_answers(exercise: Exercise, most: int) -> Iterator[Wrong]:
@@ -121,18 +146,22 @@ def wrong_answers(exercise: Exercise, most: int) -> Iterator[Wrong]:
         for (name, one), (words, change) in zip(exercise.misconceptions.items(), cycle(SECOND.items()), strict=False):
             both = on_top(one.functions[exercise.name], change)
             yield Wrong("pair", f"{name}, {words}", {**one.functions, exercise.name: both})
-    made = []
+    yield from sampled(all_mutants(exercise), MOST_OF_SLOW if exercise.name in SLOW else most)
+
+
+def all_mutants(exercise: Exercise) -> Iterator[Wrong]:
+    """The mutants of all model answers to an exercise."""
     for functions in exercise.alternatives.values():
         function = functions[exercise.name]
         if function.__name__ != "<lambda>":
             for mutant in mutants(function):
-                made.append(
-                    Wrong(
-                        "mutant", f"{function.__name__}, {mutant.change}", {**functions, exercise.name: mutant.function}
-                    )
-                )
-    most = MOST_OF_SLOW if exercise.name in SLOW else most
-    yield from made[:: max(1, -(-len(made) // most))]
+                change = f"{function.__name__}, {mutant.change}"
+                yield Wrong("mutant", change, {**functions, exercise.name: mutant.function})
+
+
+def sampled(made: Iterator[Wrong], most: int) -> list[Wrong]:
+    """Some of them, the same ones whatever comes beside them."""
+    return sorted(made, key=lambda wrong: zlib.crc32(wrong.change.encode()))[:most]
 
 
 SECOND: dict[str, Callable[[Any], Any]] = {
@@ -200,13 +229,13 @@ def counts(rows: Sequence[Row]) -> dict[str, int]:
     found = collections.Counter(row.verdict for row in rows)
     return {
         "wrong": len(rows),
-        **{name: found[name] for name in ("survived", "named", "said", "narrowed", "unexplained")},
+        **{name: found[name] for name in FOUND},
     }
 
 
 def share(rows: Sequence[Row]) -> float:
     """The share of the refused that is told what to change."""
-    refused = [row for row in rows if row.verdict != "survived"]
+    refused = [row for row in rows if row.verdict not in FOUND[:3]]
     return sum(row.verdict in ("named", "said") for row in refused) / max(1, len(refused))
 
 
@@ -220,7 +249,7 @@ def report(table: dict[str, list[Row]], read: int, everything: bool) -> None:
     rows = [(name, row) for name, found in table.items() for row in found]
     for source in ("misconception", "pair", "mutant"):
         print(line(source, [row for _, row in rows if row.source == source]))
-    chosen = rows if everything else [(n, r) for n, r in rows if r.source == "mutant" and r.verdict == "survived"]
+    chosen = rows if everything else [(n, r) for n, r in rows if r.verdict == "open"]
     if read:
         named = [(n, r) for n, r in rows if r.verdict == "named" and r.source != "misconception"]
         chosen = random.Random(0).sample(named, min(read, len(named)))
@@ -243,10 +272,10 @@ def results(table: dict[str, list[Row]], most: int) -> dict[str, Any]:
             for some in [[row for row in rows if row.source == source]]
         },
         "exercises": {name: {**counts(found), "told": round(share(found), 3)} for name, found in table.items()},
-        "survivors": {
-            name: [row.change for row in found if row.verdict == "survived"]
+        "open": {
+            name: [row.change for row in found if row.verdict == "open"]
             for name, found in table.items()
-            if any(row.verdict == "survived" for row in found)
+            if any(row.verdict == "open" for row in found)
         },
     }
 

@@ -10,6 +10,7 @@ import torch
 
 from grading.exercises import load
 from grading.exercises.ladder import ladder
+from grading.exercises.slips import known_slips
 from helpers.checking import plain
 from helpers.checking.comparing import numbers
 from helpers.checking.key import FORMAT
@@ -20,7 +21,7 @@ DIGITS = 1e-12
 def make_key(notebook: str) -> str:
     """The answer key as JSON text, one exercise a line."""
     lines = (
-        f"{json.dumps(name)}: {json.dumps({**one.as_data(), 'ladder': ladder(one)})}"
+        f"{json.dumps(name)}: {json.dumps({**one.as_data(), 'ladder': ladder(one), 'slips': known_slips(one)})}"
         for name, one in load(notebook).items()
     )
     return f'{{"format": {FORMAT}, "notebook": {json.dumps(notebook)}, "exercises": {{\n' + ",\n".join(lines) + "\n}}\n"

@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 
 from grading.exercises.exercise import Case, Exercise, Misconception, case
-from helpers.checking import plain
+from helpers.checking import plain, sealing
 from helpers.checking.comparing import numbers
 from helpers.checking.kinds import choices
 from helpers.checking.kinds.formulas import Unreadable
@@ -105,13 +105,13 @@ class Choice:
     @property
     def options(self) -> list[str]:
         """All options, in an order that says nothing."""
-        return sorted((self.right, *self.wrong), key=lambda option: choices.digest(self.name, option, "place"))
+        return sorted((self.right, *self.wrong), key=lambda option: sealing.digest(self.name, option, "place"))
 
     def as_data(self) -> Question:
         """The question as an answer key holds it."""
         said = {**self.wrong, self.right: "Right."}
-        told = {choices.digest(self.name, o, "told"): choices.seal(words, self.name, o) for o, words in said.items()}
-        right = choices.digest(self.name, self.right)
+        told = {sealing.digest(self.name, o, "told"): sealing.seal(words, self.name, o) for o, words in said.items()}
+        right = sealing.digest(self.name, self.right)
         return {
             "name": self.name,
             "text": self.text,
@@ -134,18 +134,18 @@ class Order:
     @property
     def options(self) -> list[str]:
         """All steps, in an order that says nothing."""
-        return sorted((*self.steps, self.wrong), key=lambda step: choices.digest(self.name, step, "place"))
+        return sorted((*self.steps, self.wrong), key=lambda step: sealing.digest(self.name, step, "place"))
 
     def as_data(self) -> Proof:
         """The derivation as an answer key holds it."""
-        beginnings = [choices.digest(self.name, *self.steps[:n]) for n in range(1, len(self.steps) + 1)]
-        sealed = choices.seal(self.told, self.name, self.wrong)
+        beginnings = [sealing.digest(self.name, *self.steps[:n]) for n in range(1, len(self.steps) + 1)]
+        sealed = sealing.seal(self.told, self.name, self.wrong)
         return {
             "name": self.name,
             "text": self.text,
             "steps": self.options,
             "order": beginnings,
-            "told": {choices.digest(self.name, self.wrong, "told"): sealed},
+            "told": {sealing.digest(self.name, self.wrong, "told"): sealed},
         }
 
 

@@ -1,4 +1,5 @@
-"""Which mistake an answer makes: a known one, a relation to the right answer (see `relations`), or two of them at once.
+"""Which mistake an answer makes: a known one, a relation to the right answer (see `relations`), a slip in a formula
+(see `slips`), or two of them at once.
 
 A mistake is told only if it explains more of the cases than it contradicts, and a relation or a pair only if it
 contradicts none. What is told last, the pairs, needs the most numbers to agree."""
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from helpers.checking import plain, relations
+from helpers.checking import plain, relations, slips
 from helpers.checking.comparing import agree, alike, as_array, numbers, tolerance
 from helpers.checking.judging import problem
 from helpers.checking.marking import Played, Report
@@ -40,7 +41,7 @@ def recognise(exercise: ExerciseData, report: Report, smaller: Sequence[Played] 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as NumPy's of what is no relation
         one_of_ours = known(exercise, report)
-        found = one_of_ours or related(report, smaller) or pair(exercise, report)
+        found = one_of_ours or of_its_form(exercise, report, smaller)
         if found is None:
             return
         report.mistake, report.mistake_sentence, report.by_form = found.name, found.sentence, one_of_ours is None
@@ -48,6 +49,22 @@ def recognise(exercise: ExerciseData, report: Report, smaller: Sequence[Played] 
         for criterion in failed[1:]:
             speaking = that_speak(report, criterion.played)
             criterion.same_cause = any(map(wrong, speaking)) and found.explains(speaking)
+
+
+def of_its_form(exercise: ExerciseData, report: Report, smaller: Sequence[Played]) -> Mistake | None:
+    """What the numbers say by themselves: a relation to the right ones, a slip, two mistakes at once; last what says
+    only where they are off, or that they are nearly right."""
+    found = related(report, smaller)
+    if found and found.name not in relations.WEAK_FORMS:
+        return found
+    return slipped(exercise, report) or found or pair(exercise, report)
+
+
+def slipped(exercise: ExerciseData, report: Report) -> Mistake | None:
+    """A slip in a formula that gives these numbers in the first criterion that failed."""
+    criterion = next(one for one in report.criteria if one.failure)
+    sentence = slips.slip(exercise.get("slips", {}), criterion.name, criterion.played)
+    return Mistake("slip", sentence, lambda others: False) if sentence else None
 
 
 def that_speak(report: Report, played: Sequence[Played]) -> list[Played]:

@@ -154,6 +154,7 @@ class ExerciseData(TypedDict):
     mistakes: dict[str, str]  # the sentence for each
     rules: Rules
     hints: list[str]
+    slips: NotRequired[dict[str, str]]  # sealed sentences by the digest of numbers (see `slips`)
     ladder: NotRequired[list[CaseData]]  # small cases for an answer whose mistake has no name, smallest first
 
 

@@ -27,10 +27,11 @@ CELLS = {
     "ten_signs": r"""
 def ten_signs():
     from helpers.checking import key
+    from helpers.checking import sealing
     from helpers.checking.kinds import choices
 
     questions = key.find("ten_signs")["criteria"][0]["cases"][0]["expected"]["questions"]
-    right = {one["name"]: next(o for o in one["options"] if choices.digest(one["name"], o) == one["right"])
+    right = {one["name"]: next(o for o in one["options"] if sealing.digest(one["name"], o) == one["right"])
              for one in questions}
     return {name: choices.word(0, name, option) for name, option in right.items()}
 """.lstrip(),

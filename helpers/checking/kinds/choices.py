@@ -17,33 +17,14 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from helpers.checking.comparing import kind_of
+from helpers.checking.sealing import digest, opened
 from helpers.checking.shapes import Expectation, Judge, Proof, Question
 from helpers.checking.words import Problem, printable
 
 SHEETS = 64
-SALT = "reading and writing"
 CONSONANTS, VOWELS, SYLLABLES = "bdfghklmnprstvz", "aeiou", 3
 MOST_WORDS = 200
 SHOWN = 24  # characters of an answer in a sentence
-
-
-def digest(*parts: str) -> str:
-    """A salted digest of some texts."""
-    return hashlib.sha256("\0".join([SALT, *parts]).encode()).hexdigest()[:16]
-
-
-def seal(text: str, *secret: str) -> str:
-    """A text that only who has the secret can open."""
-    plain = text.encode()
-    stream = hashlib.shake_256("\0".join([SALT, *secret]).encode()).digest(len(plain))
-    return bytes(a ^ b for a, b in zip(plain, stream, strict=True)).hex()
-
-
-def opened(sealed: str, *secret: str) -> str:
-    """The text that was sealed."""
-    closed = bytes.fromhex(sealed)
-    stream = hashlib.shake_256("\0".join([SALT, *secret]).encode()).digest(len(closed))
-    return bytes(a ^ b for a, b in zip(closed, stream, strict=True)).decode()
 
 
 def word(sheet: int, question: str, option: str) -> str:
@@ -124,8 +105,8 @@ def chosen(value: Any, expectation: Expectation) -> Problem | None:
 def of_a_sheet(
     value: Any, expectation: Expectation, asked: Sequence[Any], options: dict[str, list[str]], about: Callable[..., Any]
 ) -> Problem | None:
-    """Hold a sheet's answers against what was asked: `options` are the texts by the name of what they belong to, `about`
-    says what is wrong with one answer. Derivations take several words, questions one."""
+    """Hold a sheet's answers against what was asked: `options` are the texts by the name of what they belong to, and
+    `about` says what is wrong with one answer. Derivations take several words, questions one."""
     answers = words_of(value, list(options), several="proofs" in expectation)
     if isinstance(answers, Problem):
         return answers

@@ -46,4 +46,5 @@ STRONG: Sequence[Search] = (
     an_argument, an_ingredient, a_constant, factor, offset, elementwise, structural, reshaped, not_finite, steps,
 )  # fmt: skip
 WEAK: Sequence[Search] = (places, nearly_right)  # true, but they say less: only where no result shows more
+WEAK_FORMS = ("place", "small")
 BESIDE_A_MISTAKE: Sequence[Search] = tuple(map(and_beside, (factor, offset, elementwise, structural)))

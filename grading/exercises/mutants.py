@@ -32,9 +32,12 @@ Change = Callable[[ast.AST], None]
 
 
 class Mutant(NamedTuple):
-    """A changed answer: what was changed, and the function."""
+    """A changed answer: what was changed, in words and as the text that was changed and what became of it; the
+    function."""
 
     change: str
+    before: str
+    after: str
     function: Callable[..., Any]
 
 
@@ -46,12 +49,59 @@ def mutants(function: Callable[..., Any]) -> Iterator[Mutant]:
     if not isinstance(definition, ast.FunctionDef):
         return
     definition.decorator_list = []
+    around = surroundings(definition)
     for place, node in enumerate(ast.walk(definition)):
         for words, change in changes(node):
             mutated = copy.deepcopy(definition)
-            target = list(ast.walk(mutated))[place]
-            change(target)
-            yield Mutant(f"line {getattr(node, 'lineno', 0)}: {words}", compiled(mutated, function, f"{place} {words}"))
+            nodes = list(ast.walk(mutated))
+            change(nodes[place])
+            at = around[place]
+            before = ast.unparse(list(ast.walk(definition))[at])
+            after = "" if words.startswith("left out: ") else ast.unparse(Plainer().visit(copy.deepcopy(nodes[at])))
+            made = compiled(mutated, function, f"{place} {words}")
+            yield Mutant(f"line {getattr(node, 'lineno', 0)}: {words}", left_out(words) or before, after, made)
+
+
+def surroundings(definition: ast.FunctionDef) -> list[int]:
+    """For each node the number of the smallest operation around it, by which a reader knows the place: that of a
+    constant, or of the -1 of an axis, is the call or the term that it stands in."""
+    nodes = list(ast.walk(definition))
+    number = {id(node): place for place, node in enumerate(nodes)}
+    parent = {id(child): node for node in nodes for child in ast.iter_child_nodes(node)}
+
+    def enclosing(node: ast.AST) -> ast.AST:
+        small = isinstance(node, (ast.Constant, ast.UnaryOp, ast.Tuple, ast.Slice, ast.keyword))
+        return enclosing(parent[id(node)]) if small and id(node) in parent else node
+
+    return [number[id(enclosing(node))] for node in nodes]
+
+
+def left_out(words: str) -> str:
+    """The statement that was left out."""
+    return words.removeprefix("left out: ") if words.startswith("left out: ") else ""
+
+
+class Plainer(ast.NodeTransformer):
+    """Writes a changed expression as people would: without 1 * x, 0 + x and functions that hand back their argument."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """A term or a factor that was left out."""
+        self.generic_visit(node)
+        neutral = 1.0 if isinstance(node.op, ast.Mult) else 0.0
+        sides = [
+            isinstance(side, ast.Constant) and type(side.value) is float and side.value == neutral
+            for side in (node.left, node.right)
+        ]
+        if not isinstance(node.op, (ast.Mult, ast.Add, ast.Sub)) or not any(sides):
+            return node
+        if sides[1]:
+            return node.left
+        return ast.UnaryOp(ast.USub(), node.right) if isinstance(node.op, ast.Sub) else node.right
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """A call that was left out."""
+        self.generic_visit(node)
+        return node.args[0] if isinstance(node.func, ast.Lambda) and node.args else node
 
 
 def compiled(definition: ast.FunctionDef, function: Callable[..., Any], label: str) -> Callable[..., Any]:
@@ -115,7 +165,8 @@ def of_constant(node: ast.Constant) -> Iterator[tuple[str, Change]]:
             yield f"{other} for {node.value}", setting("value", other)
     elif isinstance(node.value, float):
         for number in (node.value * 2, node.value / 2 if abs(node.value) > 1e-6 else 1e-5):
-            yield f"{number:g} for {node.value:g}", setting("value", number)
+            if number != node.value:
+                yield f"{number:g} for {node.value:g}", setting("value", number)
 
 
 def of_call(node: ast.Call) -> Iterator[tuple[str, Change]]:

@@ -1,0 +1,170 @@
+"""The slips that an answer key knows: one small change in a right answer at a time (see `mutants`).
+
+Only changes are taken that a reader understands without the answer they were made in: those of an expression in the
+function's own arguments. See `helpers.checking.slips` for how they are read."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from grading.exercises.exercise import Exercise
+from grading.exercises.mutants import Mutant, mutants
+from helpers.checking import slips
+from helpers.checking.calling import perform
+from helpers.checking.marking import INCORRECT, Played, mark
+from helpers.checking.sealing import digest, seal
+from helpers.checking.shapes import ExerciseData, Rules
+
+NO_RULES: Rules = {"forbid": [], "modules": [], "require": [], "because": ""}
+SECONDS = 1.0  # for a call that may never end
+MOST_CHARACTERS = 60  # of an expression in a sentence
+NEAR = 1e-8  # by how much numbers of two machines differ at most
+LIBRARIES = {
+    "torch",
+    "np",
+    "math",
+    "special",
+    "functional",
+    "linalg",
+    "stats",
+    "range",
+    "len",
+    "sum",
+    "max",
+    "min",
+    "abs",
+}
+CONVERSIONS = {
+    "double",
+    "float",
+    "numpy",
+    "to",
+    "tolist",
+    "clone",
+    "detach",
+    "from_numpy",
+    "as_tensor",
+    "asarray",
+    "dtype",
+}
+INSTEAD = "The numbers are those that come of {after} in place of {before}."
+WITHOUT = "The numbers are those that come without {before}."
+
+
+def known_slips(exercise: Exercise, without: str = "") -> dict[str, str]:
+    """Sealed sentences by the digest of the numbers, for an exercise that numbers judge and that is quickly played;
+    made of all right answers but the one called `without`."""
+    data = exercise.as_data(mistakes=False)
+    gate = data["criteria"][0]["cases"]
+    if exercise.seconds > 10 or "kernel" in exercise.rules or exercise.name in TOO_SLOW:
+        return {}
+    if any(one["expected"]["judge"] != "close" for one in gate):
+        return {}
+    found: dict[str, str] = {}
+    for sentence, function in sentences(exercise, without):
+        if numbers := numbers_of(exercise, data, function):
+            found.setdefault(digest(*numbers), seal(sentence, *numbers))
+    return found
+
+
+# Where one right answer takes a tenth of a second, hundreds of wrong ones would take minutes.
+TOO_SLOW = ("rate_distortion", "max_entropy_with_mean")
+
+
+def sentences(exercise: Exercise, without: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
+    """What a learner would be told of each mutant, and the mutant; shorter words first."""
+    parameters = list(inspect.signature(exercise.references[exercise.name]).parameters)
+    made = []
+    for functions in exercise.alternatives.values():
+        if functions[exercise.name].__name__ not in ("<lambda>", without):
+            words = Words(functions[exercise.name], parameters)
+            made += [(words.of(mutant), mutant.function) for mutant in mutants(functions[exercise.name])]
+    yield from sorted(((s, f) for s, f in made if s), key=lambda pair: len(pair[0]))
+
+
+class Words:
+    """Says what was changed in an answer in the names of its arguments."""
+
+    def __init__(self, function: Callable[..., Any], parameters: list[str]):
+        self.tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+        own = [argument.arg for argument in self.tree.body[0].args.args]  # type: ignore[attr-defined] # a function
+        self.names = dict(zip(own, parameters, strict=False))
+        self.names |= {name: self.names[of] for name, of in self.converted() if of in self.names}
+
+    def converted(self) -> Iterator[tuple[str, str]]:
+        """Names that stand for an argument in another dtype or container, and never for anything else."""
+        stores = [n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Assign):
+                target, value = node.targets[0], node.value
+                both = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+                pairs = zip(target.elts, value.elts, strict=False) if both else [(target, value)]  # type: ignore[attr-defined]
+                for name, of in pairs:
+                    if isinstance(name, ast.Name) and stores.count(name.id) == 1 and (argument := conversion_of(of)):
+                        yield name.id, argument
+
+    def of(self, mutant: Mutant) -> str:
+        """A sentence; empty where it would need a name that only the answer has."""
+        try:
+            before, after = self.renamed(mutant.before), self.renamed(mutant.after)
+        except (SyntaxError, KeyError):
+            return ""
+        if before.startswith("return"):  # the results in another order: a relation, which is told already
+            return ""
+        about_arguments = any(name in self.names.values() for name in re.findall(r"\w+", before))
+        if before == after or max(len(before), len(after)) > MOST_CHARACTERS or not about_arguments:
+            return ""
+        return (INSTEAD if after else WITHOUT).format(before=before, after=after)
+
+    def renamed(self, text: str) -> str:
+        """An expression in the names of the arguments. Raises KeyError where that cannot be."""
+        tree = ast.parse(text)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and node.id not in LIBRARIES:
+                node.id = self.names[node.id]
+        return re.sub(r"(?<!\w)-0\b(?!\.)", "0", ast.unparse(tree))
+
+
+def conversion_of(node: ast.expr) -> str | None:
+    """The name that an expression only converts: p of p.double()."""
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - LIBRARIES
+    attributes = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+    plain = all(isinstance(n, (ast.Name, ast.Attribute, ast.Call, ast.Load)) for n in ast.walk(node))
+    return names.pop() if plain and len(names) == 1 and attributes <= CONVERSIONS | LIBRARIES else None
+
+
+def numbers_of(exercise: Exercise, data: ExerciseData, function: Callable[..., Any]) -> list[str] | None:
+    """The first criterion that a wrong answer fails and what it answers there; None where that says nothing: other
+    things than numbers, all of them special, or one so near the middle between two roundings that machines differ."""
+    functions = {**exercise.references, exercise.name: function}
+    seconds = min(exercise.seconds, SECONDS)
+    report = mark(
+        exercise.name, data, lambda _, calls: (perform(functions, call, seconds) for call in calls), lambda: None
+    )
+    criterion = next((one for one in report.criteria if one.failure), None)
+    if report.outcome != INCORRECT or criterion is None:
+        return None
+    found = slips.answered(criterion.played)
+    if found is None or len(set(found) - SPECIAL) < 2 or found == wanted(criterion.played):
+        return None
+    return [criterion.name, *found] if settled(criterion.played) else None
+
+
+SPECIAL = {slips.rounded(x) for x in (0.0, 1.0, -1.0, 0.5, 2.0, math.inf, -math.inf, math.nan)}
+
+
+def wanted(played: Sequence[Played]) -> list[str]:
+    """The numbers of the right answer."""
+    return [slips.rounded(x) for one in played for x in slips.flat(one.case["expected"]["value"]) or []]
+
+
+def settled(played: Sequence[Played]) -> bool:
+    """Whether no number lies so near the middle between two roundings that another machine may round it otherwise."""
+    numbers = [x for one in played for x in slips.flat(one.observation["value"]) or []]
+    return all(slips.rounded(x * (1 - NEAR)) == slips.rounded(x * (1 + NEAR)) for x in numbers)

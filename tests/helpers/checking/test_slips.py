@@ -1,0 +1,82 @@
+"""Slips in a formula are told by their numbers, and to nobody else."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+
+from grading.exercises import load, notebooks
+from grading.exercises.slips import LIBRARIES, known_slips, sentences
+from helpers.checking.check import examine
+from helpers.checking.marking import Report
+from helpers.checking.sealing import digest, opened
+from helpers.checking.shapes import ExerciseData
+
+EXERCISES = {name: one for notebook in notebooks() for name, one in load(notebook).items()}
+
+
+@cache
+def data_of(name: str) -> ExerciseData:
+    """An exercise with its slips, whatever its text."""
+    one = EXERCISES[name]
+    rules: Any = {"forbid": [], "modules": [], "require": [], "because": ""}
+    return {**one.as_data(), "slips": known_slips(one), "rules": rules}
+
+
+def told(name: str, function: Callable[..., Any]) -> Report:
+    """The report on an answer."""
+    return examine(name, data_of(name), {**EXERCISES[name].references, name: function})
+
+
+def test_a_slip_is_told_however_the_answer_is_written() -> None:
+    def adam_step(theta: Any, grad: Any, m: Any, v: Any, t: Any, lr: Any, beta1: Any, beta2: Any, eps: Any) -> Any:
+        new_m = m + (1 - beta1) * (grad - m)
+        new_v = v + (1 - beta2) * (grad**2 - v)
+        step = new_m / (1 - beta1 * t) / (torch.sqrt(new_v / (1 - beta2**t)) + eps)
+        return theta.sub(lr * step), new_m, new_v
+
+    report = told("adam_step", adam_step)
+    assert report.mistake == "slip"
+    assert report.mistake_sentence == "The numbers are those that come of beta1 * t in place of beta1 ** t."
+
+
+def test_what_is_no_slip_is_told_none() -> None:
+    report = told("gaussian_kl", lambda m, s, n, r: torch.log(r / s) + (s**3 + abs(m - n) ** 1.7) / (2 * r**2) - 0.5)
+    assert report.mistake is None
+
+
+def test_what_is_nearly_right_is_no_slip() -> None:
+    def nearly(mu: torch.Tensor, log_var: torch.Tensor) -> torch.Tensor:
+        return 0.5 * (mu**2 + log_var.exp() - 1 - log_var).sum(-1) + 1e-8 * mu.sum(-1).cos()
+
+    assert told("vae_kl", nearly).mistake != "slip"
+
+
+def test_only_the_numbers_open_a_sentence() -> None:
+    known = known_slips(EXERCISES["kl_estimators"])
+    assert known
+    for sealed in known.values():
+        with pytest.raises(UnicodeDecodeError):
+            opened(sealed, "other", "numbers")
+    assert digest("other", "numbers") not in known
+
+
+@pytest.mark.parametrize("name", ["adamw_step", "vae_kl", "cross_entropy"])
+def test_a_sentence_has_no_name_that_only_the_answer_has(name: str) -> None:
+    arguments = set(inspect.signature(EXERCISES[name].references[name]).parameters)
+    for sentence, _ in sentences(EXERCISES[name]):
+        code = re.sub(
+            r"\.\w+|\w+=", "", re.sub(r"The numbers are those that come (of|without)|in place of", "", sentence)
+        )
+        assert set(re.findall(r"[a-z_]\w*", code)) <= arguments | LIBRARIES, sentence
+
+
+def test_without_an_answer_its_slips_are_not_known() -> None:
+    one = EXERCISES["adam_step"]
+    assert len(known_slips(one, without="adam_as_printed")) < len(known_slips(one))

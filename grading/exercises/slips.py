@@ -13,6 +13,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import torch
+
 from grading.exercises.exercise import Exercise
 from grading.exercises.mutants import Mutant, mutants
 from helpers.checking import slips
@@ -60,6 +62,7 @@ WITHOUT = "The numbers are those that come without {before}."
 def known_slips(exercise: Exercise, without: str = "") -> dict[str, str]:
     """Sealed sentences by the digest of the numbers, for an exercise that numbers judge and that is quickly played;
     made of all right answers but the one called `without`."""
+    torch.broadcast_shapes((1,), (1,))  # imports SymPy, which the time limit of a call must not cut in two
     data = exercise.as_data(mistakes=False)
     gate = data["criteria"][0]["cases"]
     if exercise.seconds > 10 or "kernel" in exercise.rules or exercise.name in TOO_SLOW:

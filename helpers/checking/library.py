@@ -8,8 +8,10 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from types import ModuleType
 from typing import Any
 
@@ -54,7 +56,7 @@ UNREADABLE = {
     "torch.hub", "torch.ops", "torch.vitals_enabled", "torch.compiled_with_cxx11_abi",
 }  # fmt: skip
 # Where a function without a Python module of its own is known from, most telling first.
-HOMES = ("torch.nn.functional", "torch.special", "torch.linalg", "torch", "scipy.special", "numpy")
+HOMES = ("torch.nn.functional", "torch.special", "torch.linalg", "torch.fft", "torch", "scipy.special", "numpy")
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,29 @@ def known_as(value: Any) -> str:
             if known and getattr(sys.modules.get(home), known, None) is value:
                 return f"{home}.{known}"
     module = getattr(value, "__module__", None)
-    return name if module in (None, "builtins") else f"{module}.{name}"
+    if not isinstance(module, str) or module == "builtins":
+        return str(name)
+    homes = list(public_homes(module))
+    public = next((home for home in homes if vars(sys.modules.get(home, sys)).get(name) is value), None)
+    return f"{public}.{name}" if public else object_known_as(value) or f"{module}.{name}"
+
+
+def public_homes(module: str) -> Iterator[str]:
+    """The modules that may offer what another holds: scipy.optimize for scipy.optimize._zeros_py, torch.nn for
+    torch.nn.modules.linear, heapq for _heapq."""
+    parts = list(takewhile(lambda part: not is_private(part), module.removeprefix("_").split(".")))
+    homes = (".".join(parts[:n]) for n in range(len(parts), 0, -1))
+    return filter(may_be_used, homes)
+
+
+def object_known_as(value: Any) -> str | None:
+    """The path of an object that a library offers under another name than its own, or that has none, such as
+    scipy.stats.norm; None for any other."""
+    module = getattr(value, "__module__", None) or type(value).__module__
+    homes = [*public_homes(str(module)), *(HOMES if str(module).split(".")[0] in LIBRARIES else ())]
+    offered = ((home, vars(sys.modules[home])) for home in homes if home in sys.modules)
+    found = (f"{home}.{name}" for home, names in offered for name, one in names.items() if one is value)
+    return next((path for path in found if look_up(path).outside is None), None)
 
 
 def belongs_to_a_library(value: Any) -> bool:

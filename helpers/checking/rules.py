@@ -31,7 +31,7 @@ import numpy as np
 import torch
 
 from helpers.checking.kinds.kernels import kernel_violation, mark_kernels
-from helpers.checking.library import Found, is_private, known_as, look_up
+from helpers.checking.library import Found, is_private, known_as, look_up, object_known_as
 from helpers.checking.names import Live, Meaning, Mention, Scope, defined_inside, mentioned, within
 from helpers.checking.shapes import Rules
 
@@ -220,6 +220,8 @@ def meanings_of(value: Any, home: str | None) -> list[Meaning]:
         return [value.__name__]
     target = undecorated(value)
     if not isinstance(getattr(target, "__name__", None), str):
+        if offered := object_known_as(target):
+            return [Live(offered)]
         target = type(target)  # an object, perhaps one that can be called, such as nn.KLDivLoss()
     if getattr(target, "__module__", None) != home:
         return [Live(known_as(target))] if callable(value) else []

@@ -493,4 +493,12 @@ def schedule_free_step(z, x, grad, t, lr, beta):
     return z, x, torch.lerp(z, x, beta)
 """,
     ],
+    "samples_needed": [
+        """
+from scipy.stats import norm
+
+def samples_needed(std, tolerance, confidence):
+    return math.ceil((norm.ppf(0.5 + confidence / 2) * std / tolerance) ** 2)
+""",
+    ],
 }

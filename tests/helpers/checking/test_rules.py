@@ -496,3 +496,27 @@ class TestReading:
         tree = rules.ast.parse("def f(p):\n    return g(p)")
         other = rules.ast.parse("def g(p):\n    return f(p)")
         assert rules.violation(tree, RULES, {"f": [tree], "g": [other]}.get) is None
+
+    @pytest.mark.parametrize(
+        ("statement", "known"),
+        [
+            ("from scipy.optimize import brentq", "scipy.optimize.brentq"),
+            ("from scipy.stats import norm", "scipy.stats.norm"),
+            ("from heapq import heappush", "heapq.heappush"),
+            ("from torch.nn import Linear", "torch.nn.Linear"),
+            ("from torch.nn.functional import logsigmoid", "torch.nn.functional.logsigmoid"),
+        ],
+    )
+    def test_what_is_imported_by_its_name_is_read_as_in_its_module(self, statement, known):
+        """Wherever the library keeps it: scipy.optimize._zeros_py, _heapq."""
+        space, name = {}, known.rpartition(".")[2]
+        exec(statement, space)
+        assert rules.meanings_of(space[name], "a_notebook") == [known]
+        tree = rules.ast.parse(f"def f(p):\n    return {name}.of(p)")
+        live = {name: rules.meanings_of(space[name], "a_notebook")}
+        assert rules.violation(tree, RULES | {"modules": [], "forbid": []}, live.get) is None
+
+    def test_what_is_forbidden_stays_so_when_it_is_imported_by_its_name(self):
+        tree = rules.ast.parse("def f(p):\n    return entropy(p)")
+        live = {"entropy": rules.meanings_of(stats.entropy, "a_notebook")}
+        assert "entropy is not an answer" in str(rules.violation(tree, RULES, live.get))

@@ -576,6 +576,8 @@ def still_cases(rng, *numbers):
     yield case(Function("bowl_gradient", (kappa,)), tiny, round(0.6 / kappa, 5), *numbers, size(rng, 6, 10))
     balanced = number(rng, 0.5, 2) * vector(1, -1)
     yield case(Function("bowl_gradient", (1.0,)), balanced, number(rng, 0.1, 0.3), *numbers, size(rng, 4, 6))
+    faint = number(rng, 1, 9) * 1e-8 * vector(1, 0.1)
+    yield case(Function("bowl_gradient", (kappa,)), faint, round(0.6 / kappa, 5), *numbers, size(rng, 5, 8))
     nothing = vector(number(rng, 1, 9) * 1e-13, number(rng, 1, 9) * 1e-15)
     yield case(Function("bowl_gradient", (kappa,)), nothing, round(0.6 / kappa, 5), *numbers, size(rng, 3, 5))
     yield case(valleys(rng, 1), normal(rng, 1), 0.01, *numbers, size(rng, 300, 400), hidden=True)
@@ -733,6 +735,23 @@ def gradient_descent_without_end(grad_fn, theta0, lr, steps):
 @gradient_descent.misconception(TOO_LONG)
 def gradient_descent_too_long(grad_fn, theta0, lr, steps):
     return gradient_descent_rows(grad_fn, theta0, lr, steps + 1)
+
+
+STANDS = (
+    "The path stands still once two points are close, and is filled up with copies of the last: every step counts, however "
+    "short. torch.allclose takes 1e-8 for nothing."
+)
+
+
+def standing(path):
+    """A path that is filled up from where two points are close."""
+    close = [k for k in range(1, len(path)) if torch.allclose(path[k], path[k - 1])]
+    return torch.cat([path[: close[0]], path[close[0]].expand(len(path) - close[0], -1)]) if close else path
+
+
+@gradient_descent.misconception(STANDS)
+def gradient_descent_stands_still(grad_fn, theta0, lr, steps):
+    return standing(gradient_descent_rows(grad_fn, theta0, lr, steps))
 
 
 def small(grad):
@@ -985,6 +1004,11 @@ def heavy_ball_ends_after_the_step(grad_fn, theta0, lr, beta, steps):
     return torch.stack(path)
 
 
+@heavy_ball.misconception(STANDS)
+def heavy_ball_stands_still(grad_fn, theta0, lr, beta, steps):
+    return standing(heavy_ball_velocity(grad_fn, theta0, lr, beta, steps))
+
+
 @heavy_ball.misconception(ROLLS_ON)
 def heavy_ball_stops_where_it_is_flat(grad_fn, theta0, lr, beta, steps):
     path, v = [theta0], torch.zeros_like(theta0)
@@ -1208,6 +1232,11 @@ def nesterov_ends_after_the_step(grad_fn, theta0, lr, mu, steps):
         if small(v):
             break
     return torch.stack(path)
+
+
+@nesterov.misconception(STANDS)
+def nesterov_stands_still(grad_fn, theta0, lr, mu, steps):
+    return standing(nesterov_velocity(grad_fn, theta0, lr, mu, steps))
 
 
 @nesterov.misconception(ROLLS_ON)

@@ -575,6 +575,13 @@ def samples_needed_whole_width(std, tolerance, confidence):
 
 
 @samples_needed.misconception(
+    "confidence is not used: 1.96 belongs to 95% alone. Take the quantile that leaves (1 - confidence) / 2 on each side."
+)
+def samples_needed_always_for_95_percent(std, tolerance, confidence):
+    return math.ceil((1.96 * std / tolerance) ** 2)
+
+
+@samples_needed.misconception(
     "The quantile is rounded: 1.96 is 1.959964. Take it from norm.ppf or ndtri, or n is off by one now and then."
 )
 def samples_needed_rounded_quantile(std, tolerance, confidence):

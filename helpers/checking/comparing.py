@@ -131,8 +131,8 @@ def wrong_dtype(value: Any, want: Any, expectation: Expectation, part: str) -> P
         return None if "int" in dtype else Problem.of("dtype", template, it=it, got=dtype, remedy=remedy, **facts)
     if wanted and isinstance(value, torch.Tensor) and dtype != wanted:
         template = (
-            "{it} has dtype {got}, where {want} was expected (the dtype of the input): compute as you like, and end "
-            "with .to(torch.{want}), or .to(x.dtype) where x is the input."
+            "{it} has dtype {got}, where {want} was expected: compute as you like, and end with .to(torch.{want}), or "
+            "with .to(x.dtype), where x is an input of that dtype."
         )
         return Problem.of("dtype", template, it=it, got=dtype, want=wanted)
     if "float" not in dtype:

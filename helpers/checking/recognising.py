@@ -225,8 +225,7 @@ def beside(columns: Sequence[Sequence[Any]], names: Sequence[str], one: Played) 
 def pair(exercise: ExerciseData, report: Report) -> Mistake | None:
     """Two mistakes at once: two known ones, or a known one and a relation to what that gives."""
     played = telling_cases(report)
-    right = {id(one): samples(one) for one in played}
-    if any(right[id(one)] is None for one in played if one.problem):
+    if any(samples(one) is None for one in played if one.problem and one.observation["outcome"] != "raised"):
         return None
     wrong = {name: table for name in exercise["mistakes"] if (table := answers_of(name, played)) is not None}
     for name, table in wrong.items():
@@ -242,9 +241,13 @@ def pair(exercise: ExerciseData, report: Report) -> Mistake | None:
 
 def answers_of(mistake: str, played: Sequence[Played]) -> list[list[Sample]] | None:
     """What came back beside what a known mistake gives; None where that gives no numbers, or nothing wrong."""
-    table, differs = [], False
+    table: list[list[Sample]] = []
+    differs = False
     for one in played:
         wrong = one.case["mistakes"].get(mistake)
+        if one.observation["outcome"] == "raised" and explains(one, mistake):
+            table.append([])  # both raise the same error here, and their numbers show elsewhere
+            continue
         if wrong is not None and ("looks" in wrong or wrong["outcome"] != "returned"):
             return None
         differs = differs or (wrong is not None and one.problem is not None)

@@ -7,7 +7,7 @@ numbers of no special size: 0, 1 and what is the same in all cases say nothing. 
 a known mistake answers (`Sample.want`): then the two mistakes were made together.
 
 samples      an answer beside what it should be, and when a relation shows
-factors      a number times the right one, or plus it
+factors      a number times the right one, or plus it, or in its exponent
 changes      the right one changed: squared, transposed, summed
 ingredients  a term or a factor that is missing, or has another weight
 special      constants, arguments, nan and inf, what is nearly right
@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from helpers.checking.relations.changes import elementwise, reshaped, structural
-from helpers.checking.relations.factors import factor, offset
+from helpers.checking.relations.factors import factor, offset, power
 from helpers.checking.relations.ingredients import an_ingredient, steps
 from helpers.checking.relations.samples import MOST, SHARP, Form, Sample, Search
 from helpers.checking.relations.special import a_constant, an_argument, nearly_right, not_finite, places
@@ -43,8 +43,10 @@ def and_beside(search: Callable[..., Form | None]) -> Search:
 
 # in the order in which they are looked for
 STRONG: Sequence[Search] = (
-    an_argument, an_ingredient, a_constant, factor, offset, elementwise, structural, reshaped, not_finite, steps,
+    an_argument, an_ingredient, a_constant, factor, offset, elementwise, power, structural, reshaped, not_finite, steps,
 )  # fmt: skip
 WEAK: Sequence[Search] = (places, nearly_right)  # true, but they say less: only where no result shows more
 WEAK_FORMS = ("place", "small")
-BESIDE_A_MISTAKE: Sequence[Search] = tuple(map(and_beside, (factor, offset, elementwise, structural)))
+BESIDE_A_MISTAKE: Sequence[Search] = tuple(
+    map(and_beside, (factor, offset, elementwise, power, structural, nearly_right))
+)

@@ -147,6 +147,22 @@ def factor(failed: Sequence[Sample], passed: Sequence[Sample], beside: bool = Fa
     return form("factor", s, "{c:.7g} times {right}, in every case that was tried.", c=c, right=right(beside))
 
 
+def power(failed: Sequence[Sample], passed: Sequence[Sample], beside: bool = False) -> Form | None:
+    """The answer is what was wanted to a power that is made of the arguments, as where a mean stands for a sum in an
+    exponent."""
+    if passed or any(not ((s.got > 0).all() and (s.want > 0).all()) for s in failed):
+        return None
+    rtol, s = max(s.tolerance[0] for s in failed), failed[0]
+    found = [ratio(np.log(s.got), np.log(s.want), rtol) for s in failed]
+    exponents = [c for c in found if c is not None]
+    if len(exponents) < len(found) or len({x for s in failed for x in telling(s, s.got)}) < 2:
+        return None
+    words = as_quantity(failed, exponents, rtol)
+    if words is None:
+        return None
+    return form("power", s, "{right} to the power of {c}{n}.", right=right(beside), c=words, n=meaning(words))
+
+
 def offset(failed: Sequence[Sample], passed: Sequence[Sample], beside: bool = False) -> Form | None:
     """The answer differs from what was wanted by one number, the same everywhere or made from the arguments."""
     values = []

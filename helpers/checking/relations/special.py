@@ -13,6 +13,10 @@ from helpers.checking.relations.samples import ATOL, RTOL, Form, Sample, distinc
 from helpers.checking.words import Phrase
 
 FROM_NAN = "0/0, 0 * log 0, inf - inf, or a root or logarithm of a negative number"
+SMALL_THINGS = (
+    "a small number that was added (in a logarithm, a root or a division), a clamp, a constant that was rounded, "
+    "float32 on the way (torch.eye and torch.tensor make it), steps that end too early, or a term of little weight."
+)
 FROM_INF = "a division by 0, log 0, or an exponential that overflows"
 
 
@@ -101,8 +105,8 @@ def where_from(failed: Sequence[Sample], passed: Sequence[Sample]) -> str:
     return ""
 
 
-def nearly_right(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | None:
-    """All numbers are right but for a small error."""
+def nearly_right(failed: Sequence[Sample], passed: Sequence[Sample], beside: bool = False) -> Form | None:
+    """All numbers are what was wanted, but for a small error."""
     worst = 0.0
     for s in failed:
         if s.got.shape != s.want.shape or not s.want.size:
@@ -113,13 +117,16 @@ def nearly_right(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | N
         worst = max(worst, float(np.max(np.abs(s.got - s.want)[finite], initial=0)))
     if len({x for s in [*failed, *passed] for x in distinct(s.want)} - {0.0, 1.0}) < 2:
         return None
-    sentence = (
-        "The numbers are nearly right, {worst:.2g} off at most, so the main part is there, and "
-        "something small bends it: "
-        "a small number that was added (in a logarithm, a root or a division), a clamp, a constant that was rounded, "
-        "float32 on the way (torch.eye and torch.tensor make it), steps that end too early, or a term of little weight."
-    )
-    return Form("small", Phrase(sentence, {"worst": worst}))
+    if beside:
+        sentence = (
+            "The numbers are nearly what that gives, {worst:.2g} off at most: something small bends them: {these}"
+        )
+    else:
+        sentence = (
+            "The numbers are nearly right, {worst:.2g} off at most, so the main part is there, and something small "
+            "bends it: {these}"
+        )
+    return Form("small", Phrase(sentence, {"worst": worst, "these": SMALL_THINGS}))
 
 
 def places(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | None:

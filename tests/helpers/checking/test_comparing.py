@@ -94,7 +94,7 @@ class TestTensors:
             (VECTOR[None], "has shape (1, 3), where (3,) was expected"),
             (VECTOR[:2], "has shape (2,)"),
             (VECTOR.sum(), "has shape (), where (3,) was expected"),
-            (VECTOR.float(), "has dtype float32, where float64 was expected (the dtype of the input)"),
+            (VECTOR.float(), "has dtype float32, where float64 was expected: compute as you like"),
             (VECTOR.long(), "has dtype int64"),
             (2.0, "a float, where a tensor of shape (3,) was expected"),
             (VECTOR + 1, "expected 1 at [0], got 2 (3 of 3 numbers differ)."),

@@ -94,6 +94,13 @@ def test_a_factor_may_be_made_of_the_arguments() -> None:
     assert "1 - beta**t times the right one" in str(form.sentence)
 
 
+def test_a_power_may_be_made_of_the_arguments() -> None:
+    """As where a mean stands for a sum in an exponent."""
+    report = told("perplexity", lambda p, q: torch.exp(-(p * q.log()).mean(-1)))
+    assert report.mistake == "power"
+    assert "the right one to the power of 1/(n), where n is the size of the last dimension" in report.mistake_sentence
+
+
 @pytest.mark.parametrize("change", [lambda x: x**2 + np.sin(x), lambda x: x * np.cos(x), lambda x: x])
 def test_what_is_not_related_is_told_nothing(change: Callable[[np.ndarray], Any]) -> None:
     assert related(change) is None
@@ -156,6 +163,18 @@ def test_two_known_mistakes_at_once_are_told_as_the_pair() -> None:
     swapped_in_bits = told("cross_entropy", lambda p, q: -torch.special.xlogy(q, p).sum(-1) / math.log(2))
     assert swapped_in_bits.mistake == "cross_entropy_swapped and factor"
     assert "1/log 2" in str(swapped_in_bits.mistake_sentence)
+
+
+def test_a_small_number_beside_a_known_mistake_is_told_as_the_pair() -> None:
+    """As in a book that takes px * py for the product, with 1e-8 in the logarithm."""
+
+    def as_in_a_book(joint: torch.Tensor) -> torch.Tensor:
+        return (joint * torch.log(joint / (joint.sum(-1) * joint.sum(-2)) + 1e-8)).sum()
+
+    report = told("mutual_information", as_in_a_book)
+    assert report.mistake is not None
+    assert report.mistake.endswith(" and small")
+    assert "nearly what that gives" in str(report.mistake_sentence)
 
 
 def test_an_ingredient_that_is_missing_is_told() -> None:

@@ -235,6 +235,15 @@ def lion_keeps_the_blend(theta, grad, m, lr, beta1, beta2, weight_decay):
     return theta - lr * (c.sign() + weight_decay * theta), c
 
 
+@lion_step.misconception(
+    "The blend is stored in m, and m is then renewed from the blend. Give the blend a name of its own: the new m comes from "
+    "the m that came in."
+)
+def lion_blend_overwrites_m(theta, grad, m, lr, beta1, beta2, weight_decay):
+    m = blend_of(m, grad, beta1)
+    return theta - lr * (m.sign() + weight_decay * theta), blend_of(m, grad, beta2)
+
+
 @lion_step.misconception("The sign is missing: every parameter moves by lr, whatever the size of its blend.")
 def lion_without_sign(theta, grad, m, lr, beta1, beta2, weight_decay):
     c = blend_of(m, grad, beta1)

@@ -8,6 +8,8 @@ TWO_SIGNS = "the two mistakes undo each other"
 SYMMETRIC = "the function does not care for the order of its arguments"
 PROMOTED = "what it meets is float64, and makes it float64, too"
 MASKED = "the number stands where another mask leaves the term out"
+WITHIN = "what is rounded on the way is less than the tolerance of the dtype"
+SQUARED = "what is changed in sign is squared"
 PATH = "only the way to the same answer changes, by less than the exercise's tolerance"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
@@ -42,5 +44,30 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "alpha_divergence": {
         "alpha_as_an_expectation, line 3: arguments exchanged in torch.promote_types(p.dtype, torch.float32)": SYMMETRIC,
+    },
+    "kl_monte_carlo": {
+        "kl_monte_carlo_with_numpy, line 7: operands exchanged in log_p - log_q": "a spread has no sign",
+        "kl_monte_carlo_by_formula, line 5: item left out": "a tensor without dimensions is as good as a float here",
+    },
+    "samples_needed": {"samples_needed_by_isf, line 3: Add in 1 - confidence": SQUARED},
+    "moment_match": {"moment_match_total_variance, line 5: operands exchanged in means - mu.unsqueeze(-1)": SQUARED},
+    "reparameterize": {"reparameterize_elementwise, line 3: double left out": WITHIN},
+    "kl_gradients": {
+        "kl_gradients_sign, negated": TWO_SIGNS,
+        "kl_gradients_with_numpy, line 3: double left out": PROMOTED,
+        "kl_gradients_from_functions, line 7: 2 for 1": "a constant has no derivative",
+    },
+    "multivariate_gaussian_kl": {
+        "multivariate_kl_by_solve, line 6: svdvals for eigvalsh": "the singular values of a covariance are its eigenvalues",
+    },
+    "log_softmax": {
+        "log_softmax_shift_then_scale, line 4: arguments exchanged in torch.promote_types(logits.dtype, torch.float32)": SYMMETRIC,
+        "log_softmax_numpy, line 6: -1 for 0": "the number stands where there are no logits at all",
+        "log_softmax_double, line 7: arguments exchanged in torch.logaddexp(total, z[..., k])": SYMMETRIC,
+        "log_softmax_double, line 5: 0 for 1": "a start without dimensions is broadcast to the same rows",
+    },
+    "cross_entropy_from_logits": {"loss_sign, negated": TWO_SIGNS},
+    "online_log_sum_exp": {
+        "online_by_adding_logs, line 8: arguments exchanged in torch.logaddexp(total, (part - shift[..., None]).exp().sum(-1).log() + shift)": SYMMETRIC,
     },
 }

@@ -33,7 +33,7 @@ import sys
 import time
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from itertools import cycle
 from pathlib import Path
@@ -58,7 +58,9 @@ SECONDS_FOR_A_CALL = 1.0
 MOST_MUTANTS, MOST_OF_SLOW = 20, 10
 SLOW = ("train_xor",)
 SEEDS = (1, 2, 3)
-FOUND = ("hidden", "equivalent", "open", "named", "said", "narrowed", "unexplained")
+SOURCES = ("misconception", "pair", "mutant")
+NOT_REFUSED = ("hidden", "equivalent", "open")  # in a check
+FOUND = (*NOT_REFUSED, "named", "said", "narrowed", "unexplained")
 SAYS = (
     "dtype",
     "structure",
@@ -95,34 +97,34 @@ class Row(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play, print and write the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.recognition", description=__doc__)
-    parser.add_argument("--exercise", nargs="+", help="only these; nothing is written")
+    parser.add_argument("--exercise", nargs="+", help="only these; the others' rows of the table stay as they are")
     parser.add_argument("--read", type=int, default=0, help="print so many of the told mistakes")
     parser.add_argument("--all", action="store_true", help="print every row")
-    parser.add_argument("--most", type=int, default=MOST_MUTANTS, help="mutants of one exercise")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    exercises = [one for notebook in notebooks() for one in load(notebook).values()]
-    table = {}
-    for one in exercises:
-        if not options.exercise or one.name in options.exercise:
-            table[one.name] = play_all(one, options.most)
-            print(line(one.name, table[one.name]), flush=True)
-    print(line("all", [row for rows in table.values() for row in rows]))
-    report(table, options.read, options.all)
-    if not options.exercise:
-        write_whole(RESULTS, json.dumps(results(table, options.most), indent=1) + "\n")
+    exercises = {one.name: one for notebook in notebooks() for one in load(notebook).values()}
+    before = json.loads(RESULTS.read_text(encoding="utf-8")) if options.exercise else {}
+    table = {name: rows for name, rows in before.get("exercises", {}).items() if name in exercises}
+    played = {}
+    for name in options.exercise or exercises:
+        played[name] = play_all(exercises[name])
+        table[name] = in_short(played[name])
+        print(line(name, total(table[name].values())), flush=True)
+        in_order = {one: table[one] for one in exercises if one in table}
+        write_whole(RESULTS, json.dumps(results(in_order), indent=1) + "\n")
+    report(played, options.read, options.all)
     return 0
 
 
-def play_all(exercise: Exercise, most: int) -> list[Row]:
+def play_all(exercise: Exercise) -> list[Row]:
     """Every wrong answer to an exercise, played."""
     data: ExerciseData = {**exercise.as_data(), "ladder": ladder(exercise), "rules": NO_RULES}
     data["seconds"] = min(data["seconds"], 10.0 if exercise.name in SLOW else SECONDS_FOR_A_CALL)
     play = apart if exercise.name.endswith("_triton") else row
     slips = cache(partial(known_slips, exercise))
     rows = []
-    for wrong in wrong_answers(exercise, most):
+    for wrong in wrong_answers(exercise):
         origin = wrong.change.split(",")[0] if wrong.source == "mutant" else ""
         one = play(exercise.name, {**data, "slips": slips(without=origin)}, wrong)
         rows.append(one if one.verdict != "survived" else survivor(exercise, wrong, play))
@@ -138,7 +140,7 @@ def survivor(exercise: Exercise, wrong: Wrong, play: Callable[..., Row]) -> Row:
     return Row(wrong.source, wrong.change, "hidden" if refused else "open", "")
 
 
-def wrong_answers(exercise: Exercise, most: int) -> Iterator[Wrong]:
+def wrong_answers(exercise: Exercise, most: int = MOST_MUTANTS) -> Iterator[Wrong]:
     """Misconceptions, those with a second mistake on top, mutants."""
     for name, one in exercise.misconceptions.items():
         yield Wrong("misconception", name, one.functions)
@@ -224,31 +226,32 @@ def verdict(report: Report) -> tuple[str, str]:
     return ("narrowed" if report.smaller or passed else "unexplained"), failure.problem.text
 
 
-def counts(rows: Sequence[Row]) -> dict[str, int]:
-    """How many of each verdict."""
-    found = collections.Counter(row.verdict for row in rows)
-    return {
-        "wrong": len(rows),
-        **{name: found[name] for name in FOUND},
+def in_short(rows: Sequence[Row]) -> dict[str, Any]:
+    """How many of each verdict, by where the wrong answers come from; those that are open by name."""
+    found = {
+        source: dict(collections.Counter(row.verdict for row in rows if row.source == source)) for source in SOURCES
     }
+    return {**found, "open": [row.change for row in rows if row.verdict == "open"]}
 
 
-def share(rows: Sequence[Row]) -> float:
-    """The share of the refused that is told what to change."""
-    refused = [row for row in rows if row.verdict not in FOUND[:3]]
-    return sum(row.verdict in ("named", "said") for row in refused) / max(1, len(refused))
+def total(parts: Iterable[Any]) -> dict[str, Any]:
+    """The sum of counts, with the share of the refused that is told what to change."""
+    found = collections.Counter[str]()
+    for part in parts:
+        found.update(part if isinstance(part, dict) else {})
+    refused = sum(found.values()) - sum(found[name] for name in NOT_REFUSED)
+    told = (found["named"] + found["said"]) / max(1, refused)
+    return {"wrong": sum(found.values()), **{name: found[name] for name in FOUND}, "told": round(told, 3)}
 
 
-def line(name: str, rows: Sequence[Row]) -> str:
+def line(name: str, counted: dict[str, Any]) -> str:
     """A line of the table."""
-    return f"{name:32}" + "".join(f" {k} {v:4}" for k, v in counts(rows).items()) + f"  told {share(rows):.0%}"
+    return f"{name:32}" + "".join(f" {k} {v:4}" for k, v in counted.items())
 
 
-def report(table: dict[str, list[Row]], read: int, everything: bool) -> None:
-    """Print what has to be read: survivors, and told mistakes beside what was changed."""
-    rows = [(name, row) for name, found in table.items() for row in found]
-    for source in ("misconception", "pair", "mutant"):
-        print(line(source, [row for _, row in rows if row.source == source]))
+def report(played: dict[str, list[Row]], read: int, everything: bool) -> None:
+    """Print what has to be read: what is open, and told mistakes beside what was changed."""
+    rows = [(name, row) for name, found in played.items() for row in found]
     chosen = rows if everything else [(n, r) for n, r in rows if r.verdict == "open"]
     if read:
         named = [(n, r) for n, r in rows if r.verdict == "named" and r.source != "misconception"]
@@ -257,26 +260,17 @@ def report(table: dict[str, list[Row]], read: int, everything: bool) -> None:
         print(f"{row.verdict:12}{name}: {row.change}\n{'':14}{row.told}")
 
 
-def results(table: dict[str, list[Row]], most: int) -> dict[str, Any]:
+def results(table: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What is written."""
-    rows = [row for found in table.values() for row in found]
+    by_source = {source: total(rows[source] for rows in table.values()) for source in SOURCES}
     return {
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "date": time.strftime("%Y-%m-%d"),
-        "mutants of one exercise at most": most,
-        "all": {**counts(rows), "told": round(share(rows), 3)},
-        "sources": {
-            source: {**counts(some), "told": round(share(some), 3)}
-            for source in ("misconception", "pair", "mutant")
-            for some in [[row for row in rows if row.source == source]]
-        },
-        "exercises": {name: {**counts(found), "told": round(share(found), 3)} for name, found in table.items()},
-        "open": {
-            name: [row.change for row in found if row.verdict == "open"]
-            for name, found in table.items()
-            if any(row.verdict == "open" for row in found)
-        },
+        "mutants of one exercise at most": MOST_MUTANTS,
+        "all": total(rows[source] for rows in table.values() for source in SOURCES),
+        "sources": by_source,
+        "exercises": table,
     }
 
 

@@ -57,8 +57,6 @@ CONVERSIONS = {
     "asarray",
     "dtype",
 }
-INSTEAD = "The numbers are those that come of {after} in place of {before}."
-WITHOUT = "The numbers are those that come without {before}."
 
 
 def known_slips(exercise: Exercise, without: str = "") -> dict[str, str]:
@@ -85,7 +83,7 @@ TOO_SLOW = ("rate_distortion", "max_entropy_with_mean")
 
 
 def sentences(exercise: Exercise, without: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
-    """What a learner would be told of each mutant, and the mutant; shorter words first."""
+    """What was changed in each mutant, as `helpers.checking.slips` reads it, and the mutant; shorter texts first."""
     parameters = list(inspect.signature(exercise.references[exercise.name]).parameters)
     made = []
     for functions in exercise.alternatives.values():
@@ -117,7 +115,7 @@ class Words:
                         yield name.id, argument
 
     def of(self, mutant: Mutant) -> str:
-        """A sentence; empty where it would need a name that only the answer has."""
+        """What was changed; empty where that needs a name that only the answer has."""
         try:
             before, after = self.renamed(mutant.before), self.renamed(mutant.after)
         except (SyntaxError, KeyError):
@@ -127,7 +125,7 @@ class Words:
         about_arguments = any(name in self.names.values() for name in re.findall(r"\w+", before))
         if before == after or max(len(before), len(after)) > MOST_CHARACTERS or not about_arguments:
             return ""
-        return (INSTEAD if after else WITHOUT).format(before=before, after=after)
+        return f"{after}{slips.INSTEAD_OF}{before}"
 
     def renamed(self, text: str) -> str:
         """An expression in the names of the arguments. Raises KeyError where that cannot be."""

@@ -64,7 +64,7 @@ def slipped(exercise: ExerciseData, report: Report) -> Mistake | None:
     """A slip in a formula that gives these numbers in the first criterion that failed."""
     criterion = next(one for one in report.criteria if one.failure)
     sentence = slips.slip(exercise.get("slips", {}), criterion.name, criterion.played)
-    return Mistake("slip", sentence, lambda others: False) if sentence else None
+    return Mistake("slip", str(sentence), lambda others: False) if sentence else None
 
 
 def that_speak(report: Report, played: Sequence[Played]) -> list[Played]:

@@ -1,7 +1,7 @@
 """Slips in a formula, known by the numbers that come of them.
 
-An answer key holds for each slip a digest of the numbers that it gives in the public cases of a criterion, and its
-sentence sealed with them: only who has made a slip reads of it. `grading.exercises.slips` makes them."""
+An answer key holds for each slip a digest of the numbers that it gives in the public cases of a criterion, and what
+was changed sealed with them: only who has made a slip reads of it. `grading.exercises.slips` makes them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,24 @@ from helpers.checking.comparing import as_array
 from helpers.checking.marking import Played
 from helpers.checking.sealing import digest, opened
 from helpers.checking.shapes import Plain
+from helpers.checking.words import Phrase
 
+INSTEAD_OF = "\0"  # between what was written and what is right, of which the first may be nothing
 DIGITS, NOTHING = 5, 1e-9
 MOST = 24  # numbers of a case
 
 
-def slip(known: dict[str, str], criterion: str, played: Sequence[Played]) -> str | None:
-    """The sentence on the slip that gave the answers to a criterion's public cases; None where there is none."""
+def slip(known: dict[str, str], criterion: str, played: Sequence[Played]) -> Phrase | None:
+    """What to say of the slip that gave the answers to a criterion's public cases; None where there is none."""
     found = answered([one for one in played if not one.case.get("hidden")])
     sealed = known.get(digest(criterion, *found)) if found else None
-    return opened(sealed, criterion, *found) if sealed and found else None
+    if not sealed or not found:
+        return None
+    after, _, before = opened(sealed, criterion, *found).partition(INSTEAD_OF)
+    if not after:
+        return Phrase("The numbers are those that come without `{before}`.", {"before": before})
+    facts = {"after": after, "before": before}
+    return Phrase("The numbers are those that come of `{after}` in place of `{before}`.", facts)
 
 
 def answered(played: Sequence[Played]) -> list[str] | None:

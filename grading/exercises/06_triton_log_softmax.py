@@ -969,6 +969,7 @@ PADDED = "A lane beyond the row must count nothing: exp(-inf) is 0, so load with
 SMALL_BLOCK = "The row is wider than the block, and what lies beyond is never written: triton.next_power_of_2(columns) fits any row."
 NO_MASK = "A lane beyond the row reads memory that is not its tensor's: give the load a mask, mask=column < columns."
 TIMES = 3001  # some 20,000 columns: wider than the blocks that people fix, 1024 to 16384
+MANY_ROWS = 19  # more than the programs or the rows of a program that people fix
 FIRST_ROW = "Only one row is written: the grid needs one program for each row, and each starts at its own."
 
 
@@ -1066,6 +1067,7 @@ def maxima_widths(rng):
     for n in (128, 1000, 1024):
         yield played(largest_last(rng, 3, n), of=maxima_of, hidden=True)
     yield written_wide(single(rng, 2, size(rng, 6, 7)), of=maxima_of)
+    yield played(single(rng, MANY_ROWS, 3), of=maxima_of)
 
 
 @triton.jit
@@ -1288,6 +1290,7 @@ def rows_widths(rng):
     for n in (128, 1000, 1023, 1024):
         yield played(single(rng, 2, n), of=rows_of, hidden=True)
     yield written_wide(single(rng, 2, size(rng, 6, 7)), of=rows_of)
+    yield played(single(rng, MANY_ROWS, 3), of=rows_of)
 
 
 @log_softmax_triton.criterion(
@@ -1654,6 +1657,7 @@ def wide_widths(rng):
     for n, block in ((1025, 512), (128, 64), (1000, 256), (1023, 256), (1024, 256)):
         yield played(single(rng, 2, n), block, of=wide_rows_of, hidden=True)
     yield written_wide(single(rng, 1, size(rng, 6, 7)), 2048, of=wide_rows_of)
+    yield played(single(rng, MANY_ROWS, 3), 2, of=wide_rows_of)
 
 
 @log_softmax_wide_triton.criterion(
@@ -1974,6 +1978,7 @@ def slope_widths(rng):
         yield sloped(single(rng, 2, n), rows_of(single(rng, 2, n)), hidden=True)
     n = size(rng, 6, 7)
     yield written_wide(single(rng, 1, n).abs(), rows_of(single(rng, 1, n)) - 12, of=slope, rtol=1e-4, atol=1e-5)
+    yield sloped(single(rng, MANY_ROWS, 3), rows_of(single(rng, MANY_ROWS, 3)))
 
 
 @log_softmax_backward_triton.criterion(
@@ -2390,6 +2395,7 @@ def losses_values(rng):
     yield played(masked, torch.tensor([1, 2]), of=losses_of)
     for n in (128, 1000, 1023, 1024, 1025):
         yield played(single(rng, 2, n), targets_of(rng, 2, classes=n), of=losses_of, hidden=True)
+    yield played(single(rng, MANY_ROWS, 3), targets_of(rng, MANY_ROWS, classes=3), of=losses_of)
     yield written_wide(single(rng, 2, size(rng, 6, 7)), targets_of(rng, 2, classes=6), of=losses_of)
 
 

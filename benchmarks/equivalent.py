@@ -10,6 +10,7 @@ PROMOTED = "what it meets is float64, and makes it float64, too"
 MASKED = "the number stands where another mask leaves the term out"
 WITHIN = "what is rounded on the way is less than the tolerance of the dtype"
 SQUARED = "what is changed in sign is squared"
+IDLE = "more programs start than the rows need, and the mask leaves them idle"
 PATH = "only the way to the same answer changes, by less than the exercise's tolerance"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
@@ -69,5 +70,18 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "cross_entropy_from_logits": {"loss_sign, negated": TWO_SIGNS},
     "online_log_sum_exp": {
         "online_by_adding_logs, line 8: arguments exchanged in torch.logaddexp(total, (part - shift[..., None]).exp().sum(-1).log() + shift)": SYMMETRIC,
+    },
+    "row_max_triton": {"maxima_several_at_once, line 4: 3 for 4": IDLE},
+    "log_softmax_triton": {
+        "rows_back_from_float32, line 6: arguments exchanged in max(16, triton.next_power_of_2(x.size(1)))": SYMMETRIC,
+    },
+    "log_softmax_backward_triton": {"slope_several_at_once, line 5: 3 for 4": IDLE},
+    "sam_gradient": {
+        "sam_there_and_back, line 5: 1e-05 for 1e-12": "a gradient that is not 0 is longer than 1e-5 here",
+        "sam_with_numpy, line 3: double left out": WITHIN,
+        "sam_with_a_small_number, line 4: Sub in grad.norm() + 1e-12": "1e-12 is less than the tolerance, with either sign",
+    },
+    "adopt_step": {
+        "adopt_with_numpy, line 5: arguments exchanged in np.maximum(np.sqrt(b), eps)": SYMMETRIC,
     },
 }

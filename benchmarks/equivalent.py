@@ -28,7 +28,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "perplexity": {
         "perplexity_exp, line 3: arguments exchanged in torch.promote_types(p.dtype, torch.float32)": SYMMETRIC,
         "perplexity_in_numpy, line 4: 2 for 1": MASKED,
-        "perplexity_in_numpy, line 4: -1 for 0": "log 0 is -inf with the mask and without, and p = 0 is left out later",
+        "perplexity_in_numpy, line 4: -1 for 0 (3)": MASKED,
+        "perplexity_in_numpy, line 4: -1 for 0 (2)": "log 0 is -inf with the mask and without, and p = 0 is left out later",
         "perplexity_product, line 3: double left out": PROMOTED,
     },
     "max_entropy_with_mean": {
@@ -47,7 +48,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "alpha_as_an_expectation, line 3: arguments exchanged in torch.promote_types(p.dtype, torch.float32)": SYMMETRIC,
     },
     "kl_monte_carlo": {
-        "kl_monte_carlo_with_numpy, line 7: operands exchanged in log_p - log_q": "a spread has no sign",
+        "kl_monte_carlo_with_numpy, line 7: operands exchanged in log_p - log_q (2)": "a spread has no sign",
         "kl_monte_carlo_by_formula, line 5: item left out": "a tensor without dimensions is as good as a float here",
     },
     "samples_needed": {"samples_needed_by_isf, line 3: Add in 1 - confidence": SQUARED},
@@ -75,7 +76,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "log_softmax_triton": {
         "rows_back_from_float32, line 6: arguments exchanged in max(16, triton.next_power_of_2(x.size(1)))": SYMMETRIC,
     },
-    "log_softmax_backward_triton": {"slope_several_at_once, line 5: 3 for 4": IDLE},
+    "log_softmax_backward_triton": {"slope_several_at_once, line 5: 3 for 4 (2)": IDLE},
     "sam_gradient": {
         "sam_there_and_back, line 5: 1e-05 for 1e-12": "a gradient that is not 0 is longer than 1e-5 here",
         "sam_with_numpy, line 3: double left out": WITHIN,

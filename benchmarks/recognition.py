@@ -152,12 +152,16 @@ def wrong_answers(exercise: Exercise, most: int = MOST_MUTANTS) -> Iterator[Wron
 
 
 def all_mutants(exercise: Exercise) -> Iterator[Wrong]:
-    """The mutants of all model answers to an exercise."""
+    """The mutants of all model answers to an exercise, each with a name of its own."""
+    seen = collections.Counter[str]()
     for functions in exercise.alternatives.values():
         function = functions[exercise.name]
         if function.__name__ != "<lambda>":
             for mutant in mutants(function):
                 change = f"{function.__name__}, {mutant.change}"
+                seen[change] += 1
+                if seen[change] > 1:  # the same change elsewhere in the line
+                    change += f" ({seen[change]})"
                 yield Wrong("mutant", change, {**functions, exercise.name: mutant.function})
 
 

@@ -152,11 +152,12 @@ def reshaped(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | None:
     if not any(s.got.shape != s.want.shape for s in failed):
         return None
     if not all(
-        s.got.size == s.want.size > 0 and s.with_values(s.got.reshape(s.want.shape), s.want).fits(s.want)
-        for s in failed
+        s.got.size == s.want.size and s.with_values(s.got.reshape(s.want.shape), s.want).fits(s.want) for s in failed
     ):
         return None
-    s = next(s for s in failed if s.got.shape != s.want.shape)
+    s = next((s for s in failed if s.got.shape != s.want.shape and s.want.size), None)
+    if s is None:
+        return None
     remedy = "reshape, or squeeze the dimension that keepdim=True or [None] left"
     if s.got.ndim < s.want.ndim:
         remedy = "a dimension was lost on the way (squeeze, flatten): keep it"

@@ -117,6 +117,8 @@ def nearly_right(failed: Sequence[Sample], passed: Sequence[Sample], beside: boo
         worst = max(worst, float(np.max(np.abs(s.got - s.want)[finite], initial=0)))
     if len({x for s in [*failed, *passed] for x in distinct(s.want)} - {0.0, 1.0}) < 2:
         return None
+    if beside and not all(map(far_from_right, failed)):
+        return None
     if beside:
         sentence = (
             "The numbers are nearly what that gives, {worst:.2g} off at most: something small bends them: {these}"
@@ -127,6 +129,12 @@ def nearly_right(failed: Sequence[Sample], passed: Sequence[Sample], beside: boo
             "bends it: {these}"
         )
     return Form("small", Phrase(sentence, {"worst": worst, "these": SMALL_THINGS}))
+
+
+def far_from_right(s: Sample) -> bool:
+    """Whether what was wanted, a mistake's answer, is much further from the right one than from what came."""
+    apart, off = (np.abs(x - s.want)[np.isfinite(s.want)].max(initial=0) for x in (s.right, s.got))
+    return bool(apart > 100 * off)
 
 
 def places(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | None:

@@ -177,6 +177,27 @@ def test_a_small_number_beside_a_known_mistake_is_told_as_the_pair() -> None:
     assert "nearly what that gives" in str(report.mistake_sentence)
 
 
+def test_a_right_answer_that_was_rounded_is_no_known_mistake() -> None:
+    """Where a mistake gives nearly the right numbers, what is nearly right is nearly the mistake, too."""
+
+    def rounded(theta: Any, grad: Any, m: Any, v: Any, t: Any, lr: Any, beta1: Any, beta2: Any, eps: Any) -> Any:
+        right = right_one(EXERCISES["adam_step"])(theta, grad, m, v, t, lr, beta1, beta2, eps)
+        return tuple(x.float() for x in right)
+
+    report = told("adam_step", rounded)
+    assert report.mistake is None
+    assert report.failure is not None
+    assert report.failure.problem is not None
+    assert report.failure.problem.kind == "dtype"
+
+
+def test_a_lost_dimension_is_told_beside_an_empty_batch() -> None:
+    wants = [np.array([[0.4, 1.7], [-2.2, 0.9]]), np.zeros((2, 0))]
+    form = related(np.ravel, wants)
+    assert form is not None
+    assert form.name == "reshaped"
+
+
 def test_an_ingredient_that_is_missing_is_told() -> None:
     report = told("gaussian_kl", lambda m, s, n, r: torch.log(r / s) + s**2 / (2 * r**2) - 0.5)
     assert report.mistake_sentence == "The term (mu1 - mu2)**2 / (2 sigma2**2) is missing."

@@ -10,6 +10,10 @@ PROMOTED = "what it meets is float64, and makes it float64, too"
 MASKED = "the number stands where another mask leaves the term out"
 WITHIN = "what is rounded on the way is less than the tolerance of the dtype"
 SQUARED = "what is changed in sign is squared"
+LENGTHS = "both are of one length, so that zip has nothing to be strict about"
+ROUNDS = "the rounds end long before, when the answer is found"
+BORDER = "both branches give the same at the border"
+START = "any first vector that is drawn from the generator is as good"
 IDLE = "more programs start than the rows need, and the mask leaves them idle"
 PATH = "only the way to the same answer changes, by less than the exercise's tolerance"
 
@@ -18,11 +22,16 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "entropy_sign, negated": TWO_SIGNS,
         "entropy_masked, line 3: arguments exchanged in torch.promote_types(p.dtype, torch.float32)": SYMMETRIC,
     },
-    "cross_entropy": {"cross_entropy_sign, negated": TWO_SIGNS},
+    "cross_entropy": {
+        "cross_entropy_loops, line 3: arguments exchanged in torch.broadcast_shapes(p.shape, q.shape)": SYMMETRIC,
+        "cross_entropy_sign, negated": TWO_SIGNS,
+    },
     "kl_divergence": {
+        "kl_loops, line 3: arguments exchanged in torch.broadcast_shapes(p.shape, q.shape)": SYMMETRIC,
         "kl_xlogy, line 5: arguments exchanged in torch.special.xlogy(a, a)": "both arguments are the same",
     },
     "kl_with_torch": {
+        "kl_with_torch_row_by_row, line 5: False for True": LENGTHS,
         "kl_with_torch_mean_undone, line 5: -1 for 0": "torch.kl_div takes every number but 1 and 2 for no reduction",
     },
     "perplexity": {
@@ -39,6 +48,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "max_entropy_dual, line 11: 3 for 2": PATH,
     },
     "f_divergence": {
+        "f_one_number_at_a_time, line 9: item left out": "a tensor without dimensions adds up as a float does",
+        "f_one_number_at_a_time, line 4: arguments exchanged in torch.broadcast_shapes(p.shape, q.shape)": SYMMETRIC,
+        "f_with_the_slope_at_infinity, line 5: 5e+11 for 1e+12 (2)": "q > 0: the branch for q = 0 never counts",
         "f_with_the_slope_at_infinity, line 6: Div in a * slope": "q > 0, so that the branch for q = 0 never counts",
         "f_with_the_slope_at_infinity, line 6: a left out of a * slope": "q > 0: the branch for q = 0 never counts",
         "f_with_the_slope_at_infinity, line 4: double left out": PROMOTED,
@@ -53,7 +65,10 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "samples_needed": {"samples_needed_by_isf, line 3: Add in 1 - confidence": SQUARED},
     "moment_match": {"moment_match_total_variance, line 5: operands exchanged in means - mu.unsqueeze(-1)": SQUARED},
-    "reparameterize": {"reparameterize_elementwise, line 3: double left out": WITHIN},
+    "reparameterize": {
+        "reparameterize_elementwise, line 4: double left out (2)": PROMOTED,
+        "reparameterize_elementwise, line 3: double left out": WITHIN,
+    },
     "kl_gradients": {
         "kl_gradients_sign, negated": TWO_SIGNS,
         "kl_gradients_with_numpy, line 3: double left out": PROMOTED,
@@ -84,5 +99,75 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "adopt_step": {
         "adopt_with_numpy, line 5: arguments exchanged in np.maximum(np.sqrt(b), eps)": SYMMETRIC,
+    },
+    "mutual_information": {
+        "mutual_information_sign, negated": TWO_SIGNS,
+        "mutual_information_masked, line 4: 2 for 1 (2)": MASKED,
+    },
+    "mutual_information_three_ways": {
+        "three_ways_loops, line 11: False for True": LENGTHS,
+    },
+    "conditional_mutual_information": {
+        "conditional_mutual_information_loops, line 5: False for True": LENGTHS,
+    },
+    "fano_error_bound": {
+        "fano_newton, line 6: one fewer in range(300)": ROUNDS,
+    },
+    "channel_capacity": {
+        "capacity_backward_channel, line 5: one more in range(20000)": ROUNDS,
+        "capacity_torch, line 6: arguments exchanged in torch.special.xlogy(w, w)": "both arguments are the same",
+    },
+    "water_filling": {
+        "water_filling_sorted, line 6: level >= n[k - 1] with Gt": BORDER,
+        "water_filling_sorted, line 8: double left out": WITHIN,
+        "water_filling_halving, line 9: False for True": LENGTHS,
+    },
+    "amsgrad_step": {
+        "amsgrad_as_printed, line 4: arguments exchanged in torch.maximum(v_max, v)": SYMMETRIC,
+        "amsgrad_in_place_on_copies, line 4: arguments exchanged in v.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)": "both arguments are the same",
+    },
+    "adamw_step": {
+        "adamw_in_place_on_copies, line 6: arguments exchanged in v.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)": "both arguments are the same",
+    },
+    "clip_by_global_norm": {
+        "clip_as_torch_does, line 4: 2e-06 for 1e-06": "either number is less than the tolerance",
+    },
+    "max_stable_lr": {
+        "max_stable_lr_by_power_iteration, line 4: 61 for 60": ROUNDS,
+        "max_stable_lr_by_power_iteration, line 7: Sub in square.sum(-1) + square[..., 0]": "the first vector of a power iteration may be any",
+    },
+    "js_from_classifier": {
+        "js_by_newton, line 8: 59 for 60": ROUNDS,
+    },
+    "warmup_cosine": {
+        "warmup_with_float32_tensors, line 3: step <= warmup_steps with Lt": BORDER,
+        "warmup_three_branches, line 5: step >= total_steps with Gt": BORDER,
+    },
+    "adam_step": {
+        "adam_one_number_at_a_time, line 4: double left out": WITHIN,
+    },
+    "condition_number": {
+        "condition_number_one_matrix_at_a_time, line 6: double left out": WITHIN,
+    },
+    "nesterov": {
+        "nesterov_through_the_look_ahead, line 3: double left out": WITHIN,
+    },
+    "rate_distortion": {
+        "rate_distortion_dual, line 3: double left out": WITHIN,
+    },
+    "natural_gradient_step": {
+        "natural_gradient_step_least_squares, line 9: double left out": WITHIN,
+    },
+    "log_sum_exp": {
+        "log_sum_exp_one_by_one, line 5: double left out": PROMOTED,
+    },
+    "top_hessian_eigenvalue": {
+        "top_hessian_eigenvalue_two_gradients, line 4: 1 for 0.5": START,
+        "top_hessian_eigenvalue_two_gradients, line 4: Add in torch.rand(params.shape, generator=generator, dtype=params.dtype) - 0.5": START,
+        "top_hessian_eigenvalue_two_gradients, line 9: item left out": "a tensor without dimensions is as good as a float here",
+    },
+    "information_bottleneck": {
+        "bottleneck_numpy, line 5: 32 for 31": "NumPy may have any seed that is drawn from the generator",
+        "bottleneck_numpy, line 5: Mult in 2 ** 31": "NumPy may have any seed that is drawn from the generator",
     },
 }

@@ -37,6 +37,7 @@ OPTIMISERS = "07-beyond-adam"
 WRITING = "08-reading-and-writing-math"
 COURSES = {
     NOTEBOOK: ["entropy", "kl_divergence", "kl_with_torch", "f_divergence"],
+    "02-mutual-information": ["mutual_information", "conditional_entropy"],
     KERNELS: ["log_softmax", "log_softmax_triton"],
     "03-adam-bias-correction": ["ema", "clip_by_global_norm", "train_xor"],
     "05-gaussian-kl-monte-carlo": ["kl_monte_carlo"],

@@ -27,7 +27,7 @@ CALLS = [
     ("due 01 2026-12-01 --learner ada", "no due date, so nobody needs longer; set one first, without --learner"),
     ("grade 01 --workers 2", f"nobody has handed in {NAME}. `nbgrader collect {NAME}`"),
     ("grade 01 --workers 2 --learner zoe", f"submitted/zoe/{NAME} is not there"),
-    ("grade 01 --workers 0", "argument --workers: '0' is no number of workers; 1 grades"),
+    ("grade 01 --workers 0", "argument --workers: '0' is no number of workers; 1 takes"),
     ("grade 01 --db nonsense", "argument --db: 'nonsense' is no gradebook's address"),
     ("grade 01 --db oracle://here", "write it as sqlite:"),
     ("grade 01 --workers 2 --db sqlite:////nowhere/a.db", "The gradebook cannot be opened: is its folder there"),

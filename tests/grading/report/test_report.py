@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -113,6 +114,21 @@ def test_wrong_answers_are_together_when_they_go_wrong_alike():
     assert second.learners == ["cem"]
 
 
+def test_what_hidden_cases_said_keeps_no_answers_apart():
+    handed = [learner(name, {"entropy": exercise(0, problems=(f"got {name}.",))}) for name in ("1", "2")]
+    assert len(clusters(handed)) == 2
+    for one in handed:
+        criteria = one.verdict.exercises["entropy"].criteria
+        criteria[:] = [replace(each, hidden=True) for each in criteria]
+    assert [one.learners for one in clusters(handed)] == [["1", "2"]]
+
+
+def test_a_slow_learner_does_not_make_an_exercise_slow():
+    times = (9.0, 0.01, 0.01)
+    handed = [learner(f"{took}", {"entropy": replace(exercise(3), seconds=took)}) for took in times]
+    assert statistics.exercise_statistics(handed)[0].seconds == 0.01
+
+
 def test_a_criterion_is_unpassed_only_if_nobody_passed_it():
     handed = [
         learner("ada", {"entropy": exercise(1, problems=("", "worse", "got 2."))}),
@@ -121,6 +137,7 @@ def test_a_criterion_is_unpassed_only_if_nobody_passed_it():
     ]
     (found,) = unpassed(handed)
     assert (found.criterion, found.tried, found.problem) == ("criterion 2", 3, "got 2.")
+    assert unpassed(handed[:1]) == []  # one learner's failure says little of a criterion
 
 
 COPIED = """

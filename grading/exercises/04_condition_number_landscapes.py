@@ -1473,6 +1473,7 @@ def steps_to_reach_edges(rng):
     yield case(vector(0.125, 0.5, 0.0625), 0.25, unchanged=True)
     low = number(rng, 0.2, 0.8)
     yield case([2.0, low * (1 + 1e-6), low, low / 2], low)
+    yield case([3.0, 2.0, number(rng, 0.1, 0.4)], 0.5)  # at the very last
 
 
 @steps_to_reach.criterion(

@@ -183,6 +183,14 @@ def grader(graders: dict[str, Grader], request: pytest.FixtureRequest) -> Iterat
         yield graders[user]
 
 
+@pytest.fixture(scope="module")
+def patient() -> Iterator[Grader]:
+    """A grader with the usual limits: on a busy machine, whole notebooks of honest answers take more than the attacks
+    are given."""
+    with Grader() as one:
+        yield one
+
+
 def runs() -> list[Any]:
     """Each technique with a user. One that asks something of the system is tried as root and as an ordinary user where
     both can be, any other as an ordinary user, who has less between him and the next learner."""
@@ -335,10 +343,10 @@ def test_honest_control(name: str, place: Place, grader: Grader) -> None:
 
 
 @pytest.mark.parametrize("which", [KERNELS, OPTIMISERS])
-def test_honest_answers_to_other_notebooks(which: str, place: Place, grader: Grader) -> None:
+def test_honest_answers_to_other_notebooks(which: str, place: Place, patient: Grader) -> None:
     answers = honest(dict.fromkeys(COURSES[which], "MODEL"))
     vars(answers)["NOTEBOOK"] = which
-    graded = grade(grader, place, place.hand_in(f"honest-{which}", answers))
+    graded = grade(patient, place, place.hand_in(f"honest-{which}", answers))
     for name, report in graded.judgement.reports.items():
         assert (report.marks, report.outcome) == (report.points, "correct"), (name, graded.verdict)
 
@@ -380,10 +388,10 @@ def muon_orthogonalize(matrix, steps):
 }
 
 
-def test_unusual_answers_are_worth_as_much(place: Place, grader: Grader) -> None:
+def test_unusual_answers_are_worth_as_much(place: Place, patient: Grader) -> None:
     answers = honest(UNUSUAL)
     vars(answers)["NOTEBOOK"] = OPTIMISERS
-    graded = grade(grader, place, place.hand_in("honest-unusual", answers))
+    graded = grade(patient, place, place.hand_in("honest-unusual", answers))
     reports = {name: graded.judgement.reports[name] for name in UNUSUAL}
     assert all(report.outcome == "correct" for report in reports.values()), graded.verdict
 

@@ -265,8 +265,9 @@ class TestBuild:
             build.main(["--unrun", name])
 
     def test_an_unknown_notebook_is_named(self, capsys):
-        assert build.main(["99-nothing"]) == 2
-        assert "solutions/99-nothing/99-nothing.py" in capsys.readouterr().err
+        with pytest.raises(SystemExit, match="2"):
+            build.main(["99-nothing"])
+        assert "there is no notebook '99-nothing'; there are 01-" in capsys.readouterr().err
 
     def test_a_cell_that_raises_or_warns_stops_the_build(self):
         cell = nbformat.v4.new_code_cell("x")

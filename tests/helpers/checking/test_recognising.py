@@ -98,7 +98,8 @@ def test_a_power_may_be_made_of_the_arguments() -> None:
     """As where a mean stands for a sum in an exponent."""
     report = told("perplexity", lambda p, q: torch.exp(-(p * q.log()).mean(-1)))
     assert report.mistake == "power"
-    assert "the right one to the power of 1/(n), where n is the size of the last dimension" in str(report.mistake_sentence)
+    sentence = str(report.mistake_sentence)
+    assert "the right one to the power of 1/(n), where n is the size of the last dimension" in sentence
 
 
 @pytest.mark.parametrize("change", [lambda x: x**2 + np.sin(x), lambda x: x * np.cos(x), lambda x: x])

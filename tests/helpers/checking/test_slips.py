@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from grading.exercises import load, notebooks
-from grading.exercises.slips import LIBRARIES, known_slips, sentences
+from grading.exercises.slips import LIBRARIES, known_slips, numbers_of, sentences
 from helpers.checking.check import examine
 from helpers.checking.marking import Report
 from helpers.checking.sealing import digest, opened
@@ -49,6 +49,16 @@ def test_a_slip_is_told_however_the_answer_is_written() -> None:
 def test_what_is_no_slip_is_told_none() -> None:
     report = told("gaussian_kl", lambda m, s, n, r: torch.log(r / s) + (s**3 + abs(m - n) ** 1.7) / (2 * r**2) - 0.5)
     assert report.mistake is None
+
+
+def test_numbers_that_each_run_gives_otherwise_are_no_slip() -> None:
+    """What is left unwritten in fresh memory, and what blows up the last digits: keys must come out the same."""
+    kl = EXERCISES["gaussian_kl"]
+    data = kl.as_data(mistakes=False)
+    for scale, takes in ((1, True), (1e13, False)):
+        blown_up = numbers_of(kl, data, lambda m, s, n, r, scale=scale: torch.sin(scale * (m + s + n + r)))
+        assert (blown_up is not None) == takes
+    assert numbers_of(kl, data, lambda m, s, n, r: torch.stack([torch.sin(m + s), torch.empty_like(m)])) is None
 
 
 def test_what_is_nearly_right_is_no_slip() -> None:

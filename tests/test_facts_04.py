@@ -122,7 +122,8 @@ def test_adam_is_tuned(angle, kappa, steps):
 
 
 def test_adams_immunity_is_an_accident_of_the_axes():
-    assert tuple(figures.steps_needed("Adam", kappa, math.pi / 4) for kappa in KAPPAS) == ADAM_TURNED
+    counts = [figures.steps_needed("Adam", kappa, math.pi / 4) for kappa in KAPPAS]
+    assert counts == pytest.approx(ADAM_TURNED, rel=0.005)  # on another processor the longest run ends 3 steps later
     for method in ("gradient descent", "heavy ball", "Nesterov"):
         assert figures.steps_needed(method, 10, 0.3) == figures.steps_needed(method, 10)
         lr, momentum = figures.best_settings(method, 100)

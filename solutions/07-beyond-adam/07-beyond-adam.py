@@ -280,7 +280,7 @@ plotting.show_figure(figures.sharpness_against_radius())
 
 # %% [markdown]
 # Two small nets fit a noisy sine. The larger $\rho$, the smaller the largest curvature where they end: that much SAM promises. Whether flat is also *better* on new points is
-# another question, and two nets do not answer it: one gains a little at $\rho = .2$ and loses at .5, the other never gains.
+# another question, and two nets do not answer it: one gains a little at $\rho = .1$ and loses at .5, the other never gains.
 #
 # **In practice.** Every step costs two gradients. In a fair race SAM takes half as many steps.
 #

@@ -105,4 +105,4 @@ def test_a_key_is_the_same_on_a_plainer_processor() -> None:
         [sys.executable, "-W", "ignore", "-c", program, *notebooks()],
         cwd=ROOT, env=os.environ | plainer, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout == "[]\n"
+    assert done.stdout.splitlines()[-1] == "[]"  # before it LAPACK complains of what wrong answers ask of it

@@ -365,6 +365,9 @@ def test_a_gradebook_in_use_stops_the_class_with_a_sentence(
     monkeypatch.setattr("grading.course.ROOT", graded.course)
     monkeypatch.setattr("grading.classroom.stopping.PATIENCE", 0)
     other = sqlite3.connect(graded.course / "classroom" / "gradebook.db", isolation_level=None)
+    learners = "SELECT n.id FROM submitted_notebook n JOIN submitted_assignment a ON n.assignment_id = a.id"
+    spoil = f"UPDATE grade SET auto_score = 9 WHERE auto_score > 0 AND notebook_id IN ({learners} AND a.student_id = ?)"
+    assert other.execute(spoil, ("partly",)).rowcount  # so that there is something to write
     other.execute("BEGIN EXCLUSIVE")
     try:
         assert grade_main([NOTEBOOK, "--learner", "partly", "--force"]) == 1

@@ -22,7 +22,7 @@ import torch
 
 from grading.exercises.exercise import Exercise
 from grading.exercises.mutants import Mutant, mutants
-from helpers.checking import slips
+from helpers.checking import plain, slips
 from helpers.checking.calling import perform
 from helpers.checking.marking import INCORRECT, Played, mark
 from helpers.checking.sealing import digest, seal
@@ -206,8 +206,16 @@ def memory_of_nan() -> Iterator[None]:
 def stirred(data: Any, count: Iterator[int] | None = None) -> Any:
     """Plain data whose numbers with a point are a little larger or smaller by turns."""
     count = itertools.count() if count is None else count
+    if isinstance(data, dict) and "base64" in data:
+        return {**data, **plain.encode(moved(plain.decode(data)))}
     if isinstance(data, dict):
         return {key: stirred(value, count) for key, value in data.items()}
     if isinstance(data, list):
         return [stirred(value, count) for value in data]
     return data * (1 + STIR * (-1) ** next(count)) if type(data) is float else data
+
+
+def moved(numbers: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
+    """Numbers with a point a little larger, others as they are."""
+    floating = numbers.is_floating_point() if isinstance(numbers, torch.Tensor) else numbers.dtype.kind == "f"
+    return numbers * (1 + STIR) if floating else numbers

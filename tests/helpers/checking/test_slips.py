@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from grading.exercises import load, notebooks
-from grading.exercises.slips import LIBRARIES, known_slips, numbers_of, sentences
+from grading.exercises.slips import LIBRARIES, known_slips, numbers_of, sentences, stirred
+from helpers.checking import plain
 from helpers.checking.check import examine
 from helpers.checking.marking import Report
 from helpers.checking.sealing import digest, opened
@@ -59,6 +60,14 @@ def test_numbers_that_each_run_gives_otherwise_are_no_slip() -> None:
         blown_up = numbers_of(kl, data, lambda m, s, n, r, scale=scale: torch.sin(scale * (m + s + n + r)))
         assert (blown_up is not None) == takes
     assert numbers_of(kl, data, lambda m, s, n, r: torch.stack([torch.sin(m + s), torch.empty_like(m)])) is None
+
+
+def test_large_tensors_are_stirred_too() -> None:
+    """A key holds them as base64."""
+    data = plain.encode(torch.linspace(1, 2, 50, dtype=torch.float64))
+    assert "base64" in str(data)
+    assert stirred(data) != data
+    assert torch.allclose(plain.decode(stirred(data)), plain.decode(data), rtol=1e-11)
 
 
 def test_what_is_nearly_right_is_no_slip() -> None:

@@ -29,6 +29,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from grading.aside import TookTooMuch, aside
+from grading.first_cell import installs_for
 from grading.left_out import is_rest_of, used_from_elsewhere
 from grading.matching import defined_in, grade_id, recover, text_of
 from grading.sandbox.replies import CellError, words
@@ -410,9 +411,10 @@ def take(name: str, cell: dict[str, Any], answers: dict[str, str], result: Submi
 
 
 def is_new(cell: dict[str, Any], own_texts: set[str]) -> bool:
-    """Whether a cell without a grade_id is none of ours. Empty cells do not count: Jupyter adds one at the end."""
+    """Whether a cell without a grade_id is none of ours. Empty cells do not count, as Jupyter adds one at the end; nor
+    does our first cell in the notebooks of a bundle, which installs the course."""
     text = text_of(cell)
-    return bool(text and text.strip()) and text not in own_texts
+    return text is not None and bool(text.strip()) and text not in own_texts and not installs_for(text, own_texts)
 
 
 def compare_cell(theirs: dict[str, Any], ours: Cell, result: Submission) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import subprocess
 import sys
 import tempfile
@@ -17,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grading.building.build import BuildError
-from grading.building.products import IN_REACH
 from grading.course import ROOT
 from grading.exercises import notebooks
+from grading.first_cell import ADDRESS, installing
 from grading.release import released_text
 from helpers.files import write_whole_bytes
 
@@ -28,15 +27,6 @@ FOLDER = "infograd"  # everything is in it, so that unpacking scatters nothing
 AS_THEY_ARE = ("LICENSE", "LICENSE-PROSE", "constraints.txt", "environment.yml", "infograd")
 LEFT_OUT = ("__pycache__", ".ipynb_checkpoints")
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold
-ADDRESS = re.compile(r"[\w.+:/@#=&~%-]+")  # nothing that a shell or IPython would read as more than text
-# A notebook's first lines where it is known from where the course can be installed; else they are IN_REACH.
-INSTALLING = """\
-try:
-    from helpers import check, plotting
-except ImportError:  # this kernel lacks the course: install it, as in Colab
-    %pip install --quiet {address}
-
-"""
 README = """# infograd
 
 Notebooks on information theory and optimisation for machine learning, whose exercises grade themselves.
@@ -139,19 +129,18 @@ def files(address: str | None) -> Iterator[tuple[str, bytes]]:
         if not (ROOT / "solutions" / name / f"{name}.ipynb").is_file():
             raise BuildError(f"solutions/{name}/{name}.ipynb is missing; run `infograd build {name}`")
         text = released_text(name, ROOT)
-        yield f"notebooks/{name}/{name}.ipynb", (installing(text, address) if address else text).encode()
+        yield f"notebooks/{name}/{name}.ipynb", (with_address(text, address) if address else text).encode()
     for file in (ROOT / "helpers").rglob("*"):
         part = file.relative_to(ROOT)
         if file.is_file() and file.suffix not in (".pyc", ".tmp") and not set(part.parts) & set(LEFT_OUT):
             yield part.as_posix(), file.read_bytes()
 
 
-def installing(text: str, address: str) -> str:
+def with_address(text: str, address: str) -> str:
     """A released notebook whose first code cell installs the course from `address` where there is none."""
     notebook = json.loads(text)
     first = next(cell for cell in notebook["cells"] if cell["cell_type"] == "code")
-    source = INSTALLING.format(address=address) + "".join(first["source"]).removeprefix(IN_REACH)
-    first["source"] = source.splitlines(keepends=True)
+    first["source"] = installing("".join(first["source"]), address).splitlines(keepends=True)
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -21,6 +21,7 @@ from grading.building.inputs import BuildError, source_of
 from grading.course import ROOT, keep_copy
 from grading.exercises import load
 from grading.exercises.key import make_key, same_key
+from grading.first_cell import IN_REACH
 from grading.release import released_text
 from grading.submission import INTERACTIVE
 from helpers.files import write_whole
@@ -29,17 +30,6 @@ SECONDS_PER_CELL = 600  # generous: a busy machine is slow, and a cell that neve
 WORKERS = 2
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 NBGRADER_DEFAULTS = {"grade": False, "locked": False, "schema_version": 3, "solution": False, "task": False}
-# Every notebook's first lines of code: what a learner is told where the notebook has come away from the course.
-IN_REACH = """\
-try:
-    from helpers import check, plotting
-except ImportError as error:
-    raise ImportError(
-        f"{error}: this kernel lacks the course. Open the notebook with ./infograd lab, or choose the kernel in the "
-        "course's .venv; elsewhere, as in Colab, run %pip install with the course's folder or git+ADDRESS, and restart."
-    ) from None
-
-"""
 
 
 def notebooks_at_once() -> ProcessPoolExecutor:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from nbgrader.api import Gradebook
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from tqdm import tqdm
@@ -24,7 +25,7 @@ from traitlets.config.loader import PyFileConfigLoader
 from grading.classroom.converters import FreshFeedback
 from grading.classroom.nbgrader_plugin import SandboxedAutograde
 from grading.course import ROOT, SETTINGS
-from grading.demo.people import simulated_class
+from grading.demo.people import Learner, simulated_class
 from grading.report.page import write_report
 
 NOTEBOOK = "01-information-identities"
@@ -67,11 +68,13 @@ def play(notebook: str, folder: Path, size: int, seed: int) -> None:
     counts = Counter[str]()
 
     def hand_in() -> None:
-        for learner in simulated_class(notebook, *made, size, seed):
+        class_list = simulated_class(notebook, *made, size, seed)
+        for learner in class_list:
             place = folder / "classroom" / "submitted" / learner.name / notebook / f"{notebook}.ipynb"
             place.parent.mkdir(parents=True)
             place.write_text(learner.text, encoding="utf-8")
             counts[learner.kind] += 1
+        enter(class_list, settings(folder, notebook))
 
     report = folder / "classroom" / "reports" / f"{notebook}.html"
     step(f"{size} learners hand in", hand_in)
@@ -104,6 +107,14 @@ def settings(folder: Path, notebook: str) -> Config:
     config = PyFileConfigLoader(SETTINGS, path=str(folder)).load_config()
     config.CourseDirectory.assignment_id = notebook
     return config
+
+
+def enter(class_list: Sequence[Learner], config: Config) -> None:
+    """Tell the gradebook the learners' names, which formgrader shows."""
+    with Gradebook(CourseDirectory(config=config).db_url) as gradebook:
+        for one in class_list:
+            first, last = one.full_name
+            gradebook.update_or_create_student(one.name, first_name=first, last_name=last)
 
 
 def convert(converter: type, notebook: str, folder: Path, size: int) -> None:

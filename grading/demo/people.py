@@ -8,19 +8,23 @@ import itertools
 import json
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from string import digits
 from typing import Any
 
 from grading.exercises import load
 from grading.exercises.as_text import NoText, answer_text
 
-NAMES = (
-    "ada", "amir", "anouk", "bela", "carmen", "chidi", "dario", "edith", "emeka", "farah", "felix", "gita", "hana",
-    "henrik", "ines", "ivo", "jamila", "jonas", "kaito", "kira", "lea", "lior", "mara", "mateo", "mei", "nadia",
-    "noor", "olga", "oscar", "petra", "quentin", "rosa", "sami", "selma", "tariq", "uma", "viktor", "wanda", "yara",
-    "zeno",
-)  # fmt: skip
+NAMES = {  # what a learner is called, and the family name
+    "ada": "Lindgren", "amir": "Haddad", "anouk": "Visser", "bela": "Kovács", "carmen": "Ortega", "chidi": "Okafor",
+    "dario": "Ricci", "edith": "Baumann", "emeka": "Nwosu", "farah": "Rahimi", "felix": "Sommer", "gita": "Menon",
+    "hana": "Novák", "henrik": "Dahl", "ines": "Duarte", "ivo": "Petrov", "jamila": "Osman", "jonas": "Keller",
+    "kaito": "Mori", "kira": "Volkova", "lea": "Fontaine", "lior": "Peretz", "mara": "Ionescu", "mateo": "Silva",
+    "mei": "Chen", "nadia": "Benali", "noor": "Jansen", "olga": "Sokolova", "oscar": "Nilsson", "petra": "Horvat",
+    "quentin": "Moreau", "rosa": "Marino", "sami": "Laine", "selma": "Berg", "tariq": "Aziz", "uma": "Iyer",
+    "viktor": "Szabó", "wanda": "Nowak", "yara": "Khoury", "zeno": "Peeters",
+}  # fmt: skip
 HOSTILE = {
     "ends its process": "import os\nos._exit(0)\n",
     "looks for the answers": "print(open('/course/solutions/answers.py').read())\n",
@@ -42,6 +46,12 @@ class Learner:
     name: str
     kind: str
     text: str
+
+    @property
+    def full_name(self) -> tuple[str, str]:
+        """First name and family name; from the second round on the latter with the number."""
+        called = self.name.rstrip(digits)
+        return called.capitalize(), f"{NAMES[called]} {self.name.removeprefix(called)}".strip()
 
 
 @dataclass
@@ -143,7 +153,7 @@ def with_a_copy(class_list: list[Learner], start: dict[str, Any], rng: random.Ra
     notebook = json.loads(class_list[source].text)
     for name, cell in answer_cells(notebook):
         cell["source"] = renamed("".join(cell["source"]), name)
-    class_list[copied] = Learner(class_list[copied].name, "copy", json.dumps(notebook))
+    class_list[copied] = replace(class_list[copied], kind="copy", text=json.dumps(notebook))
     return class_list
 
 

@@ -62,12 +62,8 @@ def from_report(report: Report) -> Card:
     text = [f"{report.exercise}: {report.outcome}, {report.marks:g} of {report.points:g} points" + stretch(report)]
     body = []
     if report.outcome == NOT_ATTEMPTED:
-        text.append("  Not attempted yet: replace the NotImplementedError in the cell above with your answer.")
-        body.append(
-            paragraph(
-                "Not attempted yet: replace the <code>NotImplementedError</code> in the cell above with your answer."
-            )
-        )
+        text.append("  Replace the NotImplementedError in the cell above with your answer.")
+        body.append(paragraph("Replace the <code>NotImplementedError</code> in the cell above with your answer."))
     else:
         text += [f"  {SIGNS[c.passed]} {c.name} ({c.marks:g})" + remark(c) for c in report.criteria]
         body.append("".join(criterion_row(c) for c in report.criteria))
@@ -145,7 +141,8 @@ def failure_rows(failure: Played) -> list[tuple[str, str]]:
     rows = [("Called", call_text(call)), ("Expected", expected)]
     if got is not None:
         rows.append(("Got", got))
-    rows.append(("So", sentence_of(failure)))
+    if failure.observation["outcome"] != "not attempted":  # of that the title tells
+        rows.append(("So", sentence_of(failure)))
     return rows
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from grading.building.bundle import with_address
 from grading.matching import grade_id
 from grading.submission import Submission, as_python, read_submission, sorted_cells
 from tests.grading.courses import answered
@@ -110,6 +111,29 @@ def test_what_an_answer_uses_of_a_cell_that_is_left_out_is_told(tmp_path: Path, 
     for answer, own in ((ANSWER, "x = p = torch = 1"), (f"{HELPER}\n{USES}", HELPER), (USES, "surprise(")):
         given = take(tmp_path, released, with_cells_after(released, answer, own, named=False))
         assert given.irregularities == [left]
+
+
+@pytest.mark.parametrize(
+    "address", ["git+https://github.com/OWNER/REPOSITORY@BRANCH", "infograd-0.1.0-py3-none-any.whl"]
+)
+def test_the_first_cell_of_a_bundle_is_ours_unless_it_was_changed(tmp_path: Path, released: Path, address: str) -> None:
+    bundled = json.loads(with_address(json.dumps(answered(released, {"entropy": ANSWER})), address))
+    first = next(cell for cell in bundled["cells"] if cell["cell_type"] == "code")
+    assert take(tmp_path, released, json.dumps(bundled)).irregularities == []
+    installing = "".join(first["source"])
+    assert "%pip install" in installing
+    for changed in (
+        installing.replace("%pip", "%run"),
+        installing.replace(address, f"{address}; rm -r ~"),
+        installing.replace(address, f"{address}\n    import os"),
+        installing.replace("--quiet", "--quiet --upgrade"),
+        installing + "\nx = 3",
+        "x = 3\n" + installing,
+        installing.partition("\n\n")[0],
+    ):
+        first["source"] = changed
+        noted = take(tmp_path, released, json.dumps(bundled)).irregularities
+        assert noted == ["1 cell is not from the course's notebook; it was left out."], changed
 
 
 def test_a_missing_cell_is_not_attempted(tmp_path: Path, released: Path) -> None:

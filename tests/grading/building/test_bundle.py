@@ -108,7 +108,7 @@ def test_an_exercise_can_be_solved_where_only_the_wheel_is(unpacked: Path, wheel
     name = notebooks()[0]
     file = tmp_path / f"{name}.ipynb"
     released = (unpacked / "notebooks" / name / f"{name}.ipynb").read_text(encoding="utf-8")
-    notebook = nbformat.reads(bundle.installing(released, str(wheel)), as_version=4)
+    notebook = nbformat.reads(bundle.with_address(released, str(wheel)), as_version=4)
     keep_to(notebook, "entropy", [WRONG, ANSWER])
     notebook.cells.append(nbformat.v4.new_code_cell("import helpers, importlib.util as util\nhelpers.__file__"))
     notebook.cells.append(nbformat.v4.new_code_cell("util.find_spec('grading') is None"))

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nbgrader.api import Gradebook
 
 from grading.building.build import ROOT
-from grading.demo.circle import NOTEBOOK, main
-from grading.demo.people import HOSTILE, MALFORMED, renamed, simulated_class
+from grading.demo.circle import NOTEBOOK, main, settings
+from grading.demo.people import HOSTILE, MALFORMED, Learner, renamed, simulated_class
 from grading.verdict import read_verdict
 from tests import pictures
 from tests.chromium import Desk, findings, shoot, wider_than_the_screen
@@ -44,6 +45,18 @@ def test_everyone_has_a_verdict_and_feedback(played):
             assert marks == 0
 
 
+def test_formgrader_has_a_name_for_everyone(played):
+    with Gradebook(settings(played, NOTEBOOK).CourseDirectory.db_url) as gradebook:
+        called = {one.id: (one.first_name, one.last_name) for one in gradebook.students}
+    assert called == {one.name: one.full_name for one in simulated_class(NOTEBOOK, RELEASED, SOLUTION, SIZE, 0)}
+    assert all(first and last for first, last in called.values())
+
+
+def test_a_second_round_of_names_has_numbers():
+    assert Learner("ada", "", "").full_name == ("Ada", "Lindgren")
+    assert Learner("viktor2", "", "").full_name == ("Viktor", "Szabó 2")
+
+
 def test_the_report_shows_the_class(played):
     page = (played / "classroom" / "reports" / f"{NOTEBOOK}.html").read_text()
     assert f"<b>{SIZE}</b> learners graded" in page
@@ -61,8 +74,8 @@ VIEWS: dict[str, dict[str, Any]] = {
 
 def test_the_report_and_the_feedback_can_be_read_by_all(played: Path, desk: Callable[..., Desk]) -> None:
     """In one test: the class is graded once in each process that has a part of this file."""
-    for view, settings in VIEWS.items():
-        reader = desk(**settings)
+    for view, looks in VIEWS.items():
+        reader = desk(**looks)
         page = reader.page()
         for name, file in pages_of(played).items():
             page.goto(file.as_uri())

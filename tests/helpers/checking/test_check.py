@@ -59,7 +59,10 @@ class TestOutcomes:
 
     def test_an_untouched_stub(self, capsys):
         assert check(NAME, untouched) == 0
-        assert "entropy: not attempted, 0 of 3 points" in capsys.readouterr().out
+        text = capsys.readouterr().out
+        assert "entropy: not attempted, 0 of 3 points\n  Replace the NotImplementedError" in text
+        assert "Expected: tensor(1.279854" in text
+        assert text.lower().count("not attempted") == 1
 
     def test_an_error_names_its_line_and_no_traceback_of_ours(self, capsys):
         def broken(p):

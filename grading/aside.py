@@ -7,6 +7,7 @@ expression that goes back and forth, a tree of a million nodes. What takes too m
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import resource
@@ -70,6 +71,7 @@ def work_and_tell(work: Callable[[], Any], sending: int, seconds: float, memory_
     """The child's part. Does not return."""
     status = 1
     try:
+        gc.freeze()  # a collection would write to all that this fork shares, and so copy it
         set_limits(seconds, memory_bytes)
         body = json.dumps(answer_of(work)).encode()
         with os.fdopen(sending, "wb") as stream:

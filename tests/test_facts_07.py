@@ -124,15 +124,21 @@ def test_sam_by_hand():
     assert beyond_adam.sam_gradient(gradient, here, 0.5).tolist() == pytest.approx([3.6, 5.6])
 
 
-def test_sam_ends_in_flatter_places_which_are_not_clearly_better():
-    radii = (0.0, 0.05, 0.1, 0.2, 0.5)
-    errors = {}
-    for seed in (1, 2):
-        losses, curvatures, errors[seed] = zip(*(figures.curve_fit(seed, rho) for rho in radii), strict=True)
-        assert list(curvatures) == sorted(curvatures, reverse=True)
-        assert abs(losses[3] - losses[0]) < 0.1 * losses[0]
-    assert errors[1][2] < errors[1][0] < errors[1][4]  # gains a little at .1, loses at .5; at .2 that hangs on rounding
-    assert errors[2][0] == min(errors[2])  # never gains
+def test_sam_ends_in_flatter_places_which_are_not_better_here():
+    ends = {seed: [figures.curve_fit(seed, rho) for rho in (0.0, 0.2)] for seed in (1, 2)}
+    for seed, share, error in ((1, "0.61", "0.022"), (2, "0.44", "0.023")):
+        (loss, curvature, without), (loss_there, curvature_there, found) = ends[seed]
+        quoted(curvature_there / curvature, share)
+        quoted(without, "0.020")
+        quoted(found, error)
+        assert loss_there < 1.02 * loss
+
+
+def test_where_sam_ends_does_not_hang_on_rounding(monkeypatch):
+    before = figures.curve_fit(1, 0.2)
+    step = figures.momentum_step
+    monkeypatch.setattr(figures, "momentum_step", lambda theta, *rest: step(theta * (1 + 1e-15), *rest))
+    assert figures.curve_fit(1, 0.2) == pytest.approx(before, rel=1e-3)
 
 
 def test_schedule_free_by_hand():

@@ -8,6 +8,7 @@ threads must not do: a Dask worker keeps one such process beside it (`GradingPro
 from __future__ import annotations
 
 import ctypes
+import gc
 import hashlib
 import os
 import pickle
@@ -191,6 +192,7 @@ class GradingProcess:
                 ours.close()
                 warm_grader.cache_clear()  # its sandbox is its own
                 first()
+                gc.freeze()  # what is imported stays, and need not be looked through again and again
                 serve(theirs.makefile("rb"), theirs.makefile("wb"), folder)
             os._exit(0)
         theirs.close()

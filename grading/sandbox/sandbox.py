@@ -30,7 +30,7 @@ from grading.course import ROOT
 from grading.sandbox import group
 
 INSIDE = Path(__file__).resolve().parent
-PROGRAM = ("worker.py", "confine.py", "outputs.py")  # what of this folder the sandbox sees
+PROGRAM = ("worker.py", "confine.py", "large_pages.py", "outputs.py")  # what of this folder the sandbox sees
 HEADER = struct.Struct(">I")
 MOST_PARTS = 1_000_000  # of one frame: a value has at most some 100,000 items
 PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"

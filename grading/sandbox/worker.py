@@ -6,7 +6,7 @@ shut in (see `confine`) and serves that one submission over a socket of its own:
 JSON, each reply with the number of its request (counted up where a request holds several calls). What this process says
 is checked outside before anything uses it.
 
-In the sandbox this file lies beside `confine.py`, `outputs.py` and `helpers`; there is no `grading` package.
+In the sandbox this file lies beside the others of `sandbox.PROGRAM` and `helpers`; there is no `grading` package.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
-import gc
 import importlib
 import json
 import linecache
@@ -65,8 +64,7 @@ def import_once(names: list[str]) -> None:
     for name in names:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # else each fork's first collection would copy all that is shared
+    large_pages.ready_to_fork()
 
 
 def guard(limits: dict[str, Any], channel: socket.socket, order: socket.socket) -> None:
@@ -249,7 +247,8 @@ def call_once(calling: types.ModuleType) -> None:
 if __name__ == "__main__":
     confined, control_file, *packages = sys.argv[1:]
     sys.path[:0] = [os.path.dirname(os.path.abspath(__file__)), *packages]
-    import confine  # type: ignore[import-not-found]  # in the sandbox these two lie beside this file
+    import confine  # type: ignore[import-not-found]  # in the sandbox these three lie beside this file
+    import large_pages  # type: ignore[import-not-found]  # as above
     import outputs  # type: ignore[import-not-found]  # as above
 
     if confined == "confined":

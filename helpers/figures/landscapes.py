@@ -395,7 +395,7 @@ def edge_of_stability(steps: Sequence[int], curves: dict[float, Sequence[float]]
             axes.axhline(2 / lr, color=PALETTE[colour], linewidth=1)
             axes.annotate(f"2 / {lr:g}", (steps[-1], 2 / lr), (-4, 3), textcoords="offset points", ha="right")
             told.append(
-                f"at {lr:g}, limit {2 / lr:g}, it ends at {sharpness[-1]:.1f} after a peak of {max(sharpness[1:]):.1f}"
+                f"at {lr:g}, limit {2 / lr:g}, it ends at {sharpness[-1]:.0f} after a peak of {max(sharpness[1:]):.0f}"
             )
         axes.set(
             xlabel="step",

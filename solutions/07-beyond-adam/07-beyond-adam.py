@@ -279,8 +279,8 @@ check("sam_gradient", sam_gradient)
 plotting.show_figure(figures.sharpness_against_radius())
 
 # %% [markdown]
-# Two small nets fit a noisy sine. The larger $\rho$, the smaller the largest curvature where they end: that much SAM promises. Whether flat is also *better* on new points is
-# another question, and two nets do not answer it: one gains a little at $\rho = .1$ and loses at .5, the other never gains.
+# Two small nets fit a noisy sine, with a learning rate that falls to 0. At $\rho = .2$ they end where the largest curvature is .61 and .44 of what it is without: that much SAM
+# promises. Whether flat is also *better* on new points is another question. Here it is not: the error grows from .020 to .022 and .023.
 #
 # **In practice.** Every step costs two gradients. In a fair race SAM takes half as many steps.
 #

@@ -467,9 +467,9 @@ def test_the_split_of_the_loss_says_where_the_steep_part_falls_below_the_flat_on
 
 
 def test_the_edge_of_stability_is_described_from_its_data():
-    figure = figures.edge_of_stability([0, 5, 10], {0.1: [9.0, 22.0, 19.5], 0.2: [9.0, 8.0, 10.1]})
+    figure = figures.edge_of_stability([0, 5, 10], {0.1: [9.0, 22.0, 19.4], 0.2: [9.0, 8.0, 10.1]})
     alt = plotting.alt_of(figure)
-    assert "at 0.1, limit 20, it ends at 19.5 after a peak of 22.0; at 0.2, limit 10, it ends at 10.1" in alt
+    assert "at 0.1, limit 20, it ends at 19 after a peak of 22; at 0.2, limit 10, it ends at 10" in alt
     assert [line.get_ydata()[0] for line in figure.axes[0].get_lines()[1::2]] == [20, 10]
 
 

@@ -33,7 +33,7 @@ def run(inside: Process, source: str) -> str:
 def test_what_is_there_and_what_is_not(inside: Process) -> None:
     assert (
         run(inside, "import os; print(sorted(os.listdir('/course')))")
-        == "['confine.py', 'helpers', 'outputs.py', 'packages', 'worker.py']\n"
+        == "['confine.py', 'helpers', 'large_pages.py', 'outputs.py', 'packages', 'worker.py']\n"
     )
     assert (
         run(inside, "print(os.listdir('/tmp'), os.listdir('/dev/shm'), os.listdir('/proc'))") == "[] [] ['cpuinfo']\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -60,6 +60,18 @@ def test_numbers_that_each_run_gives_otherwise_are_no_slip() -> None:
         blown_up = numbers_of(kl, data, lambda m, s, n, r, scale=scale: torch.sin(scale * (m + s + n + r)))
         assert (blown_up is not None) == takes
     assert numbers_of(kl, data, lambda m, s, n, r: torch.stack([torch.sin(m + s), torch.empty_like(m)])) is None
+
+
+def test_what_an_exercise_lets_be_computed_in_single_precision_is_no_slip() -> None:
+    """Each machine adds up the products of matrices otherwise there."""
+    muon = EXERCISES["muon_orthogonalize"]
+    data = muon.as_data(mistakes=False)
+
+    def once_more(matrix: torch.Tensor, steps: int, dtype: torch.dtype) -> torch.Tensor:
+        return torch.as_tensor(muon.references["muon_orthogonalize"](matrix.to(dtype), steps + 1)).to(matrix.dtype)
+
+    assert numbers_of(muon, data, partial(once_more, dtype=torch.float64)) is not None
+    assert numbers_of(muon, data, partial(once_more, dtype=torch.float32)) is None
 
 
 def test_large_tensors_are_stirred_too() -> None:

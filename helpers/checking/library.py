@@ -44,16 +44,17 @@ PARTS = {
     "IPython": {"display"},
     "functools": {
         "partial", "partialmethod", "reduce", "cache", "lru_cache", "wraps", "cmp_to_key", "total_ordering",
-        "singledispatch", "cached_property",
+        "cached_property",
     },
 }  # fmt: skip
 # Ways to a name, or to code, that is not written in the answer; each in a module that is otherwise allowed.
 UNREADABLE = {
     "operator.attrgetter", "operator.methodcaller", "typing.get_type_hints", "typing.ForwardRef",
     "typing_extensions.get_type_hints", "typing_extensions.evaluate_forward_ref", "dataclasses.make_dataclass",
+    "typing_extensions.get_annotations", "typing_extensions.ForwardRef",
     "string.Formatter", "torch.load", "torch.save", "torch.get_file_path", "numpy.load", "numpy.save",
     "numpy.fromregex", "numpy.test", "numpy.info", "numpy.source", "torch.import_ir_module", "torch.classes",
-    "torch.hub", "torch.ops", "torch.vitals_enabled", "torch.compiled_with_cxx11_abi",
+    "triton.language.str_to_ty", "torch.hub", "torch.ops", "torch.vitals_enabled", "torch.compiled_with_cxx11_abi",
 }  # fmt: skip
 # Where a function without a Python module of its own is known from, most telling first.
 HOMES = ("torch.nn.functional", "torch.special", "torch.linalg", "torch.fft", "torch", "scipy.special", "numpy")

@@ -22,7 +22,7 @@ import functools
 import inspect
 import linecache
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
@@ -32,7 +32,18 @@ import torch
 
 from helpers.checking.kinds.kernels import kernel_violation, mark_kernels
 from helpers.checking.library import Found, is_private, known_as, look_up, object_known_as
-from helpers.checking.names import Live, Meaning, Mention, Scope, defined_inside, mentioned, within
+from helpers.checking.names import (
+    Live,
+    Meaning,
+    Mention,
+    Scope,
+    chains_in,
+    defined_inside,
+    dotted,
+    imported,
+    mentioned,
+    within,
+)
 from helpers.checking.shapes import Rules
 
 # Built-in functions that an answer may call; errors and constants may be used, too.
@@ -52,7 +63,7 @@ OPERATORS = {
 DUNDERS = {f"__{name}__" for name in OPERATORS} | {
     "__init__", "__call__", "__name__", "__qualname__", "__doc__", "__len__", "__getitem__", "__setitem__", "__iter__",
     "__next__", "__enter__", "__exit__", "__class__", "__post_init__", "__version__", "__repr__", "__str__", "__hash__",
-    "__contains__", "__bool__", "__float__", "__int__", "__index__", "__slots__", "__annotations__", "__main__",
+    "__contains__", "__bool__", "__float__", "__int__", "__index__", "__slots__", "__main__",
     "__new__", "__debug__", "__file__", "__missing__", "__delitem__", "__array__", "__all__",
 }  # fmt: skip
 # Attributes by which frames, code and pointers are reached, and names without writing them.
@@ -70,12 +81,52 @@ BASES = {"torch.optim.Optimizer", "torch.optim.optimizer.Optimizer"}  # an optim
 SYNONYMS = {
     "softmax": {"scaled_dot_product_attention", "MultiheadAttention", "multi_head_attention_forward", "softmin"},
     "log_softmax": {"LogSoftmax", "log_softmax_backward_data"},
-    "logsumexp": {"logaddexp.reduce", "logaddexp.accumulate"},
+    "logsumexp": {
+        "logaddexp.reduce",
+        "logaddexp.accumulate",
+        "logaddexp.reduceat",
+        "logaddexp.at",
+        "logaddexp2.reduce",
+        "logaddexp2.accumulate",
+        "logaddexp2.reduceat",
+        "logaddexp2.at",
+        "nsum",
+        "tanhsinh",
+        "qmc_quad",
+    },
     "cross_entropy": {"linear_cross_entropy", "LinearCrossEntropyLoss"},
-    "lfilter": {"sosfilt", "filtfilt", "sosfiltfilt", "dlsim", "dlti", "dimpulse", "dstep"},
-    "clip_grad_norm_": {"renorm", "renorm_", "get_total_norm"},
+    "lfilter": {
+        "sosfilt",
+        "filtfilt",
+        "sosfiltfilt",
+        "dlsim",
+        "dlti",
+        "dimpulse",
+        "dstep",
+        "deconvolve",
+        "decimate",
+        "polydiv",
+        "TransferFunction",
+        "StateSpace",
+        "ZerosPolesGain",
+        "symiirorder1",
+        "symiirorder2",
+        "cspline1d",
+    },
+    "clip_grad_norm_": {
+        "renorm",
+        "renorm_",
+        "get_total_norm",
+        "embedding",
+        "embedding_",
+        "Embedding",
+        "embedding_bag",
+        "EmbeddingBag",
+        "embedding_renorm_",
+    },
 }
 CLASSES_OF_DISTRIBUTIONS = {"Categorical", "OneHotCategorical", "Normal", "MultivariateNormal"}
+SHAPES = "jaxtyping"
 WRAPPED = ("__wrapped__", "fn", "pyfunc", "_torchdynamo_inline", "_torchdynamo_orig_callable")
 WRAPPERS = 20  # around one function, at most
 EVERY_TENSOR = set(dir(torch.Tensor)) | set(dir(np.ndarray))
@@ -99,11 +150,31 @@ def violation(tree: ast.AST, rules: Rules, scope: Scope) -> str | None:
     found = [sentence for one in mentions if (sentence := reader.told_off(one))]
     found += [sentence for one in mentions if (sentence := reader.unread(one))]
     found += [unreadable(name) for name in sorted(reader.defined) if is_special(name) and name not in DUNDERS]
+    if any(within(one.path, SHAPES) for one in mentions):
+        found += [unreadable(name) for own in tuple(trees) for name in shapes_that_run(own, following)]
     if found:
         return f"{found[0]} {rules['because']}".strip()
     if not reader.met:
         return f"The answer does not use {' or '.join(rules['require'])}. {rules['because']}".strip()
     return kernel_violation(tree, scope) if rules.get("kernel") else None
+
+
+def shapes_that_run(tree: ast.AST, scope: Scope) -> Iterator[str]:
+    """What of jaxtyping an answer uses otherwise than with a plain shape, as in Float[Tensor, "rows columns-1"]: the
+    text is evaluated where an object is asked whether it has that shape."""
+    plain = {node.value for node in ast.walk(tree) if isinstance(node, ast.Subscript) and is_plain_shape(node.slice)}
+    known = imported(tree)
+    for chain in chains_in(tree):
+        if chain.node in plain or not chain.root:
+            continue
+        meanings = known.get(chain.root) or scope(chain.root) or ()
+        yield from (dotted(one, *chain.attributes) for one in meanings if isinstance(one, str) and within(one, SHAPES))
+
+
+def is_plain_shape(index: ast.expr) -> bool:
+    """Whether an index of an annotation is a type and a text in which nothing is called."""
+    text = index.elts[-1] if isinstance(index, ast.Tuple) and index.elts else None
+    return isinstance(text, ast.Constant) and isinstance(text.value, str) and not set(text.value) & set("({[")
 
 
 class Reader:
@@ -155,6 +226,8 @@ class Reader:
         first, *rest = parts = one.parts
         if one.path in HARMLESS:
             return None
+        if is_special(first) and first not in DUNDERS:  # what a module has though no statement defines it
+            return first
         if one.rooted and hasattr(builtins, first):
             if first not in BUILTINS and not is_plain(first):
                 return first

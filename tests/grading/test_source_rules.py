@@ -76,6 +76,16 @@ def run(*cells: str) -> dict[str, object]:
         ["class A:\n    def kl_div(self): return self\ndef entropy(p): return torch.nn.functional.kl_div(p, p)"],
         ["from scipy import stats\ndef entropy(p): return stats.rv_discrete(values=p)"],
         ["def entropy(p): return (lambda: 0).__globals__"],
+        ["def entropy(p): return __builtins__.eval('p')"],
+        ["def entropy(p): return __loader__.load_module('torch')"],
+        ["import functools\ng = functools.singledispatch(print)\ndef entropy(p): return g.register(p)"],
+        ["from typing_extensions import get_annotations as g\ndef entropy(p): return g(p, eval_str=True)"],
+        ["class A:\n    __annotations__ = {'x': 'kl_div'}\ndef entropy(p): return A()"],
+        ["import triton.language as tl\ndef entropy(p): return tl.str_to_ty('kl_div', None)"],
+        ["import jaxtyping as j\ndef entropy(p): return isinstance(p, j.Float[torch.Tensor, 'f()+0'])"],
+        ["from jaxtyping import Float\nn = 'f()+0'\ndef entropy(p): return isinstance(p, Float[torch.Tensor, n])"],
+        ["from jaxtyping import Float\nL = [Float]\ndef entropy(p): return isinstance(p, L[0][torch.Tensor, 'n'])"],
+        ["from jaxtyping import jaxtyped\n@jaxtyped\ndef entropy(p): return p"],
     ],
 )
 def test_ways_around_the_source_rules(cells: list[str]) -> None:
@@ -141,6 +151,10 @@ STYLES = {
         "import functools\n@functools.cache\ndef c(): return -1\n" + HONEST.replace("-torch", "c() * torch")
     ],
     "a compiled function": [HONEST.replace("def", "@torch.compile(backend='eager')\ndef")],
+    "shapes in annotations": [
+        "from jaxtyping import Float\nBatch = Float[torch.Tensor, '*batch n']\n"
+        "def entropy(p: Batch) -> Float[torch.Tensor, '*batch n-n+1']: return -torch.special.xlogy(p, p).sum(-1)"
+    ],
     "names of built-in functions": [
         "input = 1.0\ndef entropy(p):\n    vars, compile = p, -1\n"
         "    return compile * input * torch.special.xlogy(vars, vars).sum(-1)"

@@ -36,6 +36,7 @@ from helpers.checking.comparing import as_array
 from helpers.checking.kinds.flow import answering
 from helpers.checking.kinds.tables import DRIVERS, NAMED
 from helpers.checking.shapes import Call, Observation, Rules
+from helpers.checking.started import nothing_started
 from helpers.checking.watch import UNUSED, Spoilt, Watch, watched
 from helpers.checking.words import printable
 
@@ -109,7 +110,7 @@ def played(function: Any, call: Call, seconds: float, rules: Rules | None = None
     watch: Watch | None = None
     observation: Observation
     try:
-        with watched(rules) as watch, time_limit(seconds), torch.enable_grad(), as_written(), watch_as_answer():
+        with nothing_started() as started, watched(rules) as watch, time_limit(seconds), as_answer():
             value = driver(function, *parameters, *arguments)
         with time_limit(seconds):
             observation = {"outcome": "returned", "value": plain.encode(value), "changed": []}
@@ -123,7 +124,8 @@ def played(function: Any, call: Call, seconds: float, rules: Rules | None = None
     if observation["outcome"] == "returned":
         pairs = zip(arguments, call["arguments"], strict=True)
         observation["changed"] = [i for i, pair in enumerate(pairs) if changed(*pair)]
-    return observation, None if watch is None else watch.fault
+    fault = started.fault if rules is not None else None
+    return observation, fault if watch is None else watch.fault or fault
 
 
 def as_written() -> AbstractContextManager[object]:
@@ -216,11 +218,12 @@ def first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def watch_as_answer() -> Iterator[None]:
-    """What is called in here is an answer: the drivers that watch answers do so."""
+def as_answer() -> Iterator[None]:
+    """What is called in here is an answer: the drivers that watch answers do so, and it runs as it was written."""
     before = answering.set(True)
     try:
-        yield
+        with torch.enable_grad(), as_written():
+            yield
     finally:
         answering.reset(before)
 

@@ -2,15 +2,16 @@
 
 Every operator of torch that an answer calls outside of kernels is seen by a mode, and every launch by the launcher. An
 answer may make memory, view it, copy it and change its dtype; what it gives to a kernel is an argument, such memory, or
-what a kernel has stored, and what it returns is, bit for bit, what the last kernel stored. Nothing is raised while it
-runs, so that it cannot tell; what was seen is said afterwards.
+what a kernel has stored, and what it returns is, bit for bit, what the last kernel stored. Whole numbers that a kernel
+has written are numbers as well, and so is what a comparison says of numbers: a few such bits may be read. Nothing is
+raised while it runs, so that it cannot tell; what was seen is said afterwards.
 
 Only calls of an answer are watched (`answering`), not those of a reference in plain torch."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -42,12 +43,28 @@ MOVING = {
     "unsqueeze_", "transpose_", "t_", "detach_", "as_strided_", "numpy_T", "view_as", "expand_as", "cat", "stack",
     "constant_pad_nd", "index", "flip", "to",
 }  # fmt: skip
+# On what a comparison has said, and reading one bit of it.
+LOGIC = {
+    "any", "all", "logical_not", "logical_and", "logical_or", "logical_xor", "bitwise_not", "bitwise_and", "bitwise_or",
+    "sum", "count_nonzero", "_local_scalar_dense",
+}  # fmt: skip
+QUESTIONS = {"isfinite", "isinf", "isposinf", "isneginf"}  # whose own arithmetic is theirs
+TELLING = {"equal", "_local_scalar_dense"}
+MOST_TOLD = 32  # bits of numbers that may be read in a call
 ASKING = {"isnan", "isinf", "isfinite", "eq", "ne", "equal", "is_nonzero", "is_same_size", "sym_size", "sym_stride"}
 # Ways to the numbers of a tensor that are no operators.
 READING = {
     "tolist", "numpy", "__array__", "__dlpack__", "item", "apply_", "map_", "map2_", "storage", "untyped_storage",
     "_typed_storage",
 }  # fmt: skip
+AS_TEXT = {"__repr__", "__str__", "__format__"}
+HIDDEN = "<tensor of shape {shape}; its numbers are not shown while a check plays a call>"
+PLAIN = (bool, int, float, str, type(None), Tensor, torch.nn.Parameter, torch.dtype)  # what a kernel may be given
+NO_ANSWER = {
+    "OutOfResources",
+    "PTXASError",
+    "CompileTimeAssertionFailure",
+}  # errors by which a tuner tries the next one
 OUTSIDE = (
     "{what} is called outside of a kernel, on numbers: outside, an answer may make memory, copy it and change its "
     "dtype; the arithmetic belongs into the kernel."
@@ -55,6 +72,8 @@ OUTSIDE = (
 GIVEN = "A kernel is given a tensor that holds numbers from somewhere else: give it the arguments, and new memory."
 READ = "{what} reads numbers outside of a kernel: the arithmetic belongs into the kernel, and it loads them."
 HANDED = "A kernel is given {what}: give it tensors, numbers and texts, and call functions in it by their names."
+PRINTED = "What a kernel prints is not printed: the numbers stay in the kernel."
+FAILED = "A kernel has failed, and the answer goes on."
 RETURNED = "What is returned is not what a kernel has stored: return the memory that the last kernel stored into."
 NOT_STARTED = "No kernel was started in this call."
 TAKEN_OFF = "The answer changes what watches over its operators."
@@ -64,9 +83,12 @@ answering: ContextVar[bool] = ContextVar("answering", default=False)
 
 @dataclass
 class Memory:
-    """Memory that is known: whether a kernel was given it, the storage itself, and the bytes that it should hold."""
+    """Memory that is known: whether a kernel was given it, whether a kernel has changed it or it was moved from such,
+    whether it says something of numbers, the storage itself, and the bytes that it should hold."""
 
     stored: bool
+    written: bool
+    asked: bool
     storage: torch.UntypedStorage
     bytes: Tensor
 
@@ -78,8 +100,10 @@ class Flow(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call] # torch's has no types
         self.known: dict[int, Memory] = {}
         self.first_fault: str | None = None
-        self.launches = 0
+        self.launches = self.told = 0
         self.inside = False  # a kernel
+        self.questioned = False  # in a question
+        self.output = sys.stdout
         for tensor in tensors_in(arguments):
             self.know(tensor, stored=False)
         self.arguments = set(self.known)
@@ -88,14 +112,18 @@ class Flow(TorchDispatchMode):
         """Keep the first thing that is wrong."""
         self.first_fault = self.first_fault or sentence
 
-    def know(self, tensor: Tensor, stored: bool) -> None:
+    def know(self, tensor: Tensor, stored: bool, written: bool = False, asked: bool = False) -> None:
         """Write down what a tensor's memory holds."""
         storage = tensor.untyped_storage()
-        self.known[storage._cdata] = Memory(stored, storage, bytes_of(storage).clone())
+        self.known[storage._cdata] = Memory(stored, written, asked, storage, bytes_of(storage).clone())
+
+    def known_of(self, tensor: Tensor) -> Memory | None:
+        """What was written down of a tensor's memory."""
+        return self.known.get(tensor.untyped_storage()._cdata)
 
     def memory_of(self, tensor: Tensor) -> Memory | None:
         """What is known of a tensor's memory; None where it is not known, or was changed behind torch's back."""
-        found = self.known.get(tensor.untyped_storage()._cdata)
+        found = self.known_of(tensor)
         return found if found is not None and torch.equal(bytes_of(found.storage), found.bytes) else None
 
     @classmethod
@@ -108,44 +136,91 @@ class Flow(TorchDispatchMode):
         name = func.overloadpacket.__name__
         given = tensors_in((args, kwargs))
         sources = given[1:] if name == "copy_" else given
-        stored = name in MOVING and bool(sources) and all(self.is_stored(one) for one in sources)
+        moved = name in MOVING
+        stored = moved and bool(sources) and all(self.is_stored(one) for one in sources)
+        written = moved and any(self.is_written(one) for one in sources)
+        asked = name in ASKING and any(map(self.is_number, given))
+        asked = asked or ((moved or name in LOGIC) and any(map(self.is_asked, sources)))
+        asked = asked or self.questioned
+        allowed = self.questioned or self.allows(name, given)
         value = func(*args, **(kwargs or {}))
         made = tensors_in(value)
-        if not self.allows(name, given, made):
+        if not allowed or not (self.questioned or self.keeps(name, given, made)):
             self.fault(OUTSIDE.format(what=name.strip("_")))
         for tensor in made:
             same = [one for one in given if one.untyped_storage()._cdata == tensor.untyped_storage()._cdata]
-            self.know(tensor, stored or (bool(same) and name in MOVING - {"copy_"} and self.is_stored(same[0])))
+            again = bool(same) and name in MOVING - {"copy_"} and self.is_stored(same[0])
+            self.know(tensor, stored or again, written, asked)
         return value
 
-    def allows(self, name: str, given: list[Tensor], made: list[Tensor]) -> bool:
-        """Whether an operator is one that prepares memory, or has nothing to do with floating numbers."""
-        floating = [one.is_floating_point() for one in given]
-        if name in NEW or name in ASKING or not any(floating + [one.is_floating_point() for one in made]):
+    def allows(self, name: str, given: list[Tensor]) -> bool:
+        """Whether an operator is one that prepares memory, or is given no numbers, or says little of them."""
+        numbers = [one for one in given if self.is_number(one)]
+        if name in TELLING and numbers:
+            self.told += 1
+            if self.told > MOST_TOLD:
+                return False
+        if not numbers or name in NEW or name in ASKING or name in MOVING:
             return True
-        return name in MOVING and all(one.is_floating_point() for one in made) == any(floating)
+        return name in LOGIC and all(map(self.is_asked, numbers))
+
+    def keeps(self, name: str, given: list[Tensor], made: list[Tensor]) -> bool:
+        """Whether an operator makes no floating numbers of anything else, nor anything else of floating numbers."""
+        floating, after = list(map(is_floating, given)), list(map(is_floating, made))
+        if name in NEW or name in ASKING or not any(floating + after):
+            return True
+        return name in MOVING and all(after) == any(floating)
+
+    def is_number(self, tensor: Tensor) -> bool:
+        """Whether a tensor holds numbers, in whatever form, or says something of them."""
+        return is_floating(tensor) or self.is_written(tensor) or self.is_asked(tensor)
+
+    def is_written(self, tensor: Tensor) -> bool:
+        """Whether a tensor's memory holds what a kernel has written."""
+        return (found := self.known_of(tensor)) is not None and found.written
+
+    def is_asked(self, tensor: Tensor) -> bool:
+        """Whether a tensor holds what a comparison has said of numbers."""
+        return (found := self.known_of(tensor)) is not None and found.asked
 
     def is_stored(self, tensor: Tensor) -> bool:
         """Whether a kernel was given a tensor's memory."""
-        found = self.known.get(tensor.untyped_storage()._cdata)
-        return found is not None and found.stored
+        return (found := self.known_of(tensor)) is not None and found.stored
 
     def launch(self, start: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Start a kernel, whose own operators are its own affair."""
-        if callable(kwargs.get("grid")):
-            kwargs["grid"] = partial(self.outside, kwargs["grid"])
+        grid = kwargs.get("grid")
+        if callable(grid):
+            kwargs["grid"] = partial(self.outside, grid)
+        elif not is_grid(grid):
+            self.fault(HANDED.format(what=type(grid).__name__))
         with _disable_current_modes(), self.in_kernel(True):
             tensors = tensors_in((args, kwargs))
-            if any(one.numel() and self.memory_of(one) is None for one in tensors):
-                self.fault(GIVEN)
-            if strange := [one for one in tree_leaves((args[1:], kwargs)) if is_strange(one, kwargs.get("grid"))]:
-                self.fault(HANDED.format(what=type(strange[0]).__name__))
+            before = [self.memory_of(one) for one in tensors]
+            self.look_at(args, kwargs, any(one.numel() and m is None for one, m in zip(tensors, before, strict=True)))
             self.launches += 1
             try:
                 return start(*args, **kwargs)
+            except BaseException as error:
+                if type(error).__name__ not in NO_ANSWER:
+                    self.fault(FAILED)
+                raise
             finally:
-                for one in tensors:
-                    self.know(one, stored=not self.is_argument_still(one))
+                for one, memory in zip(tensors, before, strict=True):
+                    written = memory is None or memory.written or self.memory_of(one) is None
+                    self.know(one, not self.is_argument_still(one), written)
+
+    def look_at(self, args: tuple[Any, ...], kwargs: dict[str, Any], from_elsewhere: bool) -> None:
+        """Look at what a kernel is given, and at what would be told of what it does."""
+        if from_elsewhere:
+            self.fault(GIVEN)
+        given = [*args[1:], *(value for name, value in kwargs.items() if name != "grid")]
+        if strange := next(strange_in(given), None):
+            self.fault(HANDED.format(what=strange))
+        if getattr(args[0], "pre_run_hooks", None):
+            self.fault(HANDED.format(what="a hook"))
+        if sys.stdout is not self.output:
+            self.fault(PRINTED)
 
     @contextmanager
     def in_kernel(self, inside: bool) -> Iterator[None]:
@@ -157,9 +232,12 @@ class Flow(TorchDispatchMode):
             self.inside = before
 
     def outside(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function that runs while a kernel is started, such as one that makes its grid, outside of it."""
+        """Call the function that makes a kernel's grid, which runs while it is started, outside of it."""
         with self.in_kernel(False), self:
-            return function(*args)
+            grid = function(*args)
+        if not is_grid(grid):
+            self.fault(HANDED.format(what=type(grid).__name__))
+        return grid
 
     def is_argument_still(self, tensor: Tensor) -> bool:
         """Whether a tensor's memory is an argument's, and holds what it held."""
@@ -188,16 +266,41 @@ class Reads(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """One function or method."""
         name = getattr(func, "__name__", "")
-        if name in READING and not self.flow.inside and any(one.is_floating_point() for one in tensors_in(args)):
-            self.flow.fault(READ.format(what=name))
-        return func(*args, **(kwargs or {}))
+        if not self.flow.inside and name in READING | AS_TEXT:
+            numbers = [one for one in tensors_in(args) if self.flow.is_number(one)]
+            if numbers and name in AS_TEXT:
+                return HIDDEN.format(shape=tuple(numbers[0].shape))
+            if any(name != "item" or not self.flow.is_asked(one) for one in numbers):
+                self.flow.fault(READ.format(what=name))
+        before, self.flow.questioned = self.flow.questioned, name in QUESTIONS
+        try:
+            return func(*args, **(kwargs or {}))
+        finally:
+            self.flow.questioned = before
 
 
-def is_strange(given: Any, grid: Any) -> bool:
-    """Whether a launch is given something that is neither data nor a kernel to call."""
-    if given is grid or given is None or isinstance(given, (Tensor, bool, int, float, str, torch.dtype)):
-        return False
-    return type(given).__module__.split(".")[0] != "triton"  # a dtype, a constexpr, another kernel
+def strange_in(given: Iterable[Any]) -> Iterator[str]:
+    """The types of what a launch is given that is neither plain data nor a type or a kernel of Triton's."""
+    triton = sys.modules.get("triton.language")
+    known = (triton.dtype, triton.pointer_type) if triton else ()
+    launched = tuple(getattr(sys.modules[module], name) for module, name in LAUNCHERS if module in sys.modules)
+    for one in given:
+        if isinstance(one, tuple):
+            yield from strange_in(tuple.__iter__(one))
+        elif triton and type(one) is triton.constexpr:
+            yield from strange_in([one.value])
+        elif type(one) not in (*PLAIN, *known, *launched):
+            yield type(one).__name__
+
+
+def is_grid(grid: Any) -> bool:
+    """Whether a grid is numbers, and nothing with code of its own."""
+    return type(grid) in (tuple, list, torch.Size) and all(type(one) in (int, bool) for one in grid)
+
+
+def is_floating(tensor: Tensor) -> bool:
+    """Whether a tensor is one of numbers that are not whole."""
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def tensors_in(value: Any) -> list[Tensor]:

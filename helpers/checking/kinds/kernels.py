@@ -30,7 +30,7 @@ from torch.overrides import TorchFunctionMode
 from helpers.checking import plain
 from helpers.checking.comparing import close
 from helpers.checking.kinds import flow
-from helpers.checking.names import Meaning, Scope, imported, mentioned, within
+from helpers.checking.names import Meaning, Scope, global_names, imported, mentioned, static, within
 from helpers.checking.shapes import Expectation
 from helpers.checking.words import Problem
 from helpers.safe_interpreter import WATCH, make_safe
@@ -40,6 +40,13 @@ NEEDS_TRITON = "this exercise needs Triton, which exists for Linux only; the exe
 BY_BLOCKS = {"exp", "exp2", "expm1", "pow", "rpow", "logaddexp", "softplus", "amax", "max", "aminmax", "sort", "topk"}
 START = "Start a kernel of your own: a function under @triton.jit, called as kernel[grid](...)."
 JIT = {"triton.jit", "triton.runtime.jit.jit"}
+INSIDE = "{what} stands inside a kernel, where only triton.language works."
+OF_THE_HOST = {"open", "input", "help", "memoryview", "bytearray"}  # built-in functions that no kernel has
+CASTS = {"float", "int", "bool"}
+OF_CONSTANTS = (
+    ast.Constant, ast.UnaryOp, ast.BinOp, ast.operator, ast.unaryop, ast.Tuple, ast.Name, ast.Attribute,
+    ast.expr_context, ast.keyword,
+)  # fmt: skip
 ARITHMETIC = {
     "exp", "exp2", "expm1", "exp_", "log", "log2", "log10", "log1p", "log_", "logaddexp", "logaddexp2", "logsumexp",
     "logcumsumexp", "softmax", "log_softmax", "softmin", "softplus", "sigmoid", "logsigmoid", "logit", "xlogy", "entr",
@@ -208,8 +215,78 @@ def kernel_violation(tree: ast.AST, scope: Scope) -> str | None:
         for one in mentioned(kernel, scope):
             allowed = within(one.path, "triton") or within(one.path, "tl") or hasattr(builtins, one.parts[0])
             if one.rooted and not allowed:
-                return f"{one.path} stands inside a kernel, where only triton.language works."
+                return INSIDE.format(what=one.path)
+        if (what := next(of_the_host(kernel, scope), None)) is not None:
+            return INSIDE.format(what=what)
     return None
+
+
+def of_the_host(kernel: ast.FunctionDef, scope: Scope) -> Iterator[str]:
+    """What a kernel uses that the interpreter would let it take from the host, or leave there: names of anything but
+    functions and constants, names and attributes that it sets outside, files."""
+    body = ast.Module([ast.FunctionDef(kernel.name, kernel.args, kernel.body, [])], [])
+    queue, seen = [ast.fix_missing_locations(body)], set[str]()
+    while queue:
+        tree: ast.AST = queue.pop()
+        yield from (ast.unparse(node) for node in ast.walk(tree) if reaches_out(node))
+        for name in sorted(global_names(tree) - seen):
+            seen.add(name)
+            meanings = scope(name) or ()
+            own = [one for one in meanings if isinstance(one, ast.AST)]
+            if len(own) < len(meanings):  # ours stands in for Triton where there is none
+                own = [one for one in own if not is_empty(one)]
+            if not all(is_function(one) or is_constant(one, scope) for one in own):
+                yield name
+            queue += [one for one in own if not is_jitted(one, scope)]
+
+
+def reaches_out(node: ast.AST) -> bool:
+    """Whether a node of a kernel sets what lies outside of it, looks behind a block of numbers, or opens a file."""
+    if isinstance(node, (ast.Attribute, ast.Subscript)):
+        return not isinstance(node.ctx, ast.Load) or (isinstance(node, ast.Attribute) and node.attr == "handle")
+    return isinstance(node, (ast.Global, ast.Nonlocal)) or (isinstance(node, ast.Name) and node.id in OF_THE_HOST)
+
+
+def statement_of(meaning: ast.AST) -> ast.AST:
+    """The statement that a name means, also where it is a module of one."""
+    return meaning.body[0] if isinstance(meaning, ast.Module) and len(meaning.body) == 1 else meaning
+
+
+def is_function(meaning: ast.AST) -> bool:
+    """Whether a name means a function."""
+    return isinstance(statement_of(meaning), ast.FunctionDef)
+
+
+def is_empty(meaning: ast.AST) -> bool:
+    """Whether a name means a class that holds nothing but names of built-in functions and static methods."""
+    statement = statement_of(meaning)
+    if not isinstance(statement, ast.ClassDef) or any(not hasattr(builtins, one) for one in global_names(statement)):
+        return False
+    calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    holds = (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
+    return all(static(one.func) for one in calls) and not any(isinstance(n, holds) for n in ast.walk(statement))
+
+
+def is_jitted(meaning: ast.AST, scope: Scope) -> bool:
+    """Whether a name means a kernel, which is looked at by itself."""
+    statement = statement_of(meaning)
+    return isinstance(statement, ast.FunctionDef) and any(is_jit(one, scope) for one in statement.decorator_list)
+
+
+def is_constant(meaning: ast.AST, scope: Scope) -> bool:
+    """Whether a statement gives a name a number or a text: it is made of such, and of calls like float("inf") and
+    tl.constexpr(64)."""
+    statement = statement_of(meaning)
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
+        return False
+    return all(isinstance(node, OF_CONSTANTS) or is_cast(node, scope) for node in ast.walk(statement.value))
+
+
+def is_cast(node: ast.AST, scope: Scope) -> bool:
+    """Whether a node is a call that makes a number of a number, or one of Triton's."""
+    if not isinstance(node, ast.Call) or not name_of(node.func):
+        return False
+    return all(one.path in CASTS or within(one.path, "triton") for one in mentioned(ast.Expression(node.func), scope))
 
 
 def mark_kernels(tree: ast.AST) -> None:

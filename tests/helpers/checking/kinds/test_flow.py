@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import io
 import os
 import sys
 
@@ -34,6 +36,22 @@ def calling_kernel(y, work: tl.constexpr):
 @triton.jit
 def flag_kernel(y):
     tl.store(y, 1.0)
+
+
+@triton.jit
+def whole_kernel(x, y, count, BLOCK: tl.constexpr):
+    at = tl.arange(0, BLOCK)
+    tl.store(y + at, tl.load(x + at, mask=at < count).to(tl.int32, bitcast=True), mask=at < count)
+
+
+@triton.jit
+def telling_kernel(x):
+    print(tl.load(x))
+
+
+@triton.jit
+def failing_kernel(x):
+    raise ValueError(str(tl.load(x)))
 
 
 def start(x, y):
@@ -77,6 +95,70 @@ def handed_a_function(x):
     return y
 
 
+class Grid(tuple):
+    def __len__(self):
+        return 1
+
+
+class Work(int):
+    def __call__(self):
+        pass
+
+
+class Many(list):
+    def __call__(self):
+        pass
+
+
+def in_whole_numbers(x, read):
+    y = torch.empty(3, dtype=torch.int32)
+    whole_kernel[(1,)](x, y, 3, BLOCK=4)
+    read(y)
+    return start(x, torch.empty_like(x))
+
+
+def by_a_hook(x):
+    double_kernel.add_pre_run_hook(lambda *given, **named: None)
+    try:
+        return start(x, torch.empty_like(x))
+    finally:
+        double_kernel.pre_run_hooks.clear()
+
+
+def by_what_is_printed(x):
+    with contextlib.redirect_stdout(io.StringIO()):
+        telling_kernel[(1,)](x)
+    return start(x, torch.empty_like(x))
+
+
+def by_an_error(x):
+    with contextlib.suppress(Exception):
+        failing_kernel[(1,)](x)
+    return start(x, torch.empty_like(x))
+
+
+def bit_by_bit(x):
+    for _ in range(flow.MOST_TOLD + 1):
+        torch.equal(x, x)
+    return start(x, torch.empty_like(x))
+
+
+def handed(work):
+    def launcher(x):
+        y = torch.empty(1)
+        calling_kernel[(1,)](y, work=work)
+        return y
+
+    return launcher
+
+
+def with_whole_numbers_of_its_own(x):
+    sizes = torch.tensor([3, 8])
+    start(sizes, torch.empty_like(sizes))
+    y = start(x, torch.empty_like(x))
+    return y if sizes.tolist() == [3, 8] and (sizes * 2).sum() == 22 else x
+
+
 def by_a_grid_that_is_a_function(x):
     y = torch.empty_like(x)
     double_kernel[lambda meta: (triton.cdiv(x.numel(), meta["BLOCK"]),)](x, y, x.numel(), BLOCK=8)
@@ -106,6 +188,8 @@ HONEST = {
     "two kernels": lambda x: start(start(x, torch.zeros(3)), torch.empty(3))[:],
     "a view of what was stored": lambda x: start(x, x.new_empty(3, 1)[:, 0]),
     "row by row": lambda x: torch.stack([start(one, torch.empty(1))[0] for one in x.split(1)]),
+    "its result looked at": lambda x: y if torch.isfinite(y := start(x, torch.empty_like(x))).all().item() else x,
+    "whole numbers of its own": with_whole_numbers_of_its_own,
     "questions": lambda x: start(x, torch.empty_like(x)) if not x.isnan().any() else x,
 }
 REFUSED = {
@@ -123,6 +207,23 @@ REFUSED = {
     "a visitor": (lambda x: (x.clone().apply_(float), start(x, torch.empty_like(x)))[1], "apply_ reads numbers"),
     "in its grid": (in_its_grid, "add is called outside"),
     "a function": (handed_a_function, "A kernel is given function"),
+    "a wrapped function": (handed(tl.constexpr(print)), "A kernel is given builtin_function_or_method"),
+    "a number that can be called": (handed(Work(1)), "A kernel is given Work"),
+    "a list": (handed(Many()), "A kernel is given Many"),
+    "a grid of its own": (lambda x: (flag_kernel[Grid((1,))](y := torch.empty(1)), y)[1], "A kernel is given Grid"),
+    "such a grid by a function": (
+        lambda x: (flag_kernel[lambda meta: Grid((1,))](y := torch.empty(1)), y)[1],
+        "A kernel is given Grid",
+    ),
+    "a hook": (by_a_hook, "A kernel is given a hook"),
+    "what is printed": (by_what_is_printed, flow.PRINTED),
+    "an error": (by_an_error, flow.FAILED),
+    "bits": (lambda x: in_whole_numbers(x, torch.Tensor.tolist), "tolist reads numbers"),
+    "bits, added up": (lambda x: in_whole_numbers(x, torch.Tensor.sum), "sum is called outside"),
+    "bits of a copy": (lambda x: in_whole_numbers(x, lambda y: y.clone().long().tolist()), "tolist reads numbers"),
+    "what bits are equal to": (lambda x: in_whole_numbers(x, lambda y: (y == 0).tolist()), "tolist reads numbers"),
+    "what is equal, added up": (lambda x: ((x == 1) * 2, start(x, torch.empty_like(x)))[1], "mul is called outside"),
+    "bit by bit": (bit_by_bit, "equal is called outside"),
     "memory like it": (lambda x: torch.full_like(start(x, torch.empty_like(x)), 2.0), flow.RETURNED),
     "filled in": (lambda x: start(x, torch.empty_like(x)).fill_(2.0), flow.RETURNED),
     "written behind torch": (written_behind_torch, flow.GIVEN),
@@ -152,6 +253,21 @@ def test_what_comes_from_elsewhere_is_refused(name):
     if told is not None:
         assert observation["outcome"] == "no value", observation
         assert any(part in observation["message"] for part in told.split("|"))
+
+
+def test_a_text_tells_no_numbers_and_a_print_costs_nothing(capsys):
+    texts = []
+
+    def answer(x):
+        y = start(x, torch.empty_like(x))
+        texts.extend([repr(x), str(y), f"{x[0]} {y[0]:.3f}", repr(torch.arange(3))])
+        print(y)
+        return y
+
+    assert observed(answer)["outcome"] == "returned"
+    assert [any(number in text for number in "246") for text in texts[:2]] == [False, False]
+    assert "1." not in texts[2]
+    assert texts[3] == "tensor([0, 1, 2])"
 
 
 def test_a_watch_that_was_taken_off_is_noticed():

@@ -119,6 +119,31 @@ def test_kernels_are_read_in_the_text_of_cells(inside, launch, result, told, set
     assert found is None if told is None else told in found
 
 
+@pytest.mark.parametrize(
+    ("before", "body", "told"),
+    [
+        ("SEEN = []", "SEEN.append(str(x))", "SEEN stands inside"),
+        ("SEEN = list()", "list.append(SEEN, x)", "SEEN stands inside"),
+        ("SEEN = {}\ndef keep(a):\n    SEEN[0] = a", "keep(x)", "stands inside"),
+        ("SEEN = []\nkeep = SEEN.append", "keep(x)", "stands inside"),
+        ("class Seen: pass", "Seen.x = x", "stands inside"),
+        ("", "global SEEN\n    SEEN = str(x)", "stands inside"),
+        ("", "tl.seen = str(x)", "tl.seen stands inside"),
+        ("", "open('/tmp/seen', 'w').write(str(x))", "open stands inside"),
+        ("", "tl.store(y, tl.load(x).handle.data.sum())", "stands inside"),
+        ("LOW, SIZE = -float('inf'), tl.constexpr(4)", "tl.store(y, tl.load(x, other=LOW) * SIZE)", None),
+        ("@triton.jit\ndef half(a): return a / 2", "tl.store(y, half(tl.load(x)))", None),
+        ("if True:\n    SIZE: tl.constexpr = 4\nelse:\n    SIZE = 2 * 4", "tl.store(y, tl.load(x) * SIZE)", None),
+    ],
+)
+def test_nothing_of_the_host_is_in_a_kernel(before, body, told):
+    kernel = f"{before}\n@triton.jit\ndef kernel(x, y, BLOCK: tl.constexpr = 4):\n    {body}"
+    launcher = LAUNCHER.format(launch="kernel[(1,)](x, y, BLOCK=4)", result="y")
+    cells = ["import torch, triton\nimport triton.language as tl", kernel, launcher]
+    found = AnswerText(cells).broken_rule(KERNEL_EXERCISE)
+    assert found is None if told is None else told in found
+
+
 def test_a_kernel_defined_inside_the_answer_counts():
     body = KERNEL.format(inside="tl.exp(values)").strip().replace("\n", "\n    ")
     cell = f"def answer(x):\n    {body}\n    y = torch.empty_like(x)\n    kernel[(1,)](x, y, BLOCK=4)\n    return y\n"

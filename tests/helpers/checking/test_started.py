@@ -1,0 +1,69 @@
+"""Processes and threads that an answer starts."""
+
+import os
+import threading
+
+import pytest
+from tqdm import tqdm
+
+from helpers.checking import calling, started
+
+RULES = {"forbid": ["softmax"], "modules": [], "require": [], "kernel": False, "because": ""}
+CALL = {"function": "f", "names": [], "arguments": []}
+
+
+def outcome(function, rules=RULES):
+    return calling.perform({"f": function}, CALL, 10.0, rules)
+
+
+def a_thread():
+    threading.Thread(target=int).start()
+    return 1
+
+
+def a_process():
+    if (child := os.fork()) == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return 1
+
+
+def a_bar():
+    with open(os.devnull, "w") as nowhere:
+        return sum(1 for _ in tqdm([1], file=nowhere))
+
+
+@pytest.mark.parametrize("answer", [a_thread, a_process])
+def test_what_an_answer_starts_is_refused_where_it_has_rules(answer):
+    assert outcome(answer)["message"] == started.STARTS
+    assert outcome(answer, None)["outcome"] == "returned"
+    assert outcome(lambda: 1)["outcome"] == "returned"
+
+
+def test_a_bar_of_progress_may_have_its_thread():
+    assert outcome(a_bar)["outcome"] == "returned"
+
+
+def test_in_a_forked_process_what_was_started_before_counts():
+    """As in the sandbox, where a thread might wait for the call."""
+    a_thread()
+    reading, writing = os.pipe()
+    if (child := os.fork()) == 0:
+        first = outcome(lambda: 1)["outcome"]
+        a_thread()
+        os.write(writing, f"{first} {outcome(lambda: 1)['outcome']}".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 100) == b"returned refused"
+
+
+def test_what_others_start_during_a_call_is_not_the_answers():
+    begin, begun = threading.Event(), threading.Event()
+
+    def another():
+        begin.wait(10)
+        a_thread()
+        begun.set()
+
+    threading.Thread(target=another).start()
+    assert outcome(lambda: (begin.set(), begun.wait(10), 1)[2])["outcome"] == "returned"

@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -30,7 +31,7 @@ from grading.slicing import Shown
 from grading.source_rules import CellText, ToRead
 from grading.submission import Cell, Submission
 from helpers.checking import key
-from helpers.checking.calling import FINAL
+from helpers.checking.calling import FINAL, OutOfTime, time_limit
 from helpers.checking.judging import problem
 from helpers.checking.marking import Report, mark
 from helpers.checking.recognising import recognise
@@ -39,6 +40,7 @@ from helpers.checking.shapes import Call, CriterionData, ExerciseData, Observati
 GRACE = 2.0  # seconds beyond a limit that the process keeps itself
 MOST_FRESH_STARTS = 8
 PROCESSOR = "processor, in the sandbox"  # among the seconds of a judgement
+SECONDS_TO_RECOGNISE = 20.0  # which mistake it was; it takes a fraction of one
 MOST_DRAWN = 1000  # exercises with their cases that are kept
 ENDINGS = {
     "time": "it did not answer in time",
@@ -351,7 +353,8 @@ def with_mistake(exercise: Exercise, report: Report, seed: int) -> Report:
             for played, case in zip(criterion.played, full["cases"], strict=False):
                 made_of = case.get("ingredients", {})
                 played.case = {**played.case, "mistakes": case["mistakes"], "ingredients": made_of}
-        recognise({**data, "slips": slips_in_key(exercise.name)}, report)
+        with suppress(OutOfTime), time_limit(SECONDS_TO_RECOGNISE):
+            recognise({**data, "slips": slips_in_key(exercise.name)}, report)
     return report
 
 

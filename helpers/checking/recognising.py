@@ -21,6 +21,9 @@ from helpers.checking.relations.samples import Form, Sample, distinct
 from helpers.checking.shapes import CaseData, ExerciseData, Symptom
 from helpers.checking.words import Phrase
 
+MOST_BEYOND, MOST_ITEMS = 4, 5000  # times what a case holds, and this much more, is what an answer to it may hold
+CHARACTERS_A_NUMBER = 8  # of base64, some 5 for float32 and 11 for float64
+
 Explains = Callable[[Sequence[Played]], bool]
 
 
@@ -38,6 +41,8 @@ def recognise(exercise: ExerciseData, report: Report, smaller: Sequence[Played] 
     report.mistake, report.mistake_sentence, report.by_form = None, None, False
     if report.failure is None or report.broken_rule is not None:
         return
+    if any(is_out_of_size(one) for criterion in report.criteria for one in criterion.played):
+        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as NumPy's of what is no relation
         one_of_ours = known(exercise, report)
@@ -49,6 +54,29 @@ def recognise(exercise: ExerciseData, report: Report, smaller: Sequence[Played] 
         for criterion in failed[1:]:
             speaking = that_speak(report, criterion.played)
             criterion.same_cause = any(map(wrong, speaking)) and found.explains(speaking)
+
+
+def is_out_of_size(one: Played) -> bool:
+    """Whether an answer that is compared number by number holds so much more than its case that it can be no mistake
+    that is known here: to compare it in all ways would take seconds, and a learner decides how many."""
+    if one.observation["outcome"] != "returned" or one.case["expected"]["judge"] != "close":
+        return False
+    room = MOST_BEYOND * (items_in(one.case) + MOST_ITEMS)
+    return items_in(one.observation["value"]) > room
+
+
+def items_in(data: Any) -> int:
+    """How much plain data holds: its numbers, texts and containers."""
+    count, queue = 0, [data]
+    while queue:
+        item = queue.pop()
+        count += 1
+        if isinstance(item, dict):
+            count += len(item["base64"]) // CHARACTERS_A_NUMBER if isinstance(item.get("base64"), str) else 0
+            queue += item.values()
+        elif isinstance(item, (list, tuple)):
+            queue += item
+    return count
 
 
 def of_its_form(exercise: ExerciseData, report: Report, smaller: Sequence[Played]) -> Mistake | None:

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from grading import judge
 from grading.exercises import load, notebooks
 from grading.exercises.exercise import Exercise
 from grading.exercises.ladder import ladder
-from helpers.checking import card
+from helpers.checking import card, recognising
 from helpers.checking.check import examine
 from helpers.checking.marking import Report
 from helpers.checking.relations import find
@@ -234,3 +235,32 @@ def test_a_ladder_is_of_honest_cases_that_get_larger(name: str) -> None:
     for functions in EXERCISES[name].alternatives.values():
         report = examine(name, data_of(name), functions)
         assert report.smaller is None
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda p: torch.zeros(40_000), lambda p: [0.0] * 40_000, lambda p: (torch.ones(1),) * 9000]
+)
+def test_an_answer_out_of_all_size_is_not_compared(answer: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Comparing it in all ways would take the grader seconds for each exercise."""
+
+    def compared(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(recognising, "known", compared)
+    report = told("entropy", answer)
+    assert (report.outcome, report.mistake) == ("incorrect", None)
+    with pytest.raises(AssertionError):
+        told("entropy", lambda p: torch.zeros(2000))
+
+
+def test_recognising_ends_within_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    exercise = load("01-information-identities")["entropy"]
+
+    def for_ever(*_: object) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(judge, "recognise", for_ever)
+    monkeypatch.setattr(judge, "SECONDS_TO_RECOGNISE", 0.2)
+    report = told("entropy", lambda p: 1.0)
+    assert judge.with_mistake(exercise, report, 0) is report

@@ -225,9 +225,10 @@ def of_the_host(kernel: ast.FunctionDef, scope: Scope) -> Iterator[str]:
     """What a kernel uses that the interpreter would let it take from the host, or leave there: names of anything but
     functions and constants, names and attributes that it sets outside, files."""
     body = ast.Module([ast.FunctionDef(kernel.name, kernel.args, kernel.body, [])], [])
-    queue, seen = [ast.fix_missing_locations(body)], set[str]()
+    queue: list[ast.AST] = [ast.fix_missing_locations(body)]
+    seen = set[str]()
     while queue:
-        tree: ast.AST = queue.pop()
+        tree = queue.pop()
         yield from (ast.unparse(node) for node in ast.walk(tree) if reaches_out(node))
         for name in sorted(global_names(tree) - seen):
             seen.add(name)

@@ -15,7 +15,7 @@ from typing import Any
 
 from grading.aside import TookTooMuch, aside
 from grading.slicing import names_of, spared
-from grading.source_rules import AnswerText, CellText, ToRead
+from grading.source_rules import AnswerText, CellText, ToRead, statements_of
 from helpers.checking.library import may_be_used, module_named
 
 BYTES_TO_READ = 2**30
@@ -36,9 +36,10 @@ class Reading:
     rules of some exercises. `told` is None where that took too much; then all cells run, and no rule is known."""
 
     def __init__(self, cells: Sequence[CellText], exercises: Mapping[str, ToRead], seconds: float):
-        for cell in cells:
-            if cell.ours:
-                names_of(cell.source, True)  # now, so that the child finds it
+        for number, cell in enumerate(cells):
+            if cell.ours:  # now, so that the child finds it
+                names_of(cell.source, True)
+                statements_of(number, cell)
         self.told: dict[str, Any] | None = None
         self.spared: list[int] = []
         with suppress(TookTooMuch):

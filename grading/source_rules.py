@@ -13,9 +13,9 @@ import ast
 import builtins
 import sys
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import ModuleType
 from typing import TypedDict
 
@@ -115,6 +115,11 @@ class Statement:
                 for name in bound_names(inner):
                     found.setdefault(name, []).append(inner)
         return found
+
+    @cached_property
+    def methods_called(self) -> set[tuple[str, str]]:
+        """The methods that it calls, each with the name of what it is a method of ("" where that is no name)."""
+        return set(methods_called(self.node))
 
     @property
     def is_definition(self) -> bool:
@@ -302,7 +307,7 @@ class Plan:
         beside = [one for one in self.text.statements if not one.ours and one.place not in self.statements]
         more = [one for one in beside if goes_on(one, data, cells)]
         allowed: Rules = {**of_exercise, "require": [], "kernel": False}
-        for some in [more] if self.may_take(more, allowed) else [[one] for one in more[:MOST_READ_ALONE]]:
+        for some in [more] if not more or self.may_take(more, allowed) else [[one] for one in more[:MOST_READ_ALONE]]:
             if some and self.may_take(some, allowed):
                 self.statements |= self.with_more(some).statements
         return [one for _, one in sorted(self.statements.items())]
@@ -324,16 +329,18 @@ class Plan:
 
 def goes_on(statement: Statement, data: set[str], cells: set[int]) -> bool:
     """Whether a statement calls a method of some data that an answer needs (TABLE.append(1)), or makes a setting."""
-    for node in ast.walk(statement.node):
+    may_set = statement.cell in cells and isinstance(statement.node, ast.Expr)
+    return any(root in data or (may_set and name in SETTINGS) for root, name in statement.methods_called)
+
+
+def methods_called(statement: ast.stmt) -> Iterator[tuple[str, str]]:
+    """The root and the name of each method that a statement calls."""
+    for node in ast.walk(statement):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             root: ast.AST = node.func
             while isinstance(root, (ast.Attribute, ast.Subscript)):
                 root = root.value
-            if isinstance(root, ast.Name) and root.id in data:
-                return True
-            if statement.cell in cells and isinstance(statement.node, ast.Expr) and node.func.attr in SETTINGS:
-                return True
-    return False
+            yield root.id if isinstance(root, ast.Name) else "", node.func.attr
 
 
 def is_felt(statement: Statement, names: set[str]) -> bool:
@@ -358,8 +365,23 @@ def starred(module: str, name: str) -> str:
     return value.__name__ if isinstance(value, ModuleType) else f"{module}.{name}"
 
 
-def statements_of(cell: int, text: CellText) -> Iterator[Statement]:
-    """The statements at the top of a cell; none where the cell is no Python, which does not run either."""
+def statements_of(cell: int, text: CellText) -> Iterable[Statement]:
+    """The statements at the top of a cell; none where the cell is no Python, which does not run either. Ours are read
+    once for a class."""
+    return our_statements(cell, text.source) if text.ours else read_statements(cell, text)
+
+
+@lru_cache(maxsize=1000)
+def our_statements(cell: int, source: str) -> list[Statement]:
+    """Those of a cell of ours, with the names that they look up."""
+    found = list(read_statements(cell, CellText(source, ours=True)))
+    for one in found:
+        _ = one.looked_up, one.gives, one.calls, one.surely
+    return found
+
+
+def read_statements(cell: int, text: CellText) -> Iterator[Statement]:
+    """The statements at the top of a cell, read."""
     tree = parse(text.source)
     for number, node in enumerate(tree.body if tree is not None else []):
         names = {name for inner in statements([node]) for name in bound_names(inner)}

@@ -1,9 +1,9 @@
 """Have Triton's interpreter say what goes wrong, where left to itself it ends the process or gives other numbers.
 
-Three mends, made once in a process. A load or store outside of the tensors that a kernel was given raises IndexError,
+Four mends, made once in a process. A load or store outside of the tensors that a kernel was given raises IndexError,
 which names the program, the tensor and the distance. Numbers become bfloat16 as on a GPU, rounded to the nearest: the
-interpreter cuts float32 off, and makes nonsense of float64. And @triton.autotune takes its first configuration, as
-there is nothing to time.
+interpreter cuts float32 off, and makes nonsense of float64. @triton.autotune takes its first configuration, as
+there is nothing to time. And a launch with a number of warps that no GPU takes raises ValueError.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 SOME = "A mask leaves such lanes out: mask=column < columns."
+WARPS = (None, 1, 2, 4, 8, 16, 32)  # None: as Triton likes
 ALL = "No lane is inside: look at the address, and at how many programs there are."
 
 
@@ -153,6 +154,8 @@ def _watch_launches(interpreter: Any, watch: Watch) -> None:
         return on_host
 
     def call(original: Any, self: Any, *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("num_warps") not in WARPS:
+            raise ValueError(f"num_warps is {kwargs['num_warps']!r:.20}, but a GPU takes 1, 2, 4, 8, 16 or 32 warps")
         try:
             return original(self, *args, **kwargs)
         except interpreter.InterpreterError as error:

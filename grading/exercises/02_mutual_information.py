@@ -1860,7 +1860,7 @@ def capacity_case(channel, tol, unique=True, known=None, **options):
     goal = {"tol": tol, "unique": unique, "channel": plain.encode(channel)}
     close = {"rtol": 1e-4, "atol": 1e-5}  # for recognising mistakes; the judge goes by tol
     expected = {"judge": "capacity", "value": value, "dtype": name_of(channel.dtype), **goal}
-    return case(channel, tol, expected=expected, **close, **options)
+    return case(channel, tol, expected=expected, parts=["capacity", "input distribution"], **close, **options)
 
 
 def any_best_input(channel, tol):

@@ -1514,7 +1514,16 @@ BY_ITS_STEP, EACH = LEARNT | {"judge": "by_its_step"}, LEARNT | {"judge": "each_
 REPEATS = {"judge": "repeats", "text": "the same losses for the same seed, other losses for another seed"}
 
 
-@train_xor.criterion("learns XOR, by adamw_step", marks=1, says="Every parameter moves by a call of `adamw_step`")
+@train_xor.made_small
+def xor_small(seed):
+    yield case(0, driver="lend", expected=BY_ITS_STEP)
+
+
+@train_xor.criterion(
+    "learns XOR, by adamw_step",
+    marks=1,
+    says=("Every parameter moves by a call of `adamw_step`", "has its own `m` and `v`", "`t` counts from 1"),
+)
 def xor_learns(rng):
     yield case(size(rng, 0, 10_000), driver="lend", expected=BY_ITS_STEP)
 
@@ -1670,6 +1679,42 @@ def xor_with_the_update_written_out(seed):
 @train_xor.misconception(NOT_BY_ITS_STEP, looks=looks_where("step ignored", "lend"))
 def xor_that_was_never_made(seed):
     return [0.7 * 0.9**t * (1 + seed % 97 / 200) for t in range(60)], [0, 1, 1, 0]
+
+
+@train_xor.misconception(
+    "adamw_step is given a wrong t. It is 1 in the first step, 2 in the second and so on, the same for all parameters: "
+    "the bias correction divides by 1 - beta**t.",
+    looks=looks_where("t does not count", "lend"),
+)
+def xor_where_t_stays_at_one(seed):
+    def step(theta, grad, m, v, t, *settings):
+        return adamw_step(theta, grad, m, v, 1, *settings)
+
+    return trained(initial(torch.Generator().manual_seed(seed), hidden=16), step=step)[:2]
+
+
+@train_xor.misconception(
+    "adamw_step is given a wrong t. It is 1 in the first step, 2 in the second and so on, the same for all parameters: "
+    "the bias correction divides by 1 - beta**t.",
+    looks=looks_where("t does not count", "lend"),
+)
+def xor_where_t_begins_at_two(seed):
+    def step(theta, grad, m, v, t, *settings):
+        return adamw_step(theta, grad, m, v, t + 1, *settings)
+
+    return trained(initial(torch.Generator().manual_seed(seed), hidden=16), step=step)[:2]
+
+
+@train_xor.misconception(
+    "m and v are not carried on. Keep those that adamw_step returns for each parameter, and give it those at the next step; "
+    "zeros are for the first step alone.",
+    looks=looks_where("state lost", "lend"),
+)
+def xor_without_memory(seed):
+    def step(theta, grad, m, v, t, *settings):
+        return adamw_step(theta, grad, 0 * m, 0 * v, t, *settings)
+
+    return trained(initial(torch.Generator().manual_seed(seed), hidden=16), step=step)[:2]
 
 
 @train_xor.misconception(

@@ -266,6 +266,7 @@ def max_stable_lr_batches(rng):
     yield case(torch.stack([scale * hessians(rng, d=2, kappa=number(rng, 2, 9)) for scale in (1e-9, 1e9)]))
     yield case(torch.stack([off_the_diagonal(rng), off_the_diagonal(rng)]))
     yield case(with_close_ends(rng, 12)[None])
+    yield case(vector(number(rng, 1, 5)).reshape(1, 1))
 
 
 @max_stable_lr.criterion("keeps the dtype and its input", marks=0.5, says="Shapes, scales, dtype and input as before")
@@ -1604,7 +1605,7 @@ def steps_to_reach_smallest(losses, threshold):
 
 
 # ------------------------------------------------------------------------------------ top_hessian_eigenvalue
-# Inputs: 3 to 8 parameters, 1 to 20 products; an eigenvector that no fixed start finds.
+# Inputs: 1 to 8 parameters, 1 to 20 products; an eigenvector that no fixed start finds; eigenvalues of both signs.
 @exercise(
     stretch=True,
     hints=[
@@ -1691,6 +1692,8 @@ def top_hessian_eigenvalue_start(rng):
 def top_hessian_eigenvalue_sign(rng):
     loss = quadratic(rng, -number(rng, 5, 9), 0.5, 1.0, 1.2)
     yield case(loss, normal(rng, 4), 15, Seed(size(rng, 0, 10**6)), **LAM)
+    uncoupled = Function("quadratic_loss", (torch.diag(vector(number(rng, 5, 9), -0.5, -1.0)),))
+    yield case(uncoupled, normal(rng, 3), 15, Seed(size(rng, 0, 10**6)), **LAM)
 
 
 @top_hessian_eigenvalue.criterion(
@@ -1710,6 +1713,7 @@ def top_hessian_eigenvalue_losses(rng):
     yield case(logistic, normal(rng, 3, scale=0.1), 20, Seed(size(rng, 0, 10**6)), **LAM)
     round_bowl = Function("quadratic_loss", (number(rng, 1, 5) * torch.eye(3, dtype=F64),))
     yield case(round_bowl, normal(rng, 3), 1, Seed(size(rng, 0, 10**6)), **LAM)
+    yield case(quadratic(rng, -number(rng, 1, 5)), normal(rng, 1), 15, Seed(size(rng, 0, 10**6)), **LAM)
 
 
 @top_hessian_eigenvalue.criterion(

@@ -252,7 +252,7 @@ def from_known_draws(rng, *gaussians, n=MANY):
     )  # fmt: skip
 
 
-# Inputs: n from 2 to 20,000; equal and different sigmas.
+# Inputs: n from 2 to 100,000; equal and different sigmas.
 @exercise(
     hints=[
         "Draw z with `torch.randn(n, dtype=torch.float64, generator=generator)`; x = mu1 + sigma1 * z comes from the first Gaussian.",
@@ -285,6 +285,7 @@ def kl_monte_carlo_estimate(rng):
     yield sampled(rng, 1.0, 2.0, 0.0, 1.0)
     yield sampled(rng, number(rng, -1, 1), number(rng, 0.5, 0.8), number(rng, 1.5, 2), number(rng, 1.2, 2))
     yield from_known_draws(rng, number(rng, 0, 1), number(rng, 0.8, 1.2), number(rng, -1, 0), number(rng, 1.5, 2))
+    yield sampled(rng, number(rng, 0.5, 1), 1.0, -1.0, 1.0, n=100_000)  # a mean of noise that is .05 shows
 
 
 @kl_monte_carlo.criterion("divides by n - 1", marks=1, says="where $s^2$ divides by $n - 1$")
@@ -1292,6 +1293,12 @@ def gradients(mu1, sigma1, mu2, sigma2):
     """Nothing, and the gradients of KL(N1, N2) and of KL(N2, N1) in (mu1, log sigma1)."""
     d, first, second = mu1 - mu2, sigma1**2, sigma2**2
     return [[0.0, 0.0], [d / second, first / second - 1], [d / first, 1 - (second + d**2) / first]]
+
+
+@kl_gradients.made_small
+def kl_gradients_small():
+    """The weights of three samples."""
+    yield case(tensor(-0.9, -2.1, -1.3), tensor(-1.6, -1.4, -1.8), parts=GS)
 
 
 @kl_gradients.criterion(

@@ -1279,7 +1279,7 @@ def rows_small(x):
 def rows_definition(rng):
     yield played(TWO_ROWS, of=rows_of)
     yield played(FOUR.float()[None], of=rows_of)
-    yield played(single(rng, 3, size(rng, 5, 7)), of=rows_of)
+    yield played(single(rng, 3, size(rng, 5, 7)), of=rows_of, atol=1e-5)  # a last digit is not what this is about
     yield left_out(single(rng, 2, 5), of=rows_of)
 
 

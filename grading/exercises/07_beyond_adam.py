@@ -695,7 +695,7 @@ def muon_by_principal_components(matrix, steps):
 
 
 # ---------------------------------------------------------------------------------------------- sam_gradient
-# Inputs: gradients 0 to 1e6; rho from 0; a scalar to six entries; runs of 300 steps.
+# Inputs: gradients 0 and 5e-3 to 1e6; rho from 0; a scalar to six entries; runs of 300 steps.
 @exercise(
     hints=[
         "Two calls of grad_fn: one where you are, one a distance rho further uphill.",
@@ -765,14 +765,15 @@ def sam_shapes(rng):
 
 
 @sam_gradient.criterion(
-    "at a minimum, with no radius, with huge gradients",
+    "at a minimum, with no radius, with huge gradients and small ones",
     marks=0.5,
-    says=("Where the gradient is 0 there is nothing to climb", "however large, and `rho` 0"),
+    says=("Where the gradient is 0 there is nothing to climb", "however large or small, and `rho` 0"),
 )
 def sam_edges(rng):
     yield case(Function("bowl_gradient", (number(rng, 2, 5),)), f64(0.0, 0.0), number(rng, 0.1, 0.5))
     yield case(bowl(rng, 1.0, 3.0), signed(rng, 2), 0.0)
     yield case(Function("bowl_gradient", (10.0 ** size(rng, 4, 6),)), signed(rng, 2), number(rng, 0.1, 0.5))
+    yield case(bowl(rng, 0.01, number(rng, 0.02, 0.04)), signed(rng, 2, scale=4.0), number(rng, 0.1, 0.5))
 
 
 @sam_gradient.criterion("leads descent for 300 steps", marks=0.5, says="descends for 300 steps by your answers")

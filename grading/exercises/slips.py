@@ -1,7 +1,8 @@
 """The slips that an answer key knows: one small change in a right answer at a time (see `mutants`).
 
 Only changes are taken that a reader understands without the answer they were made in: those of an expression in the
-function's own arguments. See `helpers.checking.slips` for how they are read."""
+function's own arguments, and of an argument itself (see `arguments`). Where the first criterion is not judged by its
+numbers, they are those of the smaller cases. See `helpers.checking.slips` for how they are read."""
 
 from __future__ import annotations
 
@@ -20,13 +21,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from grading.exercises.arguments import taken_otherwise
 from grading.exercises.exercise import Exercise
+from grading.exercises.ladder import ladder
 from grading.exercises.mutants import Mutant, mutants
 from helpers.checking import plain, slips
 from helpers.checking.calling import perform
 from helpers.checking.marking import INCORRECT, Played, mark
 from helpers.checking.sealing import digest, seal
-from helpers.checking.shapes import ExerciseData, Rules
+from helpers.checking.shapes import CaseData, ExerciseData, Rules
 
 NO_RULES: Rules = {"forbid": [], "modules": [], "require": [], "because": ""}
 SECONDS = 1.0  # for a call that may never end
@@ -68,19 +71,31 @@ def known_slips(exercise: Exercise, without: str = "") -> dict[str, str]:
     """Sealed sentences by the digest of the numbers, for an exercise that numbers judge and that is quickly played;
     made of all right answers but the one called `without`."""
     torch.broadcast_shapes((1,), (1,))  # imports SymPy, which the time limit of a call must not cut in two
-    data = exercise.as_data(mistakes=False)
-    gate = data["criteria"][0]["cases"]
     if exercise.seconds > 10 or "kernel" in exercise.rules or exercise.name in TOO_SLOW:
         return {}
-    if any(one["expected"]["judge"] != "close" for one in gate):
-        return {}
+    data = exercise.as_data(mistakes=False)
+    if not by_numbers(data["criteria"][0]["cases"]):
+        data["criteria"] = [{"name": slips.SMALLER, "marks": 1, "cases": ladder(exercise), "hint": 1}]
+        if not by_numbers(data["criteria"][0]["cases"]):
+            return {}
     found: dict[str, str] = {}
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what a wrong formula divides by
-        for sentence, function in sentences(exercise, without):
+        for sentence, function in (*sentences(exercise, without), *of_arguments(exercise, without)):
             if numbers := numbers_of(exercise, data, function):
                 found.setdefault(digest(*numbers), seal(sentence, *numbers))
     return found
+
+
+def by_numbers(cases: Sequence[CaseData]) -> bool:
+    """Whether there are cases, and all are judged by closeness to right numbers."""
+    return bool(cases) and all(one["expected"]["judge"] == "close" for one in cases)
+
+
+def of_arguments(exercise: Exercise, without: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Arguments taken otherwise, as `helpers.checking.slips` reads it, and the wrong answer."""
+    for after, before, function in taken_otherwise(exercise, without):
+        yield f"{after}{slips.INSTEAD_OF}{before}", function
 
 
 # Where one right answer takes a tenth of a second, hundreds of wrong ones would take minutes.

@@ -6,6 +6,7 @@ contradicts none. What is told last, the pairs, needs the most numbers to agree.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, permutations
@@ -18,7 +19,7 @@ from helpers.checking.comparing import agree, alike, as_array, numbers, toleranc
 from helpers.checking.judging import problem
 from helpers.checking.marking import Played, Report
 from helpers.checking.relations.samples import Form, Sample, distinct
-from helpers.checking.shapes import CaseData, ExerciseData, Symptom
+from helpers.checking.shapes import CaseData, ExerciseData, Expectation, Symptom
 from helpers.checking.words import Phrase
 
 MOST_BEYOND, MOST_ITEMS = 4, 5000  # times what a case holds, and this much more, is what an answer to it may hold
@@ -85,13 +86,14 @@ def of_its_form(exercise: ExerciseData, report: Report, smaller: Sequence[Played
     found = related(report, smaller)
     if found and found.name not in relations.WEAK_FORMS:
         return found
-    return slipped(exercise, report) or found or pair(exercise, report)
+    return slipped(exercise, report, smaller) or found or pair(exercise, report)
 
 
-def slipped(exercise: ExerciseData, report: Report) -> Mistake | None:
-    """A slip in a formula that gives these numbers in the first criterion that failed."""
+def slipped(exercise: ExerciseData, report: Report, smaller: Sequence[Played]) -> Mistake | None:
+    """A slip in a formula that gives these numbers in the first criterion that failed, or in the smaller cases."""
     criterion = next(one for one in report.criteria if one.failure)
-    sentence = slips.slip(exercise.get("slips", {}), criterion.name, criterion.played)
+    known = exercise.get("slips", {})
+    sentence = slips.slip(known, criterion.name, criterion.played) or slips.slip(known, slips.SMALLER, smaller)
     return Mistake("slip", str(sentence), lambda others: False) if sentence else None
 
 
@@ -122,12 +124,33 @@ def known(exercise: ExerciseData, report: Report) -> Mistake | None:
             scores[mistake] = sum(1 if one else -1 for one in told)
     best = max(scores, key=lambda mistake: scores[mistake], default=None)
     if best is None or scores[best] <= 0:
+        best = next((mistake for mistake in scores if first_of_several(report, mistake)), None)
+    if best is None:
         return None
 
     def all_of(played: Sequence[Played]) -> bool:
         return all(explains(one, best) for one in played if one.problem)
 
     return Mistake(best, exercise["mistakes"][best], all_of)
+
+
+def first_of_several(report: Report, mistake: str) -> bool:
+    """Whether a mistake gave all that failed in the first criterion that did, in numbers, and would have failed nothing
+    that passed: what else failed may have another cause."""
+    first = next(criterion for criterion in report.criteria if criterion.failure)
+    numbers_of_it = {
+        x
+        for one in that_speak(report, first.played)
+        if one.problem
+        for s in samples(one) or []
+        for x in distinct(s.got)
+    }
+    cases = [one for criterion in report.criteria for one in that_speak(report, criterion.played)]
+    if any("looks" in one.case["mistakes"].get(mistake, {}) for one in cases) or len(numbers_of_it) < 2:
+        return False
+    passed = (one for one in cases if one.problem is None)
+    failed = (one for one in that_speak(report, first.played) if one.problem)
+    return all(explains(one, mistake) for one in failed) and not any(mistake in one.case["mistakes"] for one in passed)
 
 
 def concerns(one: Played, mistake: str, by_looks: bool) -> bool:
@@ -150,8 +173,10 @@ def explains(one: Played, mistake: str) -> bool:
 # ---------------------------------------------------------------------------------------- a relation to the right one
 def related(report: Report, smaller: Sequence[Played]) -> Mistake | None:
     """A relation of what was answered to what is right, in all cases of the criterion that failed."""
-    played = [*telling_cases(report), *smaller]
-    found = relation(played) or (relation(telling_cases(report)) if smaller else None)
+    cases = telling_cases(report)
+    if not any(by_numbers(one) for one in cases):  # these say nothing of numbers, but the smaller ones may
+        cases, smaller = list(smaller), []
+    found = relation([*cases, *smaller]) or (relation(cases) if smaller else None)
     if found is None:
         return None
 
@@ -170,6 +195,28 @@ def telling_cases(report: Report) -> list[Played]:
         if criterion.failure:
             break
     return cases
+
+
+def by_numbers(one: Played) -> bool:
+    """Whether a case is judged by closeness to right numbers, be it those of an answer's own entropy."""
+    return one.case["expected"]["judge"] in ("close", "three_ways", "capacity")
+
+
+def right_value(one: Played) -> Any:
+    """What is right of numbers like those that came back."""
+    expected = one.case["expected"]
+    own = isinstance(plain.decode(one.observation.get("value")), dict)
+    return plain.decode(expected["answers"][0] if own else expected["value"])
+
+
+def tolerance_of(expected: Expectation, right: np.ndarray) -> tuple[float, float]:
+    """(relative, absolute) for one result; the input of a capacity is judged by the root of `tol`."""
+    rtol, atol = tolerance(expected)
+    return (
+        (rtol, max(atol, math.sqrt(expected["tol"])))
+        if expected["judge"] == "capacity" and right.ndim
+        else (rtol, atol)
+    )
 
 
 def relation(played: Sequence[Played]) -> Form | None:
@@ -215,18 +262,20 @@ def order_of_results(rows: Sequence[list[Sample]]) -> Form | None:
 def samples(one: Played, value: Any = None) -> list[Sample] | None:
     """What came back and what was wanted, one for each result; None where they cannot be held side by side. `value` is
     wanted in place of what is right."""
-    expected = one.case["expected"]
-    if expected["judge"] != "close" or one.observation["outcome"] != "returned":
+    if not by_numbers(one) or one.observation["outcome"] != "returned":
         return None
-    right = plain.decode(expected["value"])
+    expected, got, right = one.case["expected"], plain.decode(one.observation["value"]), right_value(one)
     if one.case["call"].get("driver") == "gradient":  # a gradient follows from the value by another rule
-        right, got = right[0], plain.decode(one.observation["value"])[0]
+        right, got = right[0], got[0]
         value = value[0] if isinstance(value, tuple) else value
-    else:
-        got = plain.decode(one.observation["value"])
+    if isinstance(got, dict):  # as three_ways gives what does not take the entropy
+        got = next(iter(got.values()))
+    value = next(iter(value.values())) if isinstance(value, dict) else value
     one_result = not isinstance(right, (tuple, list)) or bool(expected.get("any_sequence"))
     names = [""] if one_result else list(expected.get("parts") or [f"result {i + 1}" for i in range(len(right))])
     columns = [[x] if one_result else list(opened(x)) for x in (got, right if value is None else value, right)]
+    if expected["judge"] == "capacity" and not expected["unique"]:  # many inputs are right
+        columns = [column[:1] for column in columns]
     found = list(beside(columns, names, one)) if len({len(column) for column in columns}) == 1 else []
     return found or None
 
@@ -246,7 +295,8 @@ def beside(columns: Sequence[Sequence[Any]], names: Sequence[str], one: Played) 
         elif right is not None and all(as_array(x) is not None for x in (got, want, right)):
             arrays = [numbers(x) for x in (got, want, right)]
             case, (a, b, c) = one.case, arrays
-            yield Sample(a, b, c, tolerance(case["expected"]), case["call"], name, case.get("ingredients", {}))
+            near = tolerance_of(case["expected"], c)
+            yield Sample(a, b, c, near, case["call"], name, case.get("ingredients", {}))
 
 
 # ------------------------------------------------------------------------------------------------- two at once

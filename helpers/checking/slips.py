@@ -16,6 +16,7 @@ from helpers.checking.sealing import digest, opened
 from helpers.checking.shapes import Plain
 from helpers.checking.words import Phrase
 
+SMALLER = "smaller cases"  # in place of a criterion's name
 INSTEAD_OF = "\0"  # between what was written and what is right, of which the first may be nothing
 DIGITS, NOTHING = 5, 1e-9
 MOST = 24  # numbers of a case

@@ -698,9 +698,9 @@ for t, g in enumerate(noise, start=1):
 #
 # Difficulty ●●●●○ · Importance ●●●●○ · 20 minutes
 #
-# - Every parameter moves by a call of `adamw_step` and has its own `m` and `v`. It need not be done: the check lends this function a right
-#   one, then one that takes shorter steps, and looks whether your losses follow. So neither `torch.optim` nor an update written into the
-#   loop is an answer here.
+# - Every parameter moves by a call of `adamw_step` and has its own `m` and `v`; `t` counts from 1. It need not be done: the check lends
+#   this function a right one, then one that takes shorter steps, and looks whether your losses follow. So neither `torch.optim` nor an
+#   update written into the loop is an answer here.
 # - Return `losses`, one number for each step, and `predictions`, the four labels 0 or 1 for the inputs 00, 01, 10, 11.
 # - The last loss is below 0.05 and the labels are right, for every seed that is tried; one seed always gives one result.
 # - Width, activation, loss, rate and the number of steps (at least 20) are yours. 16 hidden units, a rate of .05 and 300 steps are plenty.

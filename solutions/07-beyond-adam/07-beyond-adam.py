@@ -259,7 +259,7 @@ for function in (gram_schmidt, polar_factor, five_steps):
 # Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
 #
 # - Return a gradient of the shape and dtype of `theta`, and leave `theta` where it is. `theta` has any shape, and one norm.
-# - `grad_fn` may be any gradient, however large, and `rho` 0. The check also descends for 300 steps by your answers.
+# - `grad_fn` may be any gradient, however large or small, and `rho` 0. The check also descends for 300 steps by your answers.
 # - Where the gradient is 0 there is nothing to climb, and the answer is 0.
 
 

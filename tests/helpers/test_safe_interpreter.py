@@ -190,6 +190,15 @@ def test_autotune_takes_its_first_configuration():
     assert tuned.configs == configs
 
 
+def test_a_launch_takes_the_warps_that_a_gpu_takes():
+    x, y = torch.rand(4), torch.empty(4)
+    for warps in (None, 1, 4, 32):
+        copy_all[(1,)](x, y, BLOCK=4, **({} if warps is None else {"num_warps": warps}))
+    for warps in (0, 3, 64):
+        with pytest.raises(ValueError, match=f"num_warps is {warps}, but a GPU takes 1, 2, 4"):
+            copy_all[(1,)](x, y, BLOCK=4, num_warps=warps)
+
+
 def test_made_safe_once():
     make_safe()
     x, y = torch.rand(4), torch.empty(4)

@@ -3,15 +3,17 @@
 A run is believed to be made by `adamw_step` only if it follows that function: with a right one it learns, and with
 one that takes shorter steps its losses are others. And its losses are believed to be those of a net only if they are
 what the weights make them: for some steps late in a further run all weights that come back are zero, which is a net
-that has learnt nothing, and then they are as they were. Whether the learner's own `adamw_step` is finished does not
+that has learnt nothing, and then they are as they were. What the step is given is looked at, too: t counts from 1, and
+m and v are those that came back from the step before. Whether the learner's own `adamw_step` is finished does not
 matter.
 """
 
 from __future__ import annotations
 
+import collections
 import functools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FunctionType, MethodType
 from typing import Any
@@ -75,18 +77,21 @@ def counted_step(
 
 
 class Steps:
-    """Right steps, counted. With `each` calls for a step of training, those in `zeros` give weights of zero, and the
-    one behind them the weights that there were."""
+    """Right steps, counted, and what was wrong with what they were given. With `each` calls for a step of training,
+    those in `zeros` give weights of zero, and the one behind them the weights that there were."""
 
     def __init__(self, each: int = 1, zeros: range = range(0)):
         self.each, self.zeros, self.calls = each, zeros, 0
         self.kept: dict[int, Any] = {}
+        self.given = Given()
 
     def take(self, theta: Any, *others: Any) -> Any:
         """One call."""
         step, place = divmod(self.calls, self.each)
         self.calls += 1
-        if step == self.zeros.start and self.zeros:
+        if not self.zeros:
+            return self.given.noted(others, right_step(theta, *others))
+        if step == self.zeros.start:
             self.kept[place] = right_step(theta, *others)
         if step in self.zeros and place in self.kept:
             return (theta * 0, *self.kept[place][1:])
@@ -100,6 +105,57 @@ class Steps:
         made = FunctionType(counted_step.__code__, {}, STEP)
         made.__kwdefaults__ = {"_of": self}
         return made
+
+
+class Given:
+    """What the calls of a step were given, held against what the calls before gave back."""
+
+    def __init__(self) -> None:
+        self.fault = ""
+        self.returned: dict[float, list[tuple[np.ndarray, np.ndarray]]] = {}
+        self.taken = collections.Counter[float]()
+
+    def noted(self, others: tuple[Any, ...], result: Any) -> Any:
+        """The result of a call, which is remembered, and so is the first fault."""
+        _, m, v, t, *_ = others
+        if not self.fault:
+            self.fault = self.fault_of(float(t), in_numbers(m), in_numbers(v))
+            self.returned.setdefault(float(t), []).append((in_numbers(result[1]), in_numbers(result[2])))
+        return result
+
+    def fault_of(self, t: float, m: np.ndarray, v: np.ndarray) -> str:
+        """The fault of one call: COUNT, STATE or nothing."""
+        nothing = not m.any() and not v.any()
+        before = self.returned.get(t - 1, [])
+        first = self.taken[t]  # most often the calls of one step come in the order of those of the last
+        self.taken[t] += 1
+        if (t == 1 and nothing) or among((*before[first:], *before[:first]), m, v):
+            return ""
+        begun = bool(self.returned)
+        at_another_time = any(among(states, m, v) for states in self.returned.values())
+        return COUNT if at_another_time or (nothing and not begun) else STATE
+
+
+COUNT, STATE = "count", "state"
+
+
+def in_numbers(value: Any) -> np.ndarray:
+    """A copy of a tensor, an array or a number, as it is now."""
+    return np.array(value.detach().double().numpy() if isinstance(value, torch.Tensor) else value, dtype=np.float64)
+
+
+def among(states: Iterable[tuple[np.ndarray, np.ndarray]], m: np.ndarray, v: np.ndarray) -> bool:
+    """Whether m and v are one of some states."""
+    return any(same(m, a) and same(v, b) for a, b in states)
+
+
+def same(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two states agree, as far as float32 goes; what diverged is like everything."""
+    if a.shape != b.shape:
+        return a.size == b.size and same(a.reshape(-1), b.reshape(-1))
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(a - b).max(initial=0)
+        return not apart > 1e-5 * np.abs(b).max(initial=0)
 
 
 def namespace(function: Any) -> dict[str, Any]:
@@ -170,17 +226,19 @@ def run(train: Callable[..., Any], seed: int, state: int, step: Any = right_step
         return train(seed)
 
 
-def lend(train: Callable[..., Any], seed: int) -> tuple[Any, Any, Any, Any]:
+def lend(train: Callable[..., Any], seed: int) -> tuple[Any, Any, Any, Any, str]:
     """Driver: train twice with a right step, then with a shorter one, all else the same; and once more with a right one
-    that gives weights of zero for the steps `zeroed` (None where the first run tells no number of steps)."""
+    that gives weights of zero for the steps `zeroed` (None where the first run tells no number of steps). Last comes
+    what is wrong with what the step was given, COUNT, STATE or nothing."""
     counted = Steps()
     first = run(train, seed, 101, counted.function)
     others = run(train, seed, 101), run(train, seed, 101, shorter_step)
     count = losses_in(first)
+    fault = counted.given.fault
     if count <= FROM_END:
-        return first, *others, None
+        return first, *others, None, fault
     each = max(1, round(counted.calls / count))
-    return first, *others, run(train, seed, 101, Steps(each, zeroed(count)).function)
+    return first, *others, run(train, seed, 101, Steps(each, zeroed(count)).function), fault
 
 
 def losses_in(result: Any) -> int:

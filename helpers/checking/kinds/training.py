@@ -185,17 +185,29 @@ def shortened(labels: list[Any]) -> str:
 
 
 def by_its_step(value: Any, expectation: Expectation) -> Problem | None:
-    """Runs made by `lend`: the first learns, the second repeats it, and the third, with shorter steps, is another."""
-    if not isinstance(value, tuple) or len(value) != 4:
+    """Runs made by `lend`: the first learns, the second repeats it, and the third, with shorter steps, is another; and
+    the step was given what it should be."""
+    if not isinstance(value, tuple) or len(value) != 5:
         return NO_RUNS
-    right, again, shorter, zeroed = value
+    right, again, shorter, zeroed, fault = value
     if problem := xor_training(right, expectation):
         return problem
     if not equal(losses_of(right), losses_of(again)):
         return Problem.of("randomness", "Two calls with the same seed gave different losses.")
     if equal(losses_of(right), losses_of(shorter)):
         return Problem.of("numbers", "The losses are the same whatever adamw_step does: this run was not made by it.")
-    return weightless(right, zeroed)
+    return weightless(right, zeroed) or given_otherwise(fault)
+
+
+def given_otherwise(fault: Any) -> Problem | None:
+    """What is wrong with what adamw_step was given, by the word of a fault."""
+    if fault == lending.COUNT:
+        template = "adamw_step was given a t that does not count the steps: it is 1 in the first, 2 in the second."
+        return Problem.of("numbers", template)
+    if fault == lending.STATE:
+        template = "adamw_step was given an m or a v that it had not returned for this parameter at the step before."
+        return Problem.of("numbers", template)
+    return None
 
 
 def weightless(right: Any, zeroed: Any) -> Problem | None:
@@ -301,16 +313,21 @@ def one_loss(value: Any) -> bool:
 def two_results(value: Any) -> bool:
     """The symptom of a seed that does not decide the run."""
     return (
-        len(value) in (3, 4) and all(map(whole_run, value[:2])) and not equal(losses_of(value[0]), losses_of(value[1]))
+        len(value) in (3, 5) and all(map(whole_run, value[:2])) and not equal(losses_of(value[0]), losses_of(value[1]))
     )
 
 
 def step_ignored(value: Any) -> bool:
     """The symptom of a run by `lend` that `adamw_step` has no part in."""
-    if len(value) != 4 or not whole_run(value[0]):
+    if len(value) != 5 or not whole_run(value[0]):
         return False
     right, *others = map(losses_of, value[:3])
     return right is not None and not still(right) and all(equal(right, other) for other in others)
+
+
+def given(fault: str) -> Callable[[Any], bool]:
+    """The symptom of a step that is given what it should not be."""
+    return lambda value: len(value) == 5 and value[4] == fault
 
 
 def whole_run(run: Any) -> bool:
@@ -337,5 +354,7 @@ SYMPTOMS: dict[str, Callable[[Any], bool]] = {
     "one loss": one_loss,
     "two results": two_results,
     "step ignored": step_ignored,
+    "t does not count": given(lending.COUNT),
+    "state lost": given(lending.STATE),
     "seed ignored": seed_ignored,
 }

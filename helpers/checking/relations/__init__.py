@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from helpers.checking.relations.changes import elementwise, reshaped, structural
+from helpers.checking.relations.changes import elementwise, normalised_elsewhere, reshaped, structural
 from helpers.checking.relations.factors import factor, offset, power
 from helpers.checking.relations.ingredients import an_ingredient, steps
 from helpers.checking.relations.samples import MOST, SHARP, Form, Sample, Search
@@ -43,7 +43,8 @@ def and_beside(search: Callable[..., Form | None]) -> Search:
 
 # in the order in which they are looked for
 STRONG: Sequence[Search] = (
-    an_argument, an_ingredient, a_constant, factor, offset, elementwise, power, structural, reshaped, not_finite, steps,
+    an_argument, an_ingredient, a_constant, factor, offset, elementwise, power, structural, normalised_elsewhere,
+    reshaped, not_finite, steps,
 )  # fmt: skip
 WEAK: Sequence[Search] = (places, nearly_right)  # true, but they say less: only where no result shows more
 WEAK_FORMS = ("place", "small")

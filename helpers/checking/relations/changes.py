@@ -166,3 +166,35 @@ def reshaped(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | None:
         "reshaped",
         Phrase("The numbers{part} are right, but not their shape: {got} in place of {want}; {remedy}.", facts),
     )
+
+
+WHERE: dict[str, Callable[[int], int | tuple[int, ...] | None]] = {
+    "over all of them together": lambda dims: tuple(range(dims)),
+    "over the first dimension": lambda dims: 0,
+    "over the second dimension": lambda dims: 1 if dims > 2 else None,
+    "over the last but one dimension": lambda dims: dims - 2 if dims > 3 else None,
+}
+
+
+def normalised_elsewhere(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | None:
+    """Probabilities, or their logarithms, that sum to 1 over another dimension than the last, or over all of them."""
+    for words, change in ("the numbers", lambda x: x), ("the exponentials of the numbers", np.exp):
+        with np.errstate(all="ignore"):
+            pairs = [(change(s.got), change(s.want)) for s in failed if s.got.shape == s.want.shape and s.want.ndim > 1]
+        if len(pairs) < len(failed) or not all(sums_to_one(want, -1) for _, want in pairs):
+            continue
+        if any(sums_to_one(got, -1) for got, _ in pairs):
+            continue
+        for where, axis in WHERE.items():
+            if all(sums_to_one(got, axis(got.ndim)) for got, _ in pairs):
+                facts = {"of": of_part(failed[0]), "numbers": words, "where": where}
+                sentence = (
+                    "Not each row was normalised{of}: {numbers} sum to 1 {where}. Normalise over the last (dim=-1)."
+                )
+                return Form("normalised elsewhere", Phrase(sentence, facts))
+    return None
+
+
+def sums_to_one(x: np.ndarray, axis: int | tuple[int, ...] | None) -> bool:
+    """Whether numbers sum to 1 over some dimensions, all of them along the others."""
+    return axis is not None and x.size > 0 and bool(np.allclose(x.sum(axis=axis), 1, rtol=0, atol=1e-5))

@@ -168,13 +168,19 @@ def steps(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | None:
 
 def missing_term(failed: Sequence[Sample], name: str, ratios: Sequence[float]) -> Form:
     """The difference is a multiple of an argument: say which."""
-    words = as_quantity(failed, ratios, max(1e-7, failed[0].tolerance[0])) or ""
-    near = f"{words} times " if words else f"{ratios[0]:.6g} times "
-    facts = {"it": subject(failed[0]), "times": near, "name": name}
-    sentence = (
-        "{it} is the right one plus {times}{name}: a term with {name} is missing, too many, or has another weight."
-    )
+    rtol = max(1e-7, failed[0].tolerance[0])
+    constant = named(ratios[0], rtol) if all(math.isclose(ratios[0], c, rel_tol=rtol) for c in ratios) else None
+    words = (constant[0] if constant else "") or as_quantity(failed, ratios, rtol) or f"{ratios[0]:.6g}"
+    minus = str(words).startswith(("minus ", "-"))
+    times = Phrase("{sign} {size} times", {"sign": "minus" if minus else "plus", "size": unsigned(str(words))})
+    facts = {"it": subject(failed[0]), "times": times, "name": name}
+    sentence = "{it} is the right one {times} {name}: a term with {name} is missing, too many, or has another weight."
     return Form("term", Phrase(sentence, facts))
+
+
+def unsigned(words: str) -> str:
+    """A number in words, or a quantity, without its minus."""
+    return words.removeprefix("minus ").removeprefix("-")
 
 
 def multiples(failed: Sequence[Sample], name: str) -> list[float] | None:

@@ -117,7 +117,7 @@ def nearly_right(failed: Sequence[Sample], passed: Sequence[Sample], beside: boo
         worst = max(worst, float(np.max(np.abs(s.got - s.want)[finite], initial=0)))
     if len({x for s in [*failed, *passed] for x in distinct(s.want)} - {0.0, 1.0}) < 2:
         return None
-    if beside and not all(map(far_from_right, failed)):
+    if beside and (not all(map(far_from_right, failed)) or all(s.fits(s.want) for s in failed)):
         return None
     if beside:
         sentence = (

@@ -15,7 +15,7 @@ from grading import judge
 from grading.exercises import load, notebooks
 from grading.exercises.exercise import Exercise
 from grading.exercises.ladder import ladder
-from helpers.checking import card, recognising
+from helpers.checking import card, plain, recognising
 from helpers.checking.check import examine
 from helpers.checking.marking import Report
 from helpers.checking.relations import find
@@ -148,7 +148,7 @@ def test_a_factor_is_told_in_every_exercise_with_numbers(name: str) -> None:
     """Whatever is answered, 1.7 times it is known as that, or as a mistake of the exercise's own."""
     right = right_one(EXERCISES[name])
     gate = data_of(name)["criteria"][0]["cases"]
-    if any(one["expected"]["judge"] != "close" for one in gate):
+    if not all(one["expected"]["judge"] in ("close", "three_ways", "capacity") for one in gate):
         pytest.skip("many answers are right here, so that there is no right one to be related to")
 
     def larger(value: Any) -> Any:
@@ -264,3 +264,59 @@ def test_recognising_ends_within_its_time(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(judge, "SECONDS_TO_RECOGNISE", 0.2)
     report = told("entropy", lambda p: 1.0)
     assert judge.with_mistake(exercise, report, 0) is report
+
+
+@pytest.mark.parametrize(
+    ("axis", "words"),
+    [(None, "over all of them together"), (0, "over the first dimension"), (1, "over the second dimension")],
+)
+@pytest.mark.parametrize("change", [lambda x: x, np.log])
+def test_what_is_normalised_elsewhere_is_told(
+    axis: int | None, words: str, change: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    raw = np.random.default_rng(0).uniform(0.2, 3, (2, 3, 4))
+    want, got = (change(raw / raw.sum(axis=at, keepdims=True)) for at in (-1, axis))
+    case = Sample(got, want, want, (1e-9, 1e-12), call_of(want))
+    form = find([case])
+    assert form is not None
+    assert form.name == "normalised elsewhere"
+    assert words in str(form.sentence)
+    off = find([Sample(got + 0.01, want, want, (1e-9, 1e-12), call_of(want))])
+    assert off is None or off.name != "normalised elsewhere"
+
+
+def test_softmax_over_the_whole_batch_is_told() -> None:
+    whole = told("log_softmax", lambda z, t: torch.log_softmax((z / t).flatten(), 0).view_as(z))
+    assert whole.mistake in ("log_softmax_total", "normalised elsewhere")
+
+
+def test_smaller_cases_tell_where_the_first_criterion_knows_no_numbers() -> None:
+    turned = told("kl_gradients", lambda p, q: (torch.ones_like(p), q - p, 1 - torch.exp(q - p)))
+    assert turned.mistake == "sign"
+    assert str(turned.mistake_sentence).startswith("Each number of g2 is minus the right one")
+
+
+def test_a_multiple_of_an_argument_is_told_by_its_number() -> None:
+    wants = [np.array([0.7, -1.3, 2.9])]
+    a = np.array([1.1, 0.4, -2.3])
+    for factor, words in ((-2.0, "minus 2 times a:"), (2.0, "plus 2 times a:"), (-1.3, "minus 1.3 times a:")):
+        got = [wants[0] + factor * a]
+        form = find([Sample(got[0], wants[0], wants[0], (1e-9, 1e-12), call_of(wants[0], a=plain.encode(a)))])
+        assert form is not None
+        assert words in str(form.sentence)
+
+
+def test_of_a_capacity_only_what_is_judged_is_told() -> None:
+    """Its input may be off by the root of `tol`: that says nothing of an answer that spoils its argument."""
+    right = right_one(EXERCISES["channel_capacity"])
+
+    def spoils(channel: torch.Tensor, tol: float) -> Any:
+        answer = right(channel, tol)
+        channel.zero_()
+        return answer
+
+    report = told("channel_capacity", spoils)
+    assert report.failure is not None
+    assert report.mistake is None
+    halved = told("channel_capacity", lambda channel, tol: (right(channel, tol)[0] / 2, right(channel, tol)[1]))
+    assert str(halved.mistake_sentence).startswith("The capacity is 1/2 times the right one")

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from grading.exercises import load, notebooks
+from grading.exercises.arguments import changed_where_it_fits
 from grading.exercises.slips import LIBRARIES, known_slips, numbers_of, sentences, stirred
 from helpers.checking import plain
 from helpers.checking.check import examine
@@ -109,3 +110,41 @@ def test_a_sentence_has_no_name_that_only_the_answer_has(name: str) -> None:
 def test_without_an_answer_its_slips_are_not_known() -> None:
     one = EXERCISES["adam_step"]
     assert len(known_slips(one, without="adam_as_printed")) < len(known_slips(one))
+
+
+def kl(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    """KL(p, q) without a sum to 1."""
+    wide = torch.promote_types(p.dtype, torch.float32)
+    terms = torch.special.xlogy(p.to(wide), p.to(wide)) - torch.special.xlogy(p.to(wide), q.to(wide))
+    return terms.sum(-1).to(p.dtype)
+
+
+@pytest.mark.parametrize(
+    ("function", "told_as"),
+    [
+        (lambda p, q: kl(p / p.sum(), q), "`p / p.sum()` in place of `p`"),
+        (lambda p, q: kl(p / p.sum(), q / q.sum()), "`p / p.sum(), q / q.sum()` in place of `p, q`"),
+        (lambda p, q: kl(p, q / q.sum(0)), "`q / q.sum(0)` in place of `q`"),
+        (lambda p, q: kl(p**2, q), "`p ** 2` in place of `p`"),
+    ],
+)
+def test_an_argument_taken_otherwise_is_told(function: Callable[..., Any], told_as: str) -> None:
+    assert told_as in str(told("kl_divergence", function).mistake_sentence)
+
+
+def test_a_step_that_is_counted_otherwise_is_told() -> None:
+    right = next(iter(EXERCISES["adam_step"].alternatives.values()))["adam_step"]
+    report = told("adam_step", lambda theta, g, m, v, t, *rates: right(theta, g, m, v, t - 1, *rates))
+    assert report.mistake is not None
+
+
+def test_arguments_are_taken_otherwise_where_that_makes_numbers() -> None:
+    change = changed_where_it_fits("{x}.log()", torch.log)
+    assert change(torch.ones(2)).tolist() == [0.0, 0.0]
+    for wrong in (torch.zeros(2), torch.tensor([1]), 3, 0.5, None):
+        with pytest.raises(TypeError):
+            change(wrong)
+    count = changed_where_it_fits("{x} + 1", lambda x: x + 1)
+    assert count(2) == 3
+    with pytest.raises(TypeError):
+        count(True)

@@ -62,7 +62,7 @@ def cell(text):
 def test_the_lent_step_is_taken_and_given_back(own, way):
     space = cell(own + WAYS[way])
     before = space["adamw_step"]
-    assert lend(space["train"], 3) == (0.85, 0.85, 0.865, None)  # .95 - .1, and at nine tenths of the rate
+    assert lend(space["train"], 3) == (0.85, 0.85, 0.865, None, "")  # .95 - .1, and at nine tenths of the rate
     assert space["adamw_step"] is before
     if own is not STUB:
         assert space["train"](3) == -1.0
@@ -140,8 +140,53 @@ def test_late_in_a_further_run_weights_come_back_as_zeros_and_then_as_they_were(
     space = cell(OWN)
     one_like_it = cell(OWN + "def train(seed):\n    return inner(seed)\n")
     one_like_it["inner"], space = train, one_like_it
-    right, _, _, with_zeros = lend(space["train"], 1)
+    right, _, _, with_zeros, fault = lend(space["train"], 1)
     begin = zeroed(20)
     assert with_zeros[0][: begin.start + 1] == right[0][: begin.start + 1]
     assert with_zeros[0][begin.start + 1 : begin.stop + 1] == [0.0] * len(begin)
     assert with_zeros[0][begin.stop + 1] == right[0][begin.start + 1]
+    assert fault == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ("m, v, t", ""),
+        ("m * 1.0, v * (1 + 1e-7), torch.tensor(t)", ""),
+        ("m, v, 1", "count"),
+        ("m, v, t + 1", "count"),
+        ("m, v, t - 1 if t > 5 else t", "count"),
+        ("0 * m, 0 * v, t", "state"),
+        ("m, v + 1e-3, t", "state"),
+        ("v, m, t", "state"),
+        ("m.neg_() if t == 7 else m, v, t", "state"),
+    ],
+)
+def test_what_the_step_is_given_is_held_against_what_came_back(given, fault):
+    loop = f"""
+import torch
+
+def train(seed):
+    parameters = [(torch.ones(2, 2), torch.zeros(2, 2), torch.zeros(2, 2)) for _ in range(3)]
+    for t in range(1, 12):
+        grads = [torch.full((2, 2), 0.1 * t + i) for i in range(3)]
+        parameters = [
+            adamw_step(x, g, *({given}, 0.01, 0.9, 0.999, 1e-8, 0.0)) for (x, m, v), g in zip(parameters, grads)
+        ]
+    return [0.5] * 4, [0, 1, 1, 0]
+"""
+    assert lend(cell(OWN + loop)["train"], 1)[-1] == fault
+
+
+def test_steps_may_be_taken_anew_and_in_another_order():
+    loop = """
+def train(seed):
+    for _ in range(2):
+        state = {name: (1.0, 0.0, 0.0) for name in "abc"}
+        for t in range(1, 9):
+            for name in ("abc", "cab", "bca")[t % 3]:
+                theta, m, v = state[name]
+                state[name] = adamw_step(theta, ord(name) - 96.0, m, v, t, 0.01, 0.9, 0.999, 1e-8, 0.0)
+    return [0.5] * 4, [0, 1, 1, 0]
+"""
+    assert lend(cell(OWN + loop)["train"], 1)[-1] == ""

@@ -89,10 +89,12 @@ def a_case(mu1, sigma1, mu2, sigma2, n=module.MANY, repeats=0):
 # Every case is the first of these, or lies between the corners of the two others.
 FIRST = [a_case(1.0, 2.0, 0.0, 1.0)]
 SECOND = [a_case(*corner) for corner in itertools.product((-1, 1), (0.5, 0.8), (1.5, 2), (1.2, 2))]
+LARGE = [a_case(mu1, 1.0, -1.0, 1.0, 100_000) for mu1 in (0.5, 1)]
 THIRD = [
     a_case(mu1, sigma, mu2, sigma, 2_000, module.REPEATS)
     for mu1, sigma, mu2 in itertools.product((0.5, 1), (0.5, 2), (-1, 0))
 ]
+KINDS = (FIRST, SECOND, LARGE, THIRD)
 # The mistakes: where their samples come from, which ratio they average, and by what their error is off.
 MISTAKES = {
     "kl_monte_carlo_from_q": (lambda m1, s1, m2, s2: ratio(m1, s1, m2, s2, m2, s2), lambda n, std: 1),
@@ -110,7 +112,7 @@ MISTAKES = {
 @cache
 def failure_rate(index):
     """The chance that a correct answer fails the worst case of a kind, at most."""
-    return max(map(failure_of, (FIRST, SECOND, THIRD)[index]))
+    return max(map(failure_of, KINDS[index]))
 
 
 def failure_of(case):
@@ -155,7 +157,7 @@ class TestChances:
 class TestRates:
     def test_a_correct_answer_fails_less_than_once_in_a_million_gradings(self):
         """A grading plays each kind of case twice: the public case, and the hidden one."""
-        rates = [failure_rate(index) for index in range(3)]
+        rates = [failure_rate(index) for index in range(len(KINDS))]
         assert 2 * sum(rates) < 1e-6
         assert min(rates) > 0
 
@@ -178,6 +180,13 @@ class TestRates:
         equivalent = [math.sqrt(bound / math.sqrt(n)) for bound in expected(case)["standard_error"]]
         assert error_within(values, equivalent, n) < 1e-3
 
+    def test_noise_with_a_small_mean_is_caught(self):
+        """As Box and Muller's with the angle 2 pi / v: its mean is 0.052."""
+        for case in LARGE:
+            mu1, sigma1, mu2, sigma2 = case["gaussians"]
+            values = ratio(mu1, sigma1, mu2, sigma2, mu1 + 0.052 * sigma1, sigma1)
+            assert 1 - sum(off_estimate(values, expected(case)["estimate"], case["n"])) < 1e-3
+
     def test_a_population_deviation_is_caught_at_two_samples(self):
         for case in THIRD:
             bounds, repeats = expected(case)["squared_at_two"], case["repeats"]
@@ -186,12 +195,12 @@ class TestRates:
             assert 1 - sum(off_two(bounds, halved, repeats)) < 1e-3
 
     def test_the_cases_are_those_that_the_exercise_draws(self):
-        corners = [np.array([c["gaussians"] for c in kind]) for kind in (FIRST, SECOND, THIRD)]
+        corners = [np.array([c["gaussians"] for c in kind]) for kind in KINDS]
         for seed in range(PUBLIC_SEED, 40):
             every = [case for criterion in exercise.criteria for case in exercise.draw(criterion, seed)]
             drawn = [case for case in every if case.driver == "estimate_often"]
-            assert len(drawn) == 3
-            for case, corner, kind in zip(drawn, corners, (FIRST, SECOND, THIRD), strict=True):
+            assert len(drawn) == len(KINDS)
+            for case, corner, kind in zip(drawn, corners, KINDS, strict=True):
                 gaussians = np.array(case.arguments[:4])
                 assert (corner.min(0) <= gaussians).all()
                 assert (gaussians <= corner.max(0)).all()

@@ -160,14 +160,16 @@ def test_runs_with_other_steps():
     weightless = list(FALLING)
     weightless[-6:-3] = [0.693] * 3
     zeros = (weightless, [0, 1, 1, 0])
-    assert by_its_step((GOOD, GOOD, other, zeros), {}) is None
-    assert by_its_step((GOOD, GOOD, (FALLING[:-1], [0, 1, 1, 0]), zeros), {}) is None  # it may take longer
-    assert by_its_step((GOOD, GOOD, other, (weightless + [0.01] * 9, [0, 1, 1, 0])), {}) is None
-    assert "every weight set to 0" in str(by_its_step((GOOD, GOOD, other, GOOD), {}))
-    assert "every weight set to 0" in str(by_its_step((GOOD, GOOD, other, None), {}))
-    assert "whatever adamw_step does" in str(by_its_step((GOOD, GOOD, GOOD, zeros), {}))
-    assert "same seed" in str(by_its_step((GOOD, other, other, zeros), {}))
-    assert "below" in str(by_its_step((([0.7] * 60, [0, 1, 1, 0]), GOOD, other, zeros), {}))
+    assert by_its_step((GOOD, GOOD, other, zeros, ""), {}) is None
+    assert by_its_step((GOOD, GOOD, (FALLING[:-1], [0, 1, 1, 0]), zeros, ""), {}) is None  # it may take longer
+    assert by_its_step((GOOD, GOOD, other, (weightless + [0.01] * 9, [0, 1, 1, 0]), ""), {}) is None
+    assert "every weight set to 0" in str(by_its_step((GOOD, GOOD, other, GOOD, ""), {}))
+    assert "every weight set to 0" in str(by_its_step((GOOD, GOOD, other, None, ""), {}))
+    assert "whatever adamw_step does" in str(by_its_step((GOOD, GOOD, GOOD, zeros, ""), {}))
+    assert "same seed" in str(by_its_step((GOOD, other, other, zeros, ""), {}))
+    assert "below" in str(by_its_step((([0.7] * 60, [0, 1, 1, 0]), GOOD, other, zeros, ""), {}))
+    assert "does not count" in str(by_its_step((GOOD, GOOD, other, zeros, "count"), {}))
+    assert "had not returned" in str(by_its_step((GOOD, GOOD, other, zeros, "state"), {}))
 
 
 @pytest.mark.parametrize("judge", [by_its_step, repeats, each_learns])
@@ -178,6 +180,7 @@ def test_fewer_runs_than_were_asked_for_are_no_answer(judge, value):
 
 def test_symptoms_are_told_apart():
     down = np.linspace(0.9, 0.7, 40).tolist()
+    other = ([x * 1.01 for x in FALLING], [0, 1, 1, 0])
     shown = {
         "never moved": ([0.6931] * 40, [0] * 4),
         "stuck: linear": ([*down, *[0.6932] * 20], [0] * 4),
@@ -187,9 +190,17 @@ def test_symptoms_are_told_apart():
         "still falling": (down, [0] * 4),
         "probabilities": (FALLING, [0.1, 0.9, 0.9, 0.1]),
         "one loss": (0.01, [0, 1, 1, 0]),
-        "two results": (GOOD, ([x * 1.01 for x in FALLING], [0, 1, 1, 0]), GOOD),
+        "two results": (GOOD, other, GOOD),
         "seed ignored": (GOOD, GOOD, GOOD),
-        "step ignored": (GOOD, GOOD, GOOD, GOOD),  # which of the two it is depends on what was changed between the runs
+        "t does not count": (GOOD, GOOD, other, GOOD, "count"),
+        "state lost": (GOOD, GOOD, other, GOOD, "state"),
+        "step ignored": (
+            GOOD,
+            GOOD,
+            GOOD,
+            GOOD,
+            "",
+        ),  # which of the two it is depends on what was changed between the runs
     }
     assert shown.keys() == SYMPTOMS.keys()
     for symptom, value in shown.items():

@@ -20,7 +20,7 @@ LENGTH = 12  # tokens in a run that is compared
 COMMON = 0.1  # share of the class above which a run is how one writes this exercise
 FEWEST = 5  # runs that two must share to be named
 MOST_PAIRS = 20
-LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING}
+LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 Run = tuple[str, tuple[str, ...]]  # exercise, tokens
 

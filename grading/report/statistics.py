@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from helpers.checking.marking import NOT_ATTEMPTED
 TAIL = 0.27  # the upper and lower part of a class that are compared (Kelley, 1939)
 FEWEST = 10  # learners below which a comparison of strong and weak says nothing
 BINS = 10
+ROUNDING = 1e-6  # marks that differ by less are equal: sums of the same marks in another order
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,8 @@ class Bin:
 
 def exercise_statistics(graded: Sequence[Graded]) -> list[ExerciseStatistics]:
     """The statistics of every exercise, in the notebook's order."""
-    judged = [one for one in graded if one.verdict.exercises]
-    names = list(dict.fromkeys(name for one in judged for name in one.verdict.exercises))
-    return [statistics_of(name, [one for one in judged if name in one.verdict.exercises]) for name in names]
+    names = list(dict.fromkeys(name for one in graded for name in one.verdict.exercises))
+    return [statistics_of(name, [one for one in graded if name in one.verdict.exercises]) for name in names]
 
 
 def statistics_of(name: str, graded: Sequence[Graded]) -> ExerciseStatistics:
@@ -75,19 +74,17 @@ def statistics_of(name: str, graded: Sequence[Graded]) -> ExerciseStatistics:
 
 def upper_lower(shares: np.ndarray, totals: np.ndarray) -> float | None:
     """Mean share of the upper 27 % by total marks less that of the lower 27 %; shares and totals (learners,)."""
-    if len(shares) < FEWEST or np.ptp(totals) == 0:
+    if len(shares) < FEWEST or np.ptp(totals) < ROUNDING:
         return None
-    order, size = np.argsort(totals, kind="stable"), max(1, round(TAIL * len(totals)))
+    order, size = np.argsort(totals, kind="stable"), round(TAIL * len(totals))
     return float(shares[order[-size:]].mean() - shares[order[:size]].mean())
 
 
 def point_biserial(solved: np.ndarray, rest: np.ndarray) -> float | None:
     """Correlation of having full marks with the marks elsewhere; solved and rest (learners,)."""
-    if len(solved) < FEWEST or np.ptp(rest) == 0 or solved.all() or not solved.any():
+    if len(solved) < FEWEST or np.ptp(rest) < ROUNDING or solved.all() or not solved.any():
         return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.NearConstantInputWarning)
-        return float(stats.pointbiserialr(solved, rest).statistic)
+    return float(stats.pointbiserialr(solved, rest).statistic)
 
 
 def distribution(graded: Sequence[Graded], points: float) -> list[Bin]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
+import random
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -15,7 +17,7 @@ import pytest
 
 from grading.report import similarity, statistics
 from grading.report.mistakes import clusters, told_mistakes, unpassed
-from grading.report.page import csv_link, main, make_report, render
+from grading.report.page import Noticed, csv_link, main, make_report, render
 from grading.report.reading import Graded, NothingGraded, read_class
 from grading.verdict import CriterionVerdict, ExerciseVerdict, Verdict, write_verdict
 
@@ -65,10 +67,36 @@ def test_discrimination_is_pearsons_correlation_with_the_other_exercises(big_cla
         assert one.share == pytest.approx(marks.mean() / one.points)
 
 
+def test_a_stretch_exercise_is_compared_with_all_the_core_marks():
+    rng = np.random.default_rng(1)
+    core, extra = rng.integers(0, 4, 30).astype(float), rng.integers(0, 2, 30) * 2.0
+    handed = [
+        learner(str(i), {"core": exercise(core[i]), "extra": exercise(extra[i], 2.0, stretch=True)}) for i in range(30)
+    ]
+    assert [one.marks for one in handed] == core.tolist()
+    found = statistics.exercise_statistics(handed)[1]
+    assert found.point_biserial == pytest.approx(np.corrcoef(extra == 2, core)[0, 1], abs=1e-12)
+
+
+def test_an_exercise_by_hand():
+    """Over those who have a verdict on it: one could not be read, one handed in an older notebook without it."""
+    handed = [
+        learner("ada", {"a": exercise(3.0), "b": exercise(2.0)}),
+        learner("bea", {"a": exercise(0.0, outcome="not attempted"), "b": exercise(2.0)}),
+        learner("cem", {"a": exercise(1.5), "b": exercise(2.0)}),
+        learner("dia", {"a": exercise(0.0), "b": exercise(2.0)}),
+        learner("eli", {"b": exercise(2.0)}),
+        learner("fay", {}, outcome="unreadable"),
+    ]
+    one = statistics.exercise_statistics(handed)[0]
+    assert (one.exercise, one.points, one.learners, one.attempted, one.solved) == ("a", 3.0, 4, 3, 1)
+    assert (one.mean, one.share) == (1.125, 0.375)
+
+
 def test_upper_less_lower_by_hand():
-    shares, totals = np.array([0, 0, 0, 0.5, 0, 1, 0.5, 1, 1, 1]), np.arange(10.0)
-    assert statistics.upper_lower(shares, totals) == pytest.approx(1.0)  # three of ten on each side
-    assert statistics.upper_lower(shares[::-1], totals) == pytest.approx(-1.0)
+    shares, totals = np.array([0, 0, 0.25, 0.5, 0, 1, 0.5, 0.5, 1, 1]), np.arange(10.0)
+    assert statistics.upper_lower(shares, totals) == pytest.approx(2.5 / 3 - 0.25 / 3)  # three of ten on each side
+    assert statistics.upper_lower(shares[::-1], totals) == pytest.approx(0.25 / 3 - 2.5 / 3)
     assert statistics.upper_lower(shares[:9], totals[:9]) is None
 
 
@@ -81,6 +109,34 @@ def test_an_exercise_of_luck_tells_nobody_apart(big_class):
 def test_equal_marks_have_no_correlation():
     same = [learner(str(i), {"a": exercise(3.0), "b": exercise(3.0)}) for i in range(20)]
     assert {(one.upper_lower, one.point_biserial) for one in statistics.exercise_statistics(same)} == {(None, None)}
+
+
+SOME = np.arange(10) < 5
+
+
+@pytest.mark.parametrize(
+    ("solved", "rest"),
+    [
+        (SOME, np.full(10, 7.0)),
+        (SOME, 0.3 + 1e-15 * np.arange(10)),  # the same marks, summed in another order
+        (np.full(10, True), np.arange(10.0)),
+        (np.full(10, False), np.arange(10.0)),
+        (SOME[1:], np.arange(9.0)),
+    ],
+)
+def test_what_is_constant_or_small_has_no_correlation(solved, rest):
+    assert statistics.point_biserial(solved, rest) is None
+    assert statistics.point_biserial(SOME, np.arange(10.0)) < -0.8
+
+
+def test_equal_totals_have_no_upper_part():
+    assert statistics.upper_lower(1.0 * SOME, 0.3 + 1e-15 * np.arange(10)) is None
+
+
+def test_where_nothing_could_be_read_all_have_no_marks():
+    (first, *rest) = statistics.distribution([learner("ada", {}), learner("bea", {})], 0.0)
+    assert (first.low, first.learners) == (0.0, 2)
+    assert not any(one.learners for one in rest)
 
 
 def test_every_learner_is_in_one_bin(big_class):
@@ -99,6 +155,22 @@ def test_mistakes_come_by_their_number_and_a_broken_rule_is_one():
     assert (first.sentence, first.learners) == ("These are bits.", ["ada", "cem"])
     assert second.sentence == "entropy is not an answer here."
     assert not clusters(handed)
+
+
+def test_the_most_frequent_come_first_then_by_exercise():
+    handed = [
+        learner("ada", {"a": exercise(0, mistake="m"), "b": exercise(0, mistake="m"), "c": exercise(0, mistake="m")}),
+        learner("bea", {"c": exercise(0, mistake="m"), "b": exercise(3)}),
+    ]
+    assert [one.exercise for one in told_mistakes(handed)] == ["c", "a", "b"]
+
+
+def test_a_group_tells_the_first_problem_that_a_public_case_showed():
+    both = learner("ada", {"entropy": exercise(0, problems=("got 1.", "got 2."))})
+    criteria = both.verdict.exercises["entropy"].criteria
+    criteria[0] = replace(criteria[0], hidden=True)
+    (found,) = clusters([both])
+    assert (found.failed, found.problem, found.example) == (["criterion 0", "criterion 1"], "got 2.", "")
 
 
 def test_wrong_answers_are_together_when_they_go_wrong_alike():
@@ -140,6 +212,20 @@ def test_a_criterion_is_unpassed_only_if_nobody_passed_it():
     assert unpassed(handed[:1]) == []  # one learner's failure says little of a criterion
 
 
+def test_who_did_not_come_as_far_or_broke_a_rule_has_not_tried():
+    handed = [
+        learner("ada", {"entropy": exercise(0, problems=("often", "far"))}),
+        learner("bea", {"entropy": exercise(0, problems=("often", "far"))}),
+        learner("cem", {"entropy": exercise(0, problems=("seldom", ""))}),
+        learner("dia", {"entropy": exercise(0, rule="No.", problems=("seldom", ""))}),
+    ]
+    for one in handed[1:3]:
+        criteria = one.verdict.exercises["entropy"].criteria
+        criteria[1] = replace(criteria[1], passed=None)
+    (found,) = unpassed(handed)  # the second was tried by one alone
+    assert (found.criterion, found.tried, found.problem) == ("criterion 0", 3, "often")
+
+
 COPIED = """
 def divergence(p, q):
     total = 0.0
@@ -151,6 +237,11 @@ def divergence(p, q):
     return total
 """
 RENAMED = COPIED.replace("total", "acc").replace("0.0", "0").replace("p[", "left[").replace("q[", "right[")
+UNLIKE = """
+def own(x):
+    with open(x) as lines:
+        return {line: [word for word in line.split() if word] for line in lines}
+"""
 OWN = """
 def divergence(p, q):
     support = p > 0
@@ -170,6 +261,47 @@ def test_renaming_hides_nothing_and_what_many_write_says_nothing():
 def test_what_the_course_wrote_is_no_likeness():
     handed = [learner(name, {}, {"kl": COPIED + f"\nx = {name!r}"}) for name in ("ada", "bea")]
     assert not similarity.similar_pairs(handed, {"kl": COPIED})
+
+
+def test_of_two_that_are_alike_the_shorter_is_measured():
+    handed = [learner(str(i), {}, {"kl": OWN}) for i in range(30)]
+    handed += [learner("ada", {}, {"kl": COPIED}), learner("bea", {}, {"kl": RENAMED, "own": UNLIKE})]
+    (found,) = similarity.similar_pairs(handed, {})
+    assert found.share == 1.0
+    assert found.runs == len(set(similarity.runs("kl", COPIED)))
+
+
+def test_in_a_small_class_two_may_be_alike_and_three_are_how_one_writes_it():
+    two = [learner("ada", {}, {"kl": COPIED}), learner("bea", {}, {"kl": RENAMED}), learner("cem", {}, {"kl": OWN})]
+    assert [(one.one, one.other) for one in similarity.similar_pairs(two, {})] == [("ada", "bea")]
+    assert not similarity.similar_pairs([*two, learner("dia", {}, {"kl": COPIED})], {})
+
+
+def test_the_most_alike_pairs_come_first_and_not_too_many_of_them():
+    """Forty pairs, each with an answer of its own length, to which one half adds much, little or nothing."""
+    rng, handed = random.Random(0), []
+    for number in range(40):
+        shared, more = (" ".join(f"{rng.choice('+-*/%@|&^')} x" for _ in range(size)) for size in (20 + number, 9))
+        own = more if number % 3 else ""
+        handed += [learner(f"{number:02}a", {}, {"kl": f"x {shared} {own * (number % 3)}"})]
+        handed += [learner(f"{number:02}b", {}, {"kl": f"x {shared} {'** x' * bool(own)}"})]
+    found = similarity.similar_pairs(handed, {})
+    assert len(found) == 20
+    assert all(one.one[:2] == one.other[:2] for one in found)
+    assert sum(one.share == 1 for one in found) == 14
+    assert found == sorted(found, key=lambda one: (-one.share, -one.runs, one.one, one.other))
+    assert found[0].runs > found[13].runs
+
+
+def test_keywords_and_operators_stay_and_names_numbers_and_texts_are_of_their_kind():
+    text = "for i in range(3):  # each\n    if not x: print('a' + b'')\n"
+    expected = ["for", "name", "in", "name", "(", "number", ")", ":", "if", "not", "name", ":", "name"]
+    assert similarity.kinds(text) == [*expected, "(", "text", "+", "text", ")"]
+
+
+@pytest.mark.parametrize("rest", ['"' * 3, "(", "  x = 1\n y = 2\n", "'"])
+def test_a_text_is_read_as_far_as_it_is_python(rest):
+    assert similarity.kinds("a = 1\n" + rest)[:3] == ["name", "=", "number"]
 
 
 HOSTILE = "<script>alert(1)</script><img src=//x.example/y>=2+5"
@@ -234,6 +366,67 @@ def test_it_reads_what_grading_wrote(tmp_path):
     assert (found.learner, found.marks, found.answers) == ("ada", 3.0, {})
     with pytest.raises(NothingGraded, match="infograd grade other"):
         read_class(tmp_path, "other")
+
+
+def test_a_class_comes_in_the_order_of_names_with_the_code_of_its_answers(tmp_path):
+    cells = [
+        {
+            "cell_type": "code",
+            "metadata": {"nbgrader": {"grade_id": "entropy", "solution": True}},
+            "source": ["a", "b"],
+        },
+        {"cell_type": "code", "metadata": {"nbgrader": {"grade_id": "entropy-check"}}, "source": "check"},
+        {"cell_type": "code", "metadata": {}, "source": "ours"},
+        {
+            "cell_type": "markdown",
+            "metadata": {"nbgrader": {"grade_id": "reflection", "solution": True}},
+            "source": "r",
+        },
+    ]
+    texts = {"dia": json.dumps({"cells": cells}), "ada": "{", "cem": "{}", "bea": "{}", "eli": None}
+    for name, text in texts.items():
+        verdict = learner(name, {"entropy": exercise(3), "extra": exercise(2, 2, stretch=True)}).verdict
+        write_verdict(tmp_path / "verdicts" / name / "nb" / "nb.json", verdict)
+        if text is not None:
+            (place := tmp_path / "autograded" / name / "nb" / "nb.ipynb").parent.mkdir(parents=True)
+            place.write_text(text)
+    found = read_class(tmp_path, "nb")
+    assert [one.learner for one in found] == ["ada", "bea", "cem", "dia", "eli"]
+    assert [one.answers for one in found] == [{}, {}, {}, {"entropy": "ab"}, {}]
+    assert {one.marks for one in found} == {3.0}
+
+
+def test_the_facts_of_the_page():
+    verdicts = {"a": exercise(1.0), "b": exercise(2.0, 2.0, stretch=True), "c": exercise(4.0, 4.0)}
+    slow = {name: replace(one, seconds=number) for number, (name, one) in enumerate(verdicts.items())}
+    handed = [
+        learner("ada", slow, limits_hit=["memory"], irregularities=["a link"]),
+        learner("bea", verdicts, failed={"a": "KeyError", "c": "OSError"}),
+        learner("cem", {}, outcome="unreadable", reason="It is a zip archive."),
+        *(learner(f"{i:02}", {"a": replace(exercise(0), seconds=0.5)}) for i in range(9)),
+    ]
+    report = make_report(NOTEBOOK, handed, {})
+    assert (report.learners, report.points, report.mean) == (12, 7.0, 10 / 12)
+    assert [(one.learner, one.what.strip()) for one in report.ungraded] == [
+        ("bea", "the grader failed in a: KeyError the grader failed in c: OSError"),
+        ("cem", "unreadable: It is a zip archive."),
+    ]
+    assert report.limits == [Noticed("ada", "memory")]
+    assert report.irregular == [Noticed("ada", "a link")]
+    assert [(one.learner, one.seconds) for one in report.slowest] == [
+        ("ada", 2), ("ada", 1), *((f"{i:02}", 0.5) for i in range(8))
+    ]  # fmt: skip
+    assert [one.learners for one in report.distribution] == [10, 0, 0, 0, 0, 0, 0, 2, 0, 0]
+
+
+def test_the_page_goes_where_reports_are_or_where_one_says(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("grading.report.page.CLASSROOM", tmp_path)
+    place = tmp_path / "verdicts" / "ada" / NOTEBOOK / f"{NOTEBOOK}.json"
+    write_verdict(place, learner("ada", {"entropy": exercise(3)}).verdict)
+    for arguments, file in (([], tmp_path / "reports" / f"{NOTEBOOK}.html"), (["--to"], tmp_path / "a" / "b.html")):
+        assert main(["01", *arguments, *([str(file)] if arguments else [])]) == 0
+        assert str(file) in capsys.readouterr().out
+        assert "<b>1</b> learners graded" in file.read_text()
 
 
 def test_nothing_graded_is_said(capsys, monkeypatch, tmp_path):

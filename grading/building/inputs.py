@@ -17,7 +17,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
 
 from helpers.files import write_whole
@@ -181,11 +181,11 @@ def environment(root: Path) -> str:
 
 
 def installed(package: str) -> str:
-    """The version of a package that is installed here; nothing if none is."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
+    """The version of a package that is installed here; nothing if none is. What setuptools brings along for itself, and
+    adds to the path once it is imported, is not installed."""
+    places = [place for place in sys.path if Path(place).name != "_vendor"]
+    found = next(iter(distributions(name=package, path=places)), None)
+    return "" if found is None else found.version
 
 
 def total(key: Path) -> str:

@@ -26,7 +26,8 @@ TARGET = ROOT / "dist" / "site"
 SETTINGS = Path(__file__).with_name("settings")  # holds Sphinx's conf.py
 BENCHMARKS = "benchmarks/results/README.md"
 GUIDES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/glossary.md")
-TABLES = ("grading/exercises/KILL_TABLE.md", "tests/attacks/ATTACKS.md")
+KILL_TABLE = "grading/exercises/KILL_TABLE.md"  # thousands of rows: a page for each notebook
+TABLES = (KILL_TABLE, "tests/attacks/ATTACKS.md")
 PLAIN_FILES = ("LICENSE", "LICENSE-PROSE")
 LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src"}
 ANCHOR = re.compile(r"\]\(([^)\s]+\.ipynb#[^)\s]+)\)")  # MyST wants a heading's own letters, not their quotes
@@ -80,6 +81,8 @@ def lay_out(folder: Path) -> None:
             if page in TABLES
             else ANCHOR.sub(lambda found: f"](<{unquote(found[1])}>)", text)
         )
+        if page == KILL_TABLE:
+            text = split(text, folder / page)
         write(folder / page, text)
     for file in (*PLAIN_FILES, *(f"docs/{one.name}" for one in (ROOT / "docs").glob("*.png"))):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -90,6 +93,16 @@ def lay_out(folder: Path) -> None:
         write(folder / place, json.dumps(folded(notebook)))
     write(folder / BENCHMARKS, benchmarks())
     write(folder / "index.md", contents())
+
+
+def split(text: str, page: Path) -> str:
+    """Write each part of a page (a heading of the second level, and what is below it) as a page of its own beside it;
+    returns what is left, with a list of these pages."""
+    opening, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
+    names = [f"{page.stem}-{part.splitlines()[0]}" for part in parts]
+    for name, part in zip(names, parts, strict=True):
+        write(page.with_name(f"{name}.md"), "# " + re.sub(r"^#(?=#+ )", "", part, flags=re.MULTILINE))
+    return opening + "\n".join(["```{toctree}", ":maxdepth: 1", "", *names, "```", ""])
 
 
 def write(file: Path, text: str) -> None:

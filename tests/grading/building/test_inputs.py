@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from grading.building import build, inputs
-from grading.building.inputs import PRODUCTS, BuildError, Inputs, Record, data_files, product, source_of
+from grading.building.inputs import PRODUCTS, BuildError, Inputs, Record, data_files, installed, product, source_of
 from grading.course import ROOT, notebooks
 from helpers.checking import card
 
@@ -140,7 +140,7 @@ def test_another_environment_concerns_all(course: Path, what: str, monkeypatch: 
     if what == "python":
         monkeypatch.setattr(sys, "version", "3.99")
     else:
-        monkeypatch.setattr(inputs, "version", lambda package: "99" if package == "torch" else version(package))
+        monkeypatch.setattr(inputs, "installed", lambda package: "99" if package == "torch" else installed(package))
     assert stale(course) == ALL
 
 
@@ -212,6 +212,23 @@ print(*{"torch", "nbgrader", "nbclient", "jupytext"} & set(sys.modules), sep=", 
     line = [sys.executable, "-c", code]
     done = subprocess.run(line, cwd=course, env={"PYTHONPATH": str(course)}, capture_output=True, text=True, check=True)
     assert done.stdout == "infograd build: nothing has changed\n\n"
+
+
+def test_a_package_counts_where_it_is_installed_not_where_setuptools_brings_it_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.12 and newer import setuptools with torch, and Python 3.11 does not."""
+    assert installed("torch") == version("torch")
+    assert installed("no-such-thing") == ""
+    for folder in ("_vendor", "site-packages"):
+        (tmp_path / folder / "no_such_thing-1.2.dist-info").mkdir(parents=True)
+        (tmp_path / folder / "no_such_thing-1.2.dist-info" / "METADATA").write_text(
+            "Name: no-such-thing\nVersion: 1.2\n"
+        )
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "_vendor")])
+    assert installed("no-such-thing") == ""
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "site-packages")])
+    assert installed("no-such-thing") == "1.2"
 
 
 OPENED = """

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from grading.course import notebooks
+from grading.course import ROOT, notebooks
 from grading.exercises import load
 from grading.site import build
 from grading.site.extension import slug
 from helpers.checking import start
+from tests.chromium import Desk, findings, wider_than_the_screen
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +28,29 @@ def laid_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_page_that_the_first_one_names_is_there_and_no_other(laid_out: Path) -> None:
-    text = (laid_out / "index.md").read_text(encoding="utf-8")
-    named = {line for line in text.splitlines() if (laid_out / f"{line}.md").is_file() or line.startswith("solutions/")}
+    named = {"grading/exercises/KILL_TABLE-" + name for name in notebooks()}
+    assert {f"grading/exercises/{one}" for one in listed(laid_out / build.KILL_TABLE)} == named
+    named |= set(listed(laid_out / "index.md"))
     there = {
         one.relative_to(laid_out).with_suffix("") for one in laid_out.rglob("*") if one.suffix in (".md", ".ipynb")
     }
     assert {*named, "index"} == set(map(str, there))
-    assert len(named) >= len(notebooks()) + 8
+    assert len(named) >= 2 * len(notebooks()) + 8
+
+
+def listed(page: Path) -> list[str]:
+    """The pages in a page's lists."""
+    trees = re.findall(r"^```{toctree}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+
+
+def test_the_kill_table_is_whole_on_its_pages(laid_out: Path) -> None:
+    whole = (ROOT / build.KILL_TABLE).read_text(encoding="utf-8").replace("](", "]\\(")
+    pages = [laid_out / f"grading/exercises/KILL_TABLE-{name}.md" for name in notebooks()]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    again = [re.sub(r"^#", "##", text, flags=re.MULTILINE) for text in texts]
+    assert whole.endswith("".join(again))
+    assert [re.findall(r"^## (\w+)$", text, re.MULTILINE) for text in texts] == [list(load(one)) for one in notebooks()]
 
 
 @pytest.mark.parametrize("notebook", notebooks())
@@ -95,10 +115,39 @@ def test_without_its_packages_the_remedy_is_named(
     )
 
 
-@pytest.mark.long
-def test_the_whole_site_is_made_without_a_warning(tmp_path: Path) -> None:
-    """Needs the extra `site`; the workflow that publishes it does the same."""
-    line = [sys.executable, "-m", "grading.site.build", "--to", str(tmp_path / "site")]
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site. Needs the extra `site`; the workflow that publishes it does the same."""
+    folder = tmp_path_factory.mktemp("whole") / "site"
+    line = [sys.executable, "-m", "grading.site.build", "--to", str(folder)]
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "site" / "index.html").is_file()
+    return folder
+
+
+@pytest.mark.long
+def test_the_whole_site_is_made_without_a_warning(whole: Path) -> None:
+    assert (whole / "index.html").is_file()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_every_page_of_the_site_can_be_read_by_all(
+    whole: Path, desk: Callable[..., Desk], colours: Literal["light", "dark"]
+) -> None:
+    reader = desk(color_scheme=colours)
+    page = reader.page()
+    pages = sorted(whole.rglob("*.html"))
+    assert whole / "index.html" in pages
+    assert len(pages) > 2 * len(notebooks()) + 8
+    faults = {}
+    for file in pages:
+        page.set_viewport_size({"width": 1280, "height": 900})
+        page.goto(file.as_uri())
+        name = file.relative_to(whole).as_posix()
+        faults[name] = findings(page)
+        page.set_viewport_size({"width": 390, "height": 800})
+        faults[name] += wider_than_the_screen(page)
+    assert {name: found[:3] for name, found in faults.items() if found} == {}
+    assert reader.elsewhere == []

@@ -91,7 +91,6 @@ def write_report(classroom: Path, assignment: str, file: Path) -> None:
     graded = read_class(classroom, assignment)
     released = answers_in(ROOT / "notebooks" / assignment / f"{assignment}.ipynb")
     page = render(make_report(assignment, graded, released))
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, page)
 
 

@@ -107,7 +107,6 @@ def split(text: str, page: Path) -> str:
 
 def write(file: Path, text: str) -> None:
     """Write a file, in a folder that is made if need be."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     write_whole(file, text)
 
 

@@ -8,7 +8,7 @@ import io
 from dataclasses import replace
 
 import pytest
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 
 from grading.report.mistakes import Cluster, Mistake, Unpassed
 from grading.report.page import Noticed, Report, Slow, render
@@ -40,27 +40,27 @@ EMPTY = replace(FULL, ungraded=[], mistakes=[], unpassed=[], clusters=[], limits
 
 
 @pytest.fixture(scope="module")
-def page() -> BeautifulSoup:
+def page():
     return BeautifulSoup(render(FULL), "html.parser")
 
 
-def text_of(tag: Tag) -> str:
+def text_of(tag):
     return " ".join(tag.get_text(" ").split())
 
 
-def rows(page: BeautifulSoup, label: str) -> list[list[str]]:
+def rows(page, label):
     """The cells of the table with this label, row by row."""
     region = page.find(attrs={"aria-label": label})
     assert region is not None, label
     return [[text_of(cell) for cell in row.find_all(["th", "td"])] for row in region.tbody.find_all("tr")]
 
 
-def widths(page: BeautifulSoup, label: str) -> list[str]:
+def widths(page, label):
     """How long the bars of a table are."""
     return [bar["style"] for bar in page.find(attrs={"aria-label": label}).select(".bar span")]
 
 
-def test_the_figures_on_top(page: BeautifulSoup) -> None:
+def test_the_figures_on_top(page):
     assert [text_of(one) for one in page.select(".figures li")] == [
         "40 learners graded",
         "11.25 of 20 mean marks",
@@ -70,7 +70,7 @@ def test_the_figures_on_top(page: BeautifulSoup) -> None:
     assert rows(page, "Submissions that need a look") == [["zoe", "unreadable: a web page"]]
 
 
-def test_marks_and_exercises(page: BeautifulSoup) -> None:
+def test_marks_and_exercises(page):
     assert rows(page, "Distribution of marks") == [["0.0 to 10.0", "30", ""], ["10.0 to 20.0", "10", ""]]
     assert widths(page, "Distribution of marks") == ["width: 75.0%", "width: 25.0%"]
     assert rows(page, "Exercises") == [
@@ -80,13 +80,13 @@ def test_marks_and_exercises(page: BeautifulSoup) -> None:
     assert widths(page, "Exercises") == ["width: 50.0%", "width: 12.5%"]
 
 
-def test_no_bar_leaves_its_place() -> None:
+def test_no_bar_leaves_its_place():
     beyond = [replace(FULL.exercises[0], share=share) for share in (-0.5, 1.5)]
     shown = BeautifulSoup(render(replace(FULL, exercises=beyond)), "html.parser")
     assert widths(shown, "Exercises") == ["width: 0%", "width: 100%"]
 
 
-def test_fifteen_mistakes_stand_there_and_the_rest_is_folded(page: BeautifulSoup) -> None:
+def test_fifteen_mistakes_stand_there_and_the_rest_is_folded(page):
     first, rest = rows(page, "Mistakes, the most frequent first"), rows(page, "Further mistakes")
     assert [row[1] for row in first + rest] == [one.exercise for one in FULL.mistakes]
     assert len(first) == 15
@@ -95,13 +95,13 @@ def test_fifteen_mistakes_stand_there_and_the_rest_is_folded(page: BeautifulSoup
     assert page.find(attrs={"aria-label": "Further mistakes"}).find_parent("details").summary.text == "2 more"
 
 
-def test_what_nobody_passed_and_what_took_long(page: BeautifulSoup) -> None:
+def test_what_nobody_passed_and_what_took_long(page):
     assert rows(page, "Criteria that nobody passed") == [["entropy", "zeros", "12", "expected 0, got nan."]]
     assert rows(page, "Slowest exercises") == [["ada", "entropy", "2.500"]]
     assert rows(page, "Submissions alike") == [["ada and bea", "88%", "12", "entropy, kl"]]
 
 
-def test_of_the_unexplained_thirty_are_shown_and_the_first_is_open(page: BeautifulSoup) -> None:
+def test_of_the_unexplained_thirty_are_shown_and_the_first_is_open(page):
     heading = page.find("h2", string="Wrong answers that nothing explains")
     folds = list(heading.find_next_siblings(["details", "h2"]))
     folds = folds[: next(i for i, one in enumerate(folds) if one.name == "h2")]
@@ -110,14 +110,14 @@ def test_of_the_unexplained_thirty_are_shown_and_the_first_is_open(page: Beautif
     assert text_of(folds[1]) == "5 · exercise1 · definition, zeros got 1. ada, bea, cem, dia, eli def f1():"
 
 
-def test_of_one_learner_three_things_stand_there_and_the_rest_is_folded(page: BeautifulSoup) -> None:
+def test_of_one_learner_three_things_stand_there_and_the_rest_is_folded(page):
     assert rows(page, "Limits and oddities") == [
         ["ada", "thing 0 thing 1 thing 2 2 more thing 3 thing 4"],
         ["bea", "memory a link"],
     ]
 
 
-def test_each_table_is_there_as_csv_whole(page: BeautifulSoup) -> None:
+def test_each_table_is_there_as_csv_whole(page):
     tables = {}
     for link in page.select("a[download]"):
         data = base64.b64decode(link["href"].partition("base64,")[2]).decode()
@@ -132,7 +132,7 @@ def test_each_table_is_there_as_csv_whole(page: BeautifulSoup) -> None:
     ]
 
 
-def test_where_there_is_nothing_the_page_says_so(page: BeautifulSoup) -> None:
+def test_where_there_is_nothing_the_page_says_so(page):
     sentences = (
         "No known mistake was made.",
         "Every criterion was passed by somebody who came as far as it.",

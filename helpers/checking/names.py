@@ -11,7 +11,8 @@ from dataclasses import dataclass
 Meaning = str | ast.AST
 Scope = Callable[[str], Sequence[Meaning] | None]
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-COMPREHENSIONS = {"listcomp", "setcomp", "dictcomp", "genexpr"}
+IN_LINE = (ast.ListComp, ast.SetComp, ast.DictComp)
+GENERATOR = "genexpr"  # what symtable calls the scope of one, which runs at once
 
 
 class Live(str):
@@ -167,7 +168,7 @@ def names_looked_up(tree: ast.AST) -> tuple[set[str], set[str]]:
     """Names that `tree` looks up outside of itself: as it runs, and when the functions inside it are called. A name may
     be in both."""
     try:
-        top = symtable.symtable(ast.unparse(tree), "answer", "exec")
+        top = symtable.symtable(ast.unparse(with_generators(tree)), "answer", "exec")
     except (SyntaxError, ValueError, RecursionError):
         names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         return names, names
@@ -178,9 +179,36 @@ def names_looked_up(tree: ast.AST) -> tuple[set[str], set[str]]:
         is_class = table.get_type() == "class"  # a class's own name means the outer one until it is bound
         found |= {s.get_name() for s in table.get_symbols() if s.is_referenced() and (is_class or s.is_global())}
         for inner in table.get_children():
-            waits = inner.get_type() == "function" and inner.get_name() not in COMPREHENSIONS
+            waits = inner.get_type() == "function" and inner.get_name() != GENERATOR
             tables.append((inner, later if waits else found))
     return at_once, later
+
+
+def with_generators(tree: ast.AST) -> ast.AST:
+    """The tree with generators in place of its comprehensions, which look up the same names. From Python 3.12 on the
+    table of symbols has the variables of a comprehension among those of the scope around it (PEP 709)."""
+    if not any(isinstance(node, IN_LINE) for node in ast.walk(tree)):
+        return tree
+    return Generators().visit(ast.parse(ast.unparse(tree)))  # type: ignore[no-any-return] # the tree itself is kept
+
+
+class Generators(ast.NodeTransformer):
+    """Writes comprehensions as generators."""
+
+    def visit_ListComp(self, node: ast.ListComp) -> ast.AST:
+        """A comprehension of a list."""
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    def visit_SetComp(self, node: ast.SetComp) -> ast.AST:
+        """A comprehension of a set."""
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.AST:
+        """A comprehension of a dictionary."""
+        self.generic_visit(node)
+        return ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators)
 
 
 def chains_in(tree: ast.AST) -> Iterator[Chain]:

@@ -37,12 +37,12 @@ from helpers.checking.kinds.flow import answering
 from helpers.checking.kinds.tables import DRIVERS, NAMED
 from helpers.checking.shapes import Call, Observation, Rules
 from helpers.checking.started import nothing_started
-from helpers.checking.watch import UNUSED, Spoilt, Watch, watched
+from helpers.checking.watch import UNUSED, Spoilt, Watch, differing, watched
 from helpers.checking.words import printable
 
 FINAL = ("interrupted", "not attempted", "refused")  # outcomes after which the same answer is asked nothing more
 SECONDS_PER_CALL = 10.0
-SEEN = 0.01  # by how much an answer changes at least when every number from what is required is larger by 1
+SEEN = 0.25  # of an answer, by which it changes at least when every number from what is required is twice as large
 SECONDS_FOR_TEXT = 1.0  # of an error
 OWN_ERRORS = [one for one in vars(builtins).values() if isinstance(one, type) and issubclass(one, Exception)]
 MOST_LETTERS_OF_A_MESSAGE, MOST_LETTERS_OF_A_NAME = 300, 80
@@ -73,26 +73,44 @@ def perform(
 
 
 def held_against(rules: Rules, observation: Observation, function: Any, call: Call, seconds: float) -> Observation:
-    """The observation of an answer that comes from what is required: it is another when that gives other numbers. Where
-    it has no number but zeros, which may be known without it, or none came from what is required, nothing is held
-    against it."""
-    with Spoilt(rules["require"]) as spoilt:
-        again, _ = played(function, call, seconds)
-    value = plain.decode(observation["value"])
-    if again["outcome"] != "returned" or not has_numbers(value) or moved(value, plain.decode(again["value"])):
+    """The observation of an answer that comes from what is required: it is another when that gives twice the numbers,
+    where it is asked about the arguments. What it is asked whatever the arguments are does not count. Where the answer
+    has no number but zeros, which may be known without it, or its arguments are the same when they are turned round,
+    nothing is held against it."""
+    value, turned = plain.decode(observation["value"]), turned_round(call)
+    if not has_numbers(value) or turned == call:
         return observation
-    if spoilt.called and not spoilt.changed:
+    with Spoilt(rules["require"]) as asked:
+        played(function, call, seconds)
+    with Spoilt(rules["require"]) as asked_otherwise:
+        played(function, turned, seconds)
+    about_arguments = differing(asked.given, asked_otherwise.given)
+    if asked.given and not any(torch.numel(one) for given in asked.given for one in given):
+        return observation
+    with Spoilt(rules["require"], about_arguments):
+        again, _ = played(function, call, seconds)
+    if again["outcome"] != "returned" or moved(value, plain.decode(again["value"])):
         return observation
     sentence = UNUSED.format(required=" or ".join(rules["require"]))
     return {"outcome": "refused", "message": f"{sentence} {rules['because']}".strip()}
 
 
+def turned_round(call: Call) -> Call:
+    """The call with the numbers of each tensor in the other order along the last dimension."""
+    values = [argument(data) for data in call["arguments"]]
+    turned = [x.flip(-1) if isinstance(x, torch.Tensor) and x.ndim and x.is_floating_point() else None for x in values]
+    pairs = zip(turned, call["arguments"], strict=True)
+    arguments = [data if one is None or same_numbers(one, argument(data)) else plain.encode(one) for one, data in pairs]
+    return {**call, "arguments": arguments}
+
+
 def moved(value: Any, again: Any) -> bool:
-    """Whether an answer is another, by more than a weight that nobody would see."""
+    """Whether an answer is another, by more than a part of it that nobody would see."""
     before, after = as_array(value), as_array(again)
     if before is None or after is None or before.shape != after.shape:
         return True
-    return bool(np.nanmax(np.abs(after - before), initial=0.0) > SEEN)
+    with np.errstate(all="ignore"):
+        return bool(np.nanmax(np.abs(after - before) / np.abs(before), initial=0.0, where=before != 0) > SEEN)
 
 
 def has_numbers(value: Any) -> bool:

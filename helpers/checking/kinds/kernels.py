@@ -37,7 +37,11 @@ from helpers.safe_interpreter import WATCH, make_safe
 
 NEEDS_TRITON = "this exercise needs Triton, which exists for Linux only; the exercises in plain torch need no Triton"
 # What of an online sum must see no more than a block.
-BY_BLOCKS = {"exp", "exp2", "expm1", "pow", "rpow", "logaddexp", "softplus", "amax", "max", "aminmax", "sort", "topk"}
+BY_BLOCKS = {
+    "exp", "exp2", "expm1", "pow", "rpow", "float_power", "ldexp", "logaddexp", "logaddexp2", "softplus", "sigmoid",
+    "expit", "logsigmoid", "sinh", "cosh", "tanh", "amax", "max", "aminmax", "sort", "msort", "argsort", "topk",
+    "kthvalue", "cummax", "quantile",
+}  # fmt: skip
 START = "Start a kernel of your own: a function under @triton.jit, called as kernel[grid](...)."
 JIT = {"triton.jit", "triton.runtime.jit.jit"}
 INSIDE = "{what} stands inside a kernel, where only triton.language works."
@@ -115,7 +119,7 @@ class ColumnsAtOnce(TorchFunctionMode):
     most = 0
 
     def __torch_function__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if getattr(operation, "__name__", "").strip("_") in BY_BLOCKS:
+        if getattr(operation, "__name__", "").strip("_").removeprefix("special_") in BY_BLOCKS:
             sizes = [value.numel() for value in args if isinstance(value, Tensor)]
             self.most = max(self.most, *sizes, 0)
         return operation(*args, **(kwargs or {}))

@@ -180,11 +180,27 @@ def test_what_is_required_must_be_what_the_answer_comes_from():
     def cancels(x):
         return x.sum(-1) + 0 * functional.kl_div(x, x, reduction="none").sum(-1)
 
+    def probes(x):
+        return x.sum(-1) + functional.kl_div(x.new_zeros(1), x.new_ones(1), reduction="sum")
+
+    def probes_and_multiplies(x):
+        return x.sum(-1) * functional.kl_div(x.new_zeros(1) - 1, x.new_ones(1), reduction="sum")
+
+    def of_itself(x):
+        return x.sum(-1) + functional.kl_div(x.log(), x, reduction="none").sum(-1)
+
+    def row_by_row(x):
+        return torch.stack([functional.kl_div(one, one.exp().flip(-1), reduction="sum") for one in x]) / 1000
+
     def uses(x):
         return torch.nn.KLDivLoss(reduction="none")(x, x.exp()).mean(-1) * x.shape[-1]
 
     asked = rules(require=["kl_div", "KLDivLoss"])
-    assert [outcome(one, asked)["outcome"] for one in (mentions, cancels, uses)] == ["refused", "refused", "returned"]
+    x = torch.tensor([[0.5, 1.0, 0.25], [0.1, 0.9, 2.0]], dtype=torch.float64)
+    for answer in (mentions, cancels, probes, probes_and_multiplies, of_itself):
+        assert outcome(answer, asked, x)["outcome"] == "refused", answer.__name__
+    for answer in (row_by_row, uses):
+        assert outcome(answer, asked, x)["outcome"] == "returned", answer.__name__
     empty = torch.zeros(0, 2, dtype=torch.float64)
     assert outcome(mentions, asked, empty)["outcome"] == "returned"  # where there are no numbers nothing can change
 

@@ -40,7 +40,8 @@ class LeftAside(ValueError):
 
 @dataclass
 class HandedIn:
-    """One learner's folder in the exchange: its name there, when it was handed in, and its files."""
+    """One learner's folder in the exchange: its name there, when it was handed in, and its files; what they hold is
+    read when they are written."""
 
     student: str
     folder: str
@@ -97,21 +98,35 @@ class CarefulCollect(ExchangeCollect):
             os.close(inbound)
 
     def handed_in(self, inbound: int, name: str, student: str, when: str) -> HandedIn:
-        """What a folder holds. Raises LeftAside, or OSError where it cannot be opened."""
+        """What a folder holds, unread. Raises LeftAside, or OSError where it cannot be opened."""
         if not is_name(student):
             raise LeftAside("its name begins with no learner's name")
         try:
             parse_utc(when.partition("+")[0])
         except (ValueError, OverflowError):
             raise LeftAside("its name holds no date") from None
+        return self.opened(inbound, name, student, self.wanted(), read=False)
+
+    def read(self, one: HandedIn) -> HandedIn:
+        """The same with what its files hold: one learner's at a time, as there may be any number of folders. Raises
+        LeftAside or OSError."""
+        inbound = os.open(self.inbound_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            wanted = {file: most for file, most in self.wanted().items() if file in one.files}
+            return self.opened(inbound, one.folder, one.student, wanted, read=True)
+        finally:
+            os.close(inbound)
+
+    def opened(self, inbound: int, name: str, student: str, wanted: dict[str, int], read: bool) -> HandedIn:
+        """What a folder holds of the `wanted` files. Raises LeftAside or OSError."""
         folder = os.open(name, FOLDER, dir_fd=inbound)
         try:
             about = os.fstat(folder)
             self.check_whose(about.st_uid, student)
             files, times = {}, []
-            for file, most in self.wanted().items():
+            for file, most in wanted.items():
                 try:
-                    files[file], time = content(folder, file, most, about.st_uid)
+                    files[file], time = content(folder, file, most, about.st_uid, read)
                     times.append(time)
                 except FileNotFoundError:
                     continue
@@ -157,7 +172,7 @@ class CarefulCollect(ExchangeCollect):
         for one in self.src_records:
             try:
                 self.put(one)
-            except OSError as problem:
+            except (LeftAside, OSError) as problem:
                 self.leave_aside(one.folder, problem)
         if self.left_aside:
             self.log.warning("%d folders or files in the exchange were left aside; see above", self.left_aside)
@@ -176,6 +191,7 @@ class CarefulCollect(ExchangeCollect):
             self.log.info("Updating submission: %s %s", one.student, assignment)
         else:
             self.log.info("Collecting submission: %s %s", one.student, assignment)
+        one = self.read(one)
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".collecting-", dir=place.parent) as scratch:
             made = Path(scratch) / "new"
@@ -188,8 +204,9 @@ class CarefulCollect(ExchangeCollect):
             made.rename(place)
 
 
-def content(folder: int, name: str, most: int, owner: int) -> tuple[bytes, float]:
-    """A file of the folder's owner, and when it was last changed. Raises LeftAside or OSError."""
+def content(folder: int, name: str, most: int, owner: int, read: bool) -> tuple[bytes, float]:
+    """A file of the folder's owner, empty unless it is to be read, and when it was last changed. Raises LeftAside or
+    OSError."""
     handle = os.open(name, FILE, dir_fd=folder)
     with os.fdopen(handle, "rb") as stream:
         about = os.fstat(handle)
@@ -199,7 +216,7 @@ def content(folder: int, name: str, most: int, owner: int) -> tuple[bytes, float
             raise LeftAside("it belongs to another user than the folder that it lies in")
         if about.st_size > most:
             raise LeftAside(f"it is larger than {most} bytes")
-        return stream.read(most), os.fstat(handle).st_ctime
+        return stream.read(most) if read else b"", os.fstat(handle).st_ctime
 
 
 def me() -> int:

@@ -8,6 +8,7 @@ import os
 import pwd
 import shutil
 import stat
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -107,6 +108,36 @@ HOSTILE: dict[str, Callable[[Exchange, Path], object]] = {
     "a folder": lambda exchange, file: file.mkdir(),
     "a large file": lambda exchange, file: file.write_bytes(b" " * 2000),
 }
+
+
+def test_any_number_of_large_folders_takes_the_memory_of_one(eve: Exchange) -> None:
+    """Each may hold a file of the largest size that is all hole, and costs its learner nothing."""
+    for number in range(10):
+        folder = eve.hand_in(f"eve+{NOTEBOOK}+2024-05-{number + 1:02} 10:00:00.000000 UTC+abc")
+        os.truncate(folder / f"{NOTEBOOK}.ipynb", 2**22)
+    tracemalloc.start()
+    found = eve.collect()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found["eve"][f"{NOTEBOOK}.ipynb"]) == 2**22
+    assert peak < 5 * 2**22
+
+
+def test_what_changes_between_looking_and_reading_is_left_aside(
+    eve: Exchange, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = eve.hand_in(f"eve+{NOTEBOOK}+{DATE}+abc")
+    file = folder / f"{NOTEBOOK}.ipynb"
+    read = CarefulCollect.read
+
+    def swapped(self: CarefulCollect, one: collecting.HandedIn) -> collecting.HandedIn:
+        file.unlink()
+        file.symlink_to(eve.secret)
+        return read(self, one)
+
+    monkeypatch.setattr(CarefulCollect, "read", swapped)
+    assert f"{NOTEBOOK}.ipynb" not in eve.collect()["eve"]
+    assert "Left aside" in caplog.text
 
 
 @pytest.mark.parametrize("kind", HOSTILE)

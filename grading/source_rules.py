@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import TypedDict
 
 from helpers.checking import rules
-from helpers.checking.library import may_be_used
+from helpers.checking.library import known_as, look_up, may_be_used
 from helpers.checking.names import Meaning, names_imported_by, names_looked_up
 from helpers.checking.shapes import Rules
 
@@ -360,9 +360,13 @@ def has(module: str, name: str) -> bool:
 
 
 def starred(module: str, name: str) -> str:
-    """The path of a name that comes with a star import; of a module that the other has imported, its own name."""
+    """The path of a name that comes with a star import; of what the other module has imported itself, its own."""
     value = vars(sys.modules[module])[name]
-    return value.__name__ if isinstance(value, ModuleType) else f"{module}.{name}"
+    if isinstance(value, ModuleType):
+        return value.__name__
+    if isinstance(getattr(value, "__name__", None), str) and look_up(known_as(value)).value is value:
+        return known_as(value)
+    return f"{module}.{name}"
 
 
 def statements_of(cell: int, text: CellText) -> Iterable[Statement]:

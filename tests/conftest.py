@@ -9,7 +9,6 @@ from playwright.sync_api import Browser
 from tests.chromium import Desk, opened
 from tests.clones import Clone
 
-
 # Files whose tests take longest. They come first: what is left at the end, when one worker has nothing more, is short.
 LONGEST = ("test_story.py", "test_demo.py", "test_readme.py", "test_bulk.py", "test_formgrader.py")
 

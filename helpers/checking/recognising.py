@@ -25,6 +25,7 @@ from helpers.checking.words import Phrase
 MOST_BEYOND, MOST_ITEMS = 4, 5000  # times what a case holds, and this much more, is what an answer to it may hold
 CHARACTERS_A_NUMBER = 8  # of base64, some 5 for float32 and 11 for float64
 
+SAY_NOTHING = {0.0, 1.0, -1.0}
 Explains = Callable[[Sequence[Played]], bool]
 
 
@@ -120,8 +121,9 @@ def known(exercise: ExerciseData, report: Report) -> Mistake | None:
         if explains(report.failure, mistake):
             cases = that_speak(report, [one for criterion in report.criteria for one in criterion.played])
             by_looks = any("looks" in one.case["mistakes"].get(mistake, {}) for one in cases)
-            told = (explains(one, mistake) for one in cases if concerns(one, mistake, by_looks))
-            scores[mistake] = sum(1 if one else -1 for one in told)
+            told = [(one, explains(one, mistake)) for one in cases if concerns(one, mistake, by_looks)]
+            if all(explained for _, explained in told) or any(e and says_much(one) for one, e in told):
+                scores[mistake] = sum(1 if explained else -1 for _, explained in told)
     best = max(scores, key=lambda mistake: scores[mistake], default=None)
     if best is None or scores[best] <= 0:
         best = next((mistake for mistake in scores if first_of_several(report, mistake)), None)
@@ -132,6 +134,14 @@ def known(exercise: ExerciseData, report: Report) -> Mistake | None:
         return all(explains(one, best) for one in played if one.problem)
 
     return Mistake(best, exercise["mistakes"][best], all_of)
+
+
+def says_much(one: Played) -> bool:
+    """Whether an answer tells one mistake from another: 0 and 1 come of many."""
+    if one.observation["outcome"] != "returned":
+        return True
+    found = samples(one)
+    return found is None or any(distinct(s.got[np.isfinite(s.got)]) - SAY_NOTHING or s.got.size == 0 for s in found)
 
 
 def first_of_several(report: Report, mistake: str) -> bool:
@@ -328,8 +338,9 @@ def answers_of(mistake: str, played: Sequence[Played]) -> list[list[Sample]] | N
             continue
         if wrong is not None and ("looks" in wrong or wrong["outcome"] != "returned"):
             return None
-        differs = differs or (wrong is not None and one.problem is not None)
         row = samples(one, None if wrong is None else plain.decode(wrong["value"]))
+        telling = any(distinct(s.want) - SAY_NOTHING for s in row or [])
+        differs = differs or (wrong is not None and one.problem is not None and telling)
         if row is None and one.problem is not None:
             return None
         table.append(row or [])

@@ -230,9 +230,10 @@ def sampleless(value: Any, expectation: Expectation) -> Problem | None:
 
 def moody(value: Any, expectation: Expectation) -> Problem | None:
     """Recognises a function that was called twice with the same arguments and gave two answers."""
-    twice = isinstance(value, tuple) and len(value) == 2 and all(isinstance(one, Tensor) for one in value)
-    if twice and value[0].shape == value[1].shape and not torch.equal(*value):
-        return None
+    if isinstance(value, tuple) and len(value) == 2 and all(isinstance(one, Tensor) for one in value):
+        first, again = value
+        if first.shape == again.shape and not torch.allclose(first, again, rtol=0, atol=0, equal_nan=True):
+            return None
     return Problem.of("randomness", "Both answers agree.")
 
 

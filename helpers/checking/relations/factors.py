@@ -85,7 +85,8 @@ def as_quantity(failed: Sequence[Sample], values: Sequence[float], rtol: float) 
 
 def meaning(words: Phrase) -> str:
     """What n stands for in a quantity, behind it."""
-    return WHAT_N_IS.get(str(words.facts["q"]), "")
+    means = WHAT_N_IS.get(str(words.facts["q"]), "")
+    return means.split(":")[0] if "log" in words.template or "root" in words.template else means
 
 
 def ratio(got: np.ndarray, want: np.ndarray, rtol: float) -> float | None:

@@ -73,6 +73,8 @@ def weighed(failed: Sequence[Sample], passed: Sequence[Sample], name: str) -> Fo
     if usual:
         return Form("ingredient", Phrase("{it} {is_so}.", {"it": it, "is_so": usual}))
     constant = named(first, rtol)
+    if constant is None and len({x for s in failed for x in distinct(s.ingredients[name])}) < 2:
+        return None  # a number more or less: not of this one alone
     if constant is None and sum(len(telling(s, s.got)) for s in failed) < 3:
         return None
     size, remark = constant or (f"{first:.7g}", "")

@@ -124,7 +124,7 @@ def telling(s: Sample, value: np.ndarray | None) -> set[float]:
     flat = np.asarray(s.got, dtype=np.float64).ravel()
     if value.shape == s.want.shape:
         flat = flat[~agree(value, s.want, 1e-7, 1e-9).ravel()]
-    flat = flat[np.isfinite(flat)][:64]
+    flat = flat[np.isfinite(flat) & (np.abs(flat) > s.tolerance[1])][:64]
     return {float(f"{x:.{DIGITS}g}") for x in flat} - {0.0, 1.0, -1.0}
 
 

@@ -13,7 +13,7 @@ import torch
 
 from grading import judge
 from grading.exercises import load, notebooks
-from grading.exercises.exercise import Exercise
+from grading.exercises.exercise import Exercise, case, exercise
 from grading.exercises.ladder import ladder
 from helpers.checking import card, plain, recognising
 from helpers.checking.check import examine
@@ -320,3 +320,62 @@ def test_of_a_capacity_only_what_is_judged_is_told() -> None:
     assert report.mistake is None
     halved = told("channel_capacity", lambda channel, tol: (right(channel, tol)[0] / 2, right(channel, tol)[1]))
     assert str(halved.mistake_sentence).startswith("The capacity is 1/2 times the right one")
+
+
+def test_what_many_mistakes_give_tells_none_that_a_case_contradicts() -> None:
+    """0 wherever a known mistake gives 0, and where it gives something else: it is not that mistake."""
+
+    @exercise(hints=["Twice x."])
+    def twice(x):
+        return 2 * x
+
+    @twice.criterion("matches the definition", marks=1)
+    def definition(rng):
+        yield from (case(x) for x in (1.0, 2.0, 3.0, 5.0))
+
+    @twice.misconception("Only 5 is answered.")
+    def only_five(x):
+        return 0.7 if x == 5 else 0.0
+
+    data: ExerciseData = {**twice.as_data(), "ladder": [], "rules": NO_RULES}
+    assert examine("twice", data, {"twice": only_five}).mistake == "only_five"
+    assert examine("twice", data, {"twice": lambda x: 0.0}).mistake == "constant"
+
+
+def test_beside_a_mistake_that_gives_no_telling_number_nothing_is_told() -> None:
+    def at_most(h: float, k: int) -> float:
+        if h > math.log(k):
+            raise ValueError
+        return 1 - 1 / k
+
+    assert "fano_larger_root" not in str(told("fano_error_bound", at_most).mistake)
+
+
+def test_a_logarithm_of_a_size_accuses_no_sum() -> None:
+    wants = [np.array([0.7, -1.3, 2.9]), np.array([0.4, 1.7, -2.2, 0.3])]
+    pairs = [(want + math.log(want.size), want) for want in wants]
+    form = find(
+        [Sample(got, want, want, (1e-9, 1e-12), call_of(want, a=plain.encode(want * 3 + 1))) for got, want in pairs]
+    )
+    assert form is not None
+    assert "log(n), where n is the size" in str(form.sentence)
+    assert "a sum and a mean" not in str(form.sentence)
+
+
+def test_a_wrong_constant_is_told_as_what_is_added() -> None:
+    """Not as a constant of the formula with some odd weight: 1/2 and log(2 pi)/2 are both constants."""
+    right = right_one(EXERCISES["gaussian_kl"])
+    report = told("gaussian_kl", lambda *arguments: right(*arguments) - 0.5 * math.log(2 * math.pi))
+    assert str(report.mistake_sentence) == "The answer is log(2 pi)/2 too small."
+
+
+def test_what_is_nearly_0_is_no_other_number() -> None:
+    wants = [np.array([0.3]), np.array([0.7]), np.array([0.2])]
+    pairs = [(np.array([10.0**-power]), want) for power, want in zip((29, 33, 53), wants, strict=True)]
+    form = find([Sample(got, want, want, (1e-6, 1e-6), call_of(want)) for got, want in pairs])
+    assert form is None or form.name not in ("floor", "whole")
+
+
+def test_nan_twice_is_no_noise() -> None:
+    report = told("reparameterize", lambda mu, log_var, eps: mu + (log_var / 2) ** 2.5 * eps)
+    assert report.mistake != "reparameterize_fresh_noise"

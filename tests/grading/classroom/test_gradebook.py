@@ -52,3 +52,18 @@ def test_of_a_transaction_that_fails_nothing_stays(book: Gradebook) -> None:
     assert [student.id for student in book.students] == []
     book.add_student("bob")  # nbgrader's own commits work again
     assert [student.id for student in book.students] == ["bob"]
+
+
+@pytest.mark.parametrize(("log", "waits"), [("wal", False), ("delete", True)])
+def test_a_commit_waits_for_the_disk_where_no_log_keeps_the_gradebook_whole(
+    log: str, waits: bool, book: Gradebook
+) -> None:
+    def pragma(name: str) -> object:
+        return book.db.connection().exec_driver_sql(f"PRAGMA {name}").scalar()
+
+    book.db.commit()
+    assert pragma(f"journal_mode = {log}") == log
+    assert pragma("synchronous") == 2
+    with one_transaction(book):
+        book.update_or_create_student("ada")
+    assert pragma("synchronous") == (2 if waits else 1)

@@ -16,7 +16,7 @@ from typing import Any
 from grading.aside import TookTooMuch, aside
 from grading.slicing import names_of, spared
 from grading.source_rules import AnswerText, CellText, ToRead, statements_of
-from helpers.checking.library import may_be_used, module_named
+from helpers.checking.library import MODULES, module_named
 
 BYTES_TO_READ = 2**30
 LONG = "Reading the answers takes longer, or more memory, than that of any notebook"
@@ -45,7 +45,7 @@ class Reading:
         with suppress(TookTooMuch):
             told = aside(lambda: read_all(cells, exercises), seconds, BYTES_TO_READ)
             self.told, self.spared = told["exercises"], told["spared"]
-            for name in told["imported"]:  # what the child had to import stays for the next submission
+            for name in told["imported"]:  # what the child had to import stays for the next submission, if it is listed
                 module_named(name)
 
     def is_apart(self, name: str) -> bool:
@@ -78,5 +78,5 @@ def read_all(cells: Sequence[CellText], exercises: Mapping[str, ToRead]) -> dict
             raise
         except Exception as error:
             found[name] = {"failed": type(error).__name__}
-    imported = [name for name in set(sys.modules) - before if may_be_used(name)]
+    imported = [name for name in set(sys.modules) - before if name in MODULES]
     return {"spared": not_needed, "exercises": found, "imported": imported}

@@ -57,6 +57,11 @@ TEX = re.compile(
 )
 MOST_MARKUP = 150_000_000  # signs times characters: Markdown is read in time that grows with this product
 MOST_OUTPUTS = 100  # of one cell
+MOST_NESTED = 1000  # tags that are open at a time
+TAG = re.compile(r"<(/?)([a-zA-Z][^\s/>]{0,30})")
+EMPTY = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+)
 MOST_LIGHT = 60_000  # characters of one picture on a page that travels by mail
 MOST_PIXELS = 8_000_000  # of one picture, which a viewer would unpack
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -88,10 +93,29 @@ def cleaned(text: object, cleaner: nh3.Cleaner) -> str:
     """HTML through one of the cleaners. Never raises: what cannot be cleaned is shown as the text that it is."""
     source = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     source = source.encode("utf-8", "replace").decode("utf-8")
+    if is_deep(source):
+        return harmless_tex(as_text(source))
     try:
         return harmless_tex(cleaner.clean(source))
     except Exception:
         return harmless_tex(as_text(source))
+
+
+def is_deep(source: str) -> bool:
+    """Whether HTML may nest so deeply that who parses it takes steps to the square: more tags are open at a time than
+    any page needs. One that closes another kind of tag than is open closes nothing."""
+    depth, by_name = 0, dict[str, int]()
+    for closes, name in TAG.findall(source):
+        kind = name.lower()
+        if kind in EMPTY:
+            continue
+        count = by_name.get(kind, 0)
+        step = 1 if not closes else -1 if count else 0
+        by_name[kind] = count + step
+        depth += step
+        if depth > MOST_NESTED:
+            return True
+    return False
 
 
 def as_text(source: str) -> str:
@@ -165,7 +189,7 @@ def outputs(found: Any, most: int) -> list[NotebookNode]:
     shown = found.get("shown") if isinstance(found, dict) else None
     kept, room, cut = [], most, not isinstance(shown, list) or bool(found.get("left_out"))
     for one in (shown if isinstance(shown, list) else [])[:MOST_OUTPUTS]:
-        output, size = harmless_output(one) if isinstance(one, dict) else (None, 0)
+        output, size = harmless_output(one, room) if isinstance(one, dict) else (None, 0)
         if output is None:
             continue
         room -= size
@@ -178,8 +202,10 @@ def outputs(found: Any, most: int) -> list[NotebookNode]:
     return kept
 
 
-def harmless_output(one: dict[str, Any]) -> tuple[NotebookNode | None, int]:
-    """One output and its size; None for what has no harmless form."""
+def harmless_output(one: dict[str, Any], room: int) -> tuple[NotebookNode | None, int]:
+    """One output and its size; None for what has no harmless form. What is larger than the room for it is not read."""
+    if (size := longest_of(one)) > room:
+        return stream("stdout", CUT + "\n"), size
     if "stream" in one and isinstance(one.get("text"), str):
         text = printable_lines(one["text"])
         return stream("stderr" if one["stream"] == "stderr" else "stdout", text), len(text)
@@ -194,6 +220,13 @@ def harmless_output(one: dict[str, Any]) -> tuple[NotebookNode | None, int]:
     if isinstance(png := offered.get("image/png"), str) and is_png(png):
         data["image/png"] = "".join(png.split())
     return (display_data(data), sum(map(len, data.values()))) if data else (None, 0)
+
+
+def longest_of(one: dict[str, Any]) -> int:
+    """The length of the longest text in an output."""
+    offered = one.get("data")
+    texts = [one.get("text"), *(offered.values() if isinstance(offered, dict) else ())]
+    return max((len(text) for text in texts if isinstance(text, str)), default=0)
 
 
 def stream(name: str, text: str) -> NotebookNode:

@@ -260,6 +260,16 @@ def test_reading_aside_says_what_reading_here_says() -> None:
     assert (allowed.broken, allowed.keep) == (None, {2: [(0, 1)]})
 
 
+def test_reading_imports_for_the_next_submission_what_is_listed_and_nothing_else() -> None:
+    """A module may set something for all when it is imported, as torch.backends.xeon.run_cpu does for logging."""
+    loud, listed = "torch.backends.xeon.run_cpu", "scipy.spatial"
+    sys.modules.pop(loud, None)
+    cell = CellText(f"import {loud}, {listed}\ndef entropy(p): return {loud}.x(p) + {listed}.x(p)")
+    assert Reading([OURS, cell], {"entropy": ENTROPY}, 20).of("entropy") is not None
+    assert loud not in sys.modules
+    assert listed in sys.modules
+
+
 def test_reading_asks_no_module_to_make_what_it_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """A module may import others when it is asked for a name: a learner's text must not have the grader do so."""
     asked: list[str] = []

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import re
+import shlex
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from nbgrader.api import Gradebook
+from nbgrader.converters.base import NbGraderException
 
 from grading.building.build import ROOT
 from grading.demo.circle import NOTEBOOK, main, settings
-from grading.demo.people import HOSTILE, MALFORMED, Learner, renamed, simulated_class
+from grading.demo.people import HOSTILE, MALFORMED, NAMES, Learner, answer_cells, renamed, simulated_class, texts
+from grading.exercises import load
 from grading.verdict import read_verdict
 from tests import pictures
 from tests.chromium import Desk, findings, shoot, wider_than_the_screen
@@ -23,12 +29,69 @@ SOLUTION = ROOT / "solutions" / NOTEBOOK / f"{NOTEBOOK}.ipynb"
 SIZE = 11
 
 
+class Played(NamedTuple):
+    """A demonstration: its folder, and what it said."""
+
+    folder: Path
+    out: str
+    err: str
+
+
 @pytest.fixture(scope="module")
-def played(tmp_path_factory):
-    """The folder of a demonstration."""
+def demonstration(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "a class"
-    assert main(["--to", str(folder), "--learners", str(SIZE)]) == 0
-    return folder
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        assert main(["--to", str(folder), "--learners", str(SIZE)]) == 0
+    return Played(folder, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def played(demonstration):
+    """The folder of a demonstration."""
+    return demonstration.folder
+
+
+def test_it_says_what_it_does_how_long_that_took_and_where_to_look(demonstration):
+    folder, out, err = demonstration
+    steps = (f"{SIZE} learners hand in", "their submissions are graded", "feedback is written", "the report is written")
+    for step in steps:
+        assert re.search(rf"^ *\d+\.\d s  {step}$", out, re.MULTILINE)
+    kinds = Counter(one.kind for one in simulated_class(NOTEBOOK, RELEASED, SOLUTION, SIZE, 0))
+    (line,) = (line for line in out.splitlines() if line.startswith("    "))
+    assert sorted(line.strip().split(", ")) == sorted(f"{number} {kind}" for kind, number in kinds.items())
+    report, pattern = (re.search(rf"^The {what} +(/.+)$", out, re.MULTILINE)[1] for what in ("report", "feedback"))
+    assert Path(report).is_file()
+    assert Path(pattern.replace("/NAME/", "/ada/")).is_file()
+    assert f"cd {shlex.quote(str(folder))} && " in out
+    assert f"Remove the folder {folder}" in out
+    assert re.search(rf"\b[1-9]\d*/{SIZE} ", err), "how many learners are done"
+    assert "ada" in (folder / "log.txt").read_text()
+
+
+def test_the_class_starts_from_the_learners_notebook(played):
+    for room, cell in (("notebooks", "raise NotImplementedError"), ("solutions", "### BEGIN SOLUTION")):
+        assert cell in (played / room / NOTEBOOK / f"{NOTEBOOK}.ipynb").read_text()
+
+
+def test_its_arguments_are_what_is_played(monkeypatch, tmp_path):
+    given = []
+    monkeypatch.setattr("grading.demo.circle.play", lambda *arguments: given.append(arguments))
+    assert main(["02-mutual-information", "--learners", "20", "--seed", "5", "--to", str(tmp_path)]) == 0
+    assert main([]) == 0
+    assert given[0] == ("02-mutual-information", tmp_path, 20, 5)
+    assert given[1] == (NOTEBOOK, given[1][1], 40, 0)
+    assert given[1][1].name.startswith("infograd-demo-")
+    given[1][1].rmdir()
+
+
+def test_what_nbgrader_refuses_is_said(monkeypatch, capsys, tmp_path):
+    def play(*arguments):
+        raise NbGraderException("the gradebook is away")
+
+    monkeypatch.setattr("grading.demo.circle.play", play)
+    assert main(["--to", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "infograd demo: the gradebook is away\n"
 
 
 def test_everyone_has_a_verdict_and_feedback(played):
@@ -43,6 +106,12 @@ def test_everyone_has_a_verdict_and_feedback(played):
             assert all(exercise.marks == exercise.points for exercise in verdict.exercises.values())
         elif one.kind in ("untouched", *MALFORMED):
             assert marks == 0
+        elif one.kind in HOSTILE:
+            assert 0 < marks < 20
+        elif one.kind == "same slip":
+            first = verdict.exercises["entropy"]
+            assert first.marks < first.points
+            assert first.misconception is None
 
 
 def test_formgrader_has_a_name_for_everyone(played):
@@ -132,11 +201,71 @@ def test_the_same_seed_is_the_same_class_and_has_every_kind():
             json.loads(one.text)
 
 
+@pytest.fixture(scope="module")
+def forty():
+    return simulated_class(NOTEBOOK, RELEASED, SOLUTION, 40, 0)
+
+
+def given(text):
+    """The answers in a file that was handed in."""
+    return {name: "".join(cell["source"]) for name, cell in answer_cells(json.loads(text))}
+
+
+def test_how_many_are_of_which_kind(forty):
+    once = dict.fromkeys((*HOSTILE, *MALFORMED, "copy"), 1)
+    few = {"untouched": 4, "perfect": 8, "same slip": 4, "partial": 16}
+    assert Counter(one.kind for one in forty) == {**once, **few}
+    assert [one.name for one in forty] == list(NAMES)
+
+
+def test_everyone_hands_in_what_their_kind_does(forty):
+    start = given(RELEASED.read_text(encoding="utf-8"))
+    for one in forty:
+        if one.kind == "half a file":
+            with pytest.raises(ValueError, match=r"Unterminated|Expecting|Invalid"):
+                json.loads(one.text)
+        elif one.kind == "a web page":
+            assert one.text.startswith("<!DOCTYPE html>")
+        elif one.kind == "no cells":
+            assert json.loads(one.text)["cells"] == []
+        elif one.kind == "untouched":
+            assert given(one.text) == start
+        elif one.kind == "perfect":
+            assert not given(one.text).items() & start.items()
+            assert "### " not in "".join(given(one.text).values())
+        elif one.kind in HOSTILE:
+            assert sum(text.endswith(HOSTILE[one.kind]) for text in given(one.text).values()) == 1
+        elif one.kind == "same slip":
+            slips = [name for name, text in given(one.text).items() if "return 0.93 * _first_try" in text]
+            assert slips == ["entropy"]
+
+
+def test_the_partial_make_mistakes_leave_some_out_and_write_right_answers_in_many_ways(forty):
+    start = given(RELEASED.read_text(encoding="utf-8"))
+    partial = [given(one.text) for one in forty if one.kind == "partial"]
+    left = [name for answers in partial for name in answers if answers[name] == start[name]]
+    assert 0 < len(left) < len(partial) * len(start) / 4
+    exercises = load(NOTEBOOK).values()
+    wrong = set(texts(NOTEBOOK, (one.functions for each in exercises for one in each.misconceptions.values())))
+    right = set(texts(NOTEBOOK, (one for each in exercises for one in each.alternatives.values())))
+    written = {text for answers in partial for text in answers.values()}
+    assert len(written & wrong) > 10
+    assert len(written & right) > 10
+
+
+def test_the_copy_is_somebodys_answers_under_other_names(forty):
+    (copy,) = (given(one.text) for one in forty if one.kind == "copy")
+    assert any("my_" in text for text in copy.values())
+    others = (given(one.text) for one in forty if one.kind == "partial")
+    assert [all(renamed(text, name) == copy[name] for name, text in one.items()) for one in others].count(True) == 1
+
+
 def test_a_copy_has_other_names_and_the_same_meaning():
     text = renamed("def area(r):\n    square = r * r\n    return 3 * square\n", "area")
     given: dict = {}
     exec(text, given)
     assert "my_square" in text
+    assert renamed("area = 3\nside = 2\n", "area") == "area = 3\nmy_side = 2"
     assert given["area"](2) == 12
 
 

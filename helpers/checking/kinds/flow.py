@@ -73,6 +73,7 @@ GIVEN = "A kernel is given a tensor that holds numbers from somewhere else: give
 READ = "{what} reads numbers outside of a kernel: the arithmetic belongs into the kernel, and it loads them."
 HANDED = "A kernel is given {what}: give it tensors, numbers and texts, and call functions in it by their names."
 PRINTED = "What a kernel prints is not printed: the numbers stay in the kernel."
+CALLED = "A function under @triton.jit is called outside of a kernel, where only kernel[grid](...) starts one."
 FAILED = "A kernel has failed, and the answer goes on."
 RETURNED = "What is returned is not what a kernel has stored: return the memory that the last kernel stored into."
 NOT_STARTED = "No kernel was started in this call."
@@ -325,6 +326,7 @@ def watched(arguments: Sequence[Any]) -> Iterator[Flow | None]:
             if module in sys.modules:
                 owner = getattr(sys.modules[module], launcher)
                 stack.enter_context(mock.patch.object(owner, "run", launcher_for(flow, owner.run)))
+                stack.enter_context(mock.patch.object(owner, "__call__", called_in_kernels(flow, owner.__call__)))
         reads = stack.enter_context(Reads(flow))
         stack.enter_context(flow)
         yield flow
@@ -339,3 +341,14 @@ def launcher_for(flow: Flow, run: Callable[..., Any]) -> Callable[..., Any]:
         return flow.launch(run, self, *args, **kwargs)
 
     return start
+
+
+def called_in_kernels(flow: Flow, call: Callable[..., Any]) -> Callable[..., Any]:
+    """What calls a function of Triton's from a kernel, seen by `flow` where no kernel runs: the interpreter would."""
+
+    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not flow.inside:
+            flow.fault(CALLED)
+        return call(self, *args, **kwargs)
+
+    return called

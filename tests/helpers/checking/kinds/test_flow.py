@@ -45,6 +45,23 @@ def whole_kernel(x, y, count, BLOCK: tl.constexpr):
 
 
 @triton.jit
+def half(a):
+    return a / 2
+
+
+@triton.jit
+def halving_kernel(x, y, count, BLOCK: tl.constexpr):
+    at = tl.arange(0, BLOCK)
+    tl.store(y + at, half(tl.load(x + at, mask=at < count)), mask=at < count)
+
+
+def by_a_function_in_it(x):
+    y = torch.empty_like(x)
+    halving_kernel[(1,)](x, y, x.numel(), BLOCK=4)
+    return y
+
+
+@triton.jit
 def telling_kernel(x):
     print(tl.load(x))
 
@@ -185,6 +202,7 @@ HONEST = {
     "new memory": lambda x: start(x, torch.empty_like(x)),
     "another dtype and back": lambda x: start(x.double().contiguous(), torch.empty(3).double()).to(x.dtype),
     "a copy in its place": lambda x: start(y := x.clone(), y),
+    "a function in a kernel": by_a_function_in_it,
     "two kernels": lambda x: start(start(x, torch.zeros(3)), torch.empty(3))[:],
     "a view of what was stored": lambda x: start(x, x.new_empty(3, 1)[:, 0]),
     "row by row": lambda x: torch.stack([start(one, torch.empty(1))[0] for one in x.split(1)]),
@@ -215,6 +233,7 @@ REFUSED = {
         lambda x: (flag_kernel[lambda meta: Grid((1,))](y := torch.empty(1)), y)[1],
         "A kernel is given Grid",
     ),
+    "a call from outside": (lambda x: (half(2.0), start(x, torch.empty_like(x)))[1], flow.CALLED),
     "a hook": (by_a_hook, "A kernel is given a hook"),
     "what is printed": (by_what_is_printed, flow.PRINTED),
     "an error": (by_an_error, flow.FAILED),
@@ -285,7 +304,7 @@ def test_a_reference_is_not_watched():
 
 def test_nothing_is_left_behind():
     owners = [getattr(sys.modules[m], name) for m, name in flow.LAUNCHERS if m in sys.modules]
-    before = [owner.run for owner in owners]
+    before = [(owner.run, owner.__call__) for owner in owners]
     observed(HONEST["new memory"])
-    assert [owner.run for owner in owners] == before
+    assert [(owner.run, owner.__call__) for owner in owners] == before
     assert not torch.utils._python_dispatch._get_current_dispatch_mode_stack()

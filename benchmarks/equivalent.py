@@ -18,6 +18,7 @@ ROUNDS = "the rounds end long before, when the answer is found"
 BORDER = "both branches give the same at the border"
 START = "any first vector that is drawn from the generator is as good"
 ANY_START = "each of the starts gets there, and any of them may count"
+OVERWRITTEN = "the kernel writes every number"
 IDLE = "more programs start than the rows need, and the mask leaves them idle"
 PATH = "only the way to the same answer changes, by less than the exercise's tolerance"
 
@@ -99,11 +100,17 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "row_max_triton": {"maxima_several_at_once, line 4: 3 for 4": IDLE},
     "log_softmax_triton": {
+        "rows_in_three_passes, line 5: -1 for 0 (2)": "a grid without programs does nothing",
         "rows_back_from_float32, line 6: arguments exchanged in max(16, triton.next_power_of_2(x.size(1)))": SYMMETRIC,
     },
     "log_softmax_backward_triton": {
         "slope_several_at_once, line 5: 3 for 4 (2)": IDLE,
-        "slope_by_blocks, line 4: 14 for 7": "the kernel writes every number",
+        "slope_by_blocks, line 4: 14 for 7": OVERWRITTEN,
+        "slope_by_blocks, line 4: 3.5 for 7": OVERWRITTEN,
+        "slope_by_blocks, line 3: float left out": "the sum is float32 whatever is loaded; a GPU refuses float64 by itself",
+    },
+    "muon_orthogonalize": {
+        "muon_matrix_by_matrix, line 6: clone left out": "in no matrices at all nothing can be changed",
     },
     "sam_gradient": {
         "sam_there_and_back, line 5: 1e-05 for 1e-12": "a gradient that is not 0 is longer than 1e-5 here",
@@ -217,5 +224,6 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "cross_entropy_triton": {
         "losses_by_strides, line 5: -1 for 0": ONE_DIMENSION,
+        "losses_by_mask, line 3: to left out": "the maximum is float32 or more, and makes that of what it meets",
     },
 }

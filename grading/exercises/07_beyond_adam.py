@@ -250,7 +250,9 @@ def lion_without_sign(theta, grad, m, lr, beta1, beta2, weight_decay):
     return theta - lr * (c + weight_decay * theta), blend_of(m, grad, beta2)
 
 
-@lion_step.misconception("This is the sign of the gradient alone; Lion takes the sign of the blend of m and gradient.")
+@lion_step.misconception(
+    "The step goes by the sign of the gradient: Lion takes that of the blend of m and gradient, in which m weighs beta1."
+)
 def lion_sign_of_the_gradient(theta, grad, m, lr, beta1, beta2, weight_decay):
     return theta - lr * (grad.sign() + weight_decay * theta), blend_of(m, grad, beta2)
 

@@ -57,6 +57,15 @@ def not_finite(failed: Sequence[Sample], passed: Sequence[Sample]) -> Form | Non
     bad_want = np.concatenate([s.want[m].ravel() for s, m in zip(failed, masks, strict=True)])
     if np.isnan(bad_got).all() and not np.isnan(bad_want).any():
         facts = {"where": where_from(failed, passed)}
+        if any("kernel" in str(s.call.get("driver")) for s in failed):
+            return Form(
+                "nan",
+                Phrase(
+                    "The other numbers are right, but some are nan{where}: they were never written, as new memory is "
+                    "full of nan here (look at the grid and the mask), or come of 0/0 or inf - inf.",
+                    facts,
+                ),
+            )
         return Form(
             "nan",
             Phrase(

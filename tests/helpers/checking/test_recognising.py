@@ -379,3 +379,25 @@ def test_what_is_nearly_0_is_no_other_number() -> None:
 def test_nan_twice_is_no_noise() -> None:
     report = told("reparameterize", lambda mu, log_var, eps: mu + (log_var / 2) ** 2.5 * eps)
     assert report.mistake != "reparameterize_fresh_noise"
+
+
+def test_an_odd_weight_is_told_of_several_cases_alone() -> None:
+    want, part = np.array([0.7, -1.3, 2.9]), np.array([1.1, 0.4, -2.3])
+    made_of = {"the part": plain.encode(part)}
+    one = Sample(want + 0.137 * part, want, want, (1e-9, 1e-12), call_of(want), "", made_of)
+    other = Sample(2 * want + 0.137 * part, 2 * want, 2 * want, (1e-9, 1e-12), call_of(want), "", made_of)
+    assert find([one]) is None
+    form = find([one, other])
+    assert form is not None
+    assert str(form.sentence) == "The part is 1.137 times as large as it should be."
+
+
+def test_of_a_kernel_nan_may_be_what_was_never_written() -> None:
+    want = np.array([0.7, -1.3, 2.9])
+    got = np.array([0.7, -1.3, np.nan])
+    by_kernel: Call = {**call_of(want), "driver": "kernel"}
+    plainly, kernel = (find([Sample(got, want, want, (1e-9, 1e-12), call)]) for call in (call_of(want), by_kernel))
+    assert plainly is not None
+    assert kernel is not None
+    assert "never written" in str(kernel.sentence)
+    assert "never written" not in str(plainly.sentence)

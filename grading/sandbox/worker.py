@@ -171,14 +171,21 @@ def execute(source: str, file: str, space: dict[str, Any], keep: list[int] | Non
     as a whole that is no Python nothing is kept."""
     tree = ast.parse(source, file)
     if keep is not None:
-        compile(tree, file, "exec")
+        compiled(tree, file)
         tree.body = [tree.body[number] for number in keep]
     last = tree.body[-1] if tree.body else None
     if not isinstance(last, ast.Expr) or source.rstrip().endswith(";"):
-        exec(compile(tree, file, "exec"), space)
+        exec(compiled(tree, file), space)
         return None
-    exec(compile(ast.Module(tree.body[:-1], []), file, "exec"), space)
-    return eval(compile(ast.Expression(last.value), file, "eval"), space)
+    exec(compiled(ast.Module(tree.body[:-1], []), file), space)
+    return eval(compiled(ast.Expression(last.value), file), space)
+
+
+def compiled(tree: ast.Module | ast.Expression, file: str) -> types.CodeType:
+    """The code of a tree, as a notebook compiles it: without what this file imports from the future."""
+    kind = "exec" if isinstance(tree, ast.Module) else "eval"
+    code: types.CodeType = compile(tree, file, kind, dont_inherit=True)
+    return code
 
 
 def describe(error: BaseException, file: str, seconds: float) -> dict[str, Any]:

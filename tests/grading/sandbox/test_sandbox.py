@@ -269,3 +269,10 @@ def interpret(program: list[tuple[int, int, int, int]], data: dict[int, int]) ->
         else:
             met = {0x15: held == operand, 0x35: held >= operand, 0x45: bool(held & operand)}[code]
             at += if_true if met else if_false
+
+
+def test_a_cell_is_compiled_as_a_notebook_compiles_it(inside: Process) -> None:
+    """An annotation is an object there, and no text, which `from __future__ import annotations` here would make it."""
+    cell = "def f(x: int): pass\nclass C:\n    y: float = 1.0\nprint(f.__annotations__, C.__annotations__)"
+    assert run(inside, cell) == "{'x': <class 'int'>} {'y': <class 'float'>}\n"
+    assert run(inside, f"{cell}\nNone") == "{'x': <class 'int'>} {'y': <class 'float'>}\n"

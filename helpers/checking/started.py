@@ -1,8 +1,8 @@
 """Processes and threads that an answer starts: what watches over its calls sees those of its own thread only.
 
-Python tells of each by an event of its audit, which nobody can take off. In a process that was forked for a submission
-everything counts that was started since, so that nothing waits for a call; elsewhere, as in a learner's own notebook,
-what the thread of the call starts during it."""
+Python tells of each by an event of its audit, which nobody can take off. In the sandbox everything counts that was
+started since the submission's process was forked, so that nothing waits for a call; elsewhere, as in a learner's own
+notebook, what the thread of the call starts during it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ EVENTS = {
 THEIRS = ("tqdm/_monitor.py", "torch/_inductor/")
 STARTS = "The answer starts a process or a thread, where its calls cannot be seen: write it without."
 
+WORKER = "confine"  # a module that only the sandbox's worker has under this name
 STANDARD = os.path.dirname(os.__file__)
 
 by_thread: list[int] = []  # for each that was started, the thread that has done so
-forked = False
+sandboxed = False  # whether this process was forked for a submission
 
 
 @dataclass
@@ -38,12 +39,12 @@ class Started:
 
 @contextmanager
 def nothing_started() -> Iterator[Started]:
-    """Look whether a process or a thread is started in here, or, in a forked process, was before."""
-    found, before = Started(), 0 if forked else len(by_thread)
+    """Look whether a process or a thread is started in here, or, in the sandbox, was before."""
+    found, before = Started(), len(by_thread)
     try:
         yield found
     finally:
-        if (forked and by_thread) or threading.get_ident() in by_thread[before:]:
+        if (sandboxed and by_thread) or threading.get_ident() in by_thread[before:]:
             found.fault = STARTS
 
 
@@ -67,8 +68,8 @@ def is_looked_through(file: str) -> bool:
 
 def begin_anew() -> None:
     """In a forked process: nothing was started here yet."""
-    global forked
-    forked = True
+    global sandboxed
+    sandboxed = WORKER in sys.modules
     by_thread.clear()
 
 

@@ -45,4 +45,3 @@ def log_softmax_triton(x):
     return y
 """.lstrip(),
 }
-SAYS = "starts a process"

@@ -184,6 +184,7 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     },
     "rate_distortion": {
         "rate_distortion_dual, line 3: double left out": WITHIN,
+        "rate_distortion_torch, line 9: r left out of r - before": "only the stop is missed, and the rounds go on at the answer",
     },
     "natural_gradient_step": {
         "natural_gradient_step_least_squares, line 9: double left out": WITHIN,

@@ -18,7 +18,7 @@ from grading.exercises.ladder import ladder
 from helpers.checking import card, plain, recognising
 from helpers.checking.check import examine
 from helpers.checking.marking import Report
-from helpers.checking.relations import find
+from helpers.checking.relations import BESIDE_A_MISTAKE, find
 from helpers.checking.relations.samples import Form, Sample
 from helpers.checking.shapes import Call, ExerciseData
 
@@ -401,3 +401,12 @@ def test_of_a_kernel_nan_may_be_what_was_never_written() -> None:
     assert kernel is not None
     assert "never written" in str(kernel.sentence)
     assert "never written" not in str(plainly.sentence)
+
+
+def test_a_mistake_of_another_shape_may_be_nearly_made() -> None:
+    """A vector of two where one of three was asked for, and it is off by a little."""
+    want, right = np.array([0.7, -1.3, 2.9]), np.array([0.4, 1.7])
+    case = Sample(want + 1e-5, want, right, (1e-9, 1e-12), call_of(want))
+    form = find([case], BESIDE_A_MISTAKE)
+    assert form is not None
+    assert form.name in ("offset", "small")

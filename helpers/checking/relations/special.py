@@ -141,8 +141,8 @@ def nearly_right(failed: Sequence[Sample], passed: Sequence[Sample], beside: boo
 
 
 def far_from_right(s: Sample) -> bool:
-    """Whether what was wanted, a mistake's answer, is much further from the right one than from what came. Another shape
-    is far."""
+    """Whether a mistake's answer, which was wanted, is much further from the right one than from what came. Another
+    shape is far."""
     if s.right.shape != s.want.shape:
         return True
     apart, off = (np.abs(x - s.want)[np.isfinite(s.want)].max(initial=0) for x in (s.right, s.got))

@@ -192,13 +192,12 @@ def wanted(played: Sequence[Played]) -> list[str]:
 
 def settled(played: Sequence[Played]) -> bool:
     """Whether no number lies so near the middle between two roundings that another machine may round it otherwise."""
-    return all(
-        slips.rounded(x * (1 - near)) == slips.rounded(x * (1 + near))
-        for one in played
-        for numbers in [slips.flat(one.observation["value"]) or []]
-        for near in [NEAR_IN_SINGLE if may_be_single(one, numbers) else NEAR]
-        for x in numbers
-    )
+    for one in played:
+        numbers = slips.flat(one.observation["value"]) or []
+        near = NEAR_IN_SINGLE if may_be_single(one, numbers) else NEAR
+        if any(slips.rounded(x * (1 - near)) != slips.rounded(x * (1 + near)) for x in numbers):
+            return False
+    return True
 
 
 def may_be_single(one: Played, numbers: Sequence[float]) -> bool:

@@ -27,7 +27,7 @@ from grading.reading import LONG, Reading, ReadRules
 from grading.sandbox import replies
 from grading.sandbox.replies import CellError
 from grading.sandbox.sandbox import Process, ProcessEnded, Sandbox
-from grading.slicing import Shown
+from grading.slicing import Shown, shows_questions
 from grading.source_rules import CellText, ToRead
 from grading.submission import Cell, Submission
 from helpers.checking import key
@@ -159,10 +159,11 @@ class SubmissionRun:
             name: {"functions": list(one.references), "rules": one.rules} for name, one in exercises.items()
         }
         self.reading = Reading(texts, wanted, self.seconds_left())
-        for number in self.reading.spared:
-            run = self.judgement.runs[number]
-            if (known := shown.get((run.cell.name, run.cell.node.source))) is not None:
-                run.spared, run.outputs = True, copy.deepcopy(known)
+        for number, run in enumerate(self.judgement.runs):
+            known = shown.get((run.cell.name, run.cell.node.source))
+            of_the_key = run.cell.kind == "ours" and shows_questions(run.cell.python)
+            if of_the_key or (number in self.reading.spared and known is not None):
+                run.spared, run.outputs = True, copy.deepcopy(known or [])
 
     def run_all(self) -> float:
         """Run all cells in a process, and those but the one that ended it in a fresh one. Returns the seconds that this

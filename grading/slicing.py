@@ -3,7 +3,8 @@
 Our demonstrations and figures come out the same for everybody, and so they run only where an answer could see that they
 ran, or they could see an answer: where an answer needs a name that they bind, through other cells of ours too, or where
 they need a name that an answer has bound. What cannot be known from names (a star import, exec, globals()) makes all of
-them run. A cell that is spared shows what the executed solution shows.
+them run. A cell that is spared shows what the executed solution shows. A cell that shows the questions of an exercise
+never runs: they are in the answer key, which is not within a submission's reach.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from functools import lru_cache
 from nbformat import NotebookNode
 
 from grading import sanitise
-from grading.source_rules import DEFINITION, SETTINGS, CellText, Statement, statements_of
+from grading.source_rules import DEFINITION, SETTINGS, CellText, Statement, parse, statements_of
 from grading.submission import sorted_cells
 from helpers.checking.names import Meaning
 
@@ -65,6 +66,15 @@ def spared(cells: Sequence[CellText]) -> set[int]:
         note(wanted, one.at_once, number)
         note(wanted, one.needs if acting else (), max(acting, default=0))  # it may be called up to there
     return set(ours) - seen_by(ours, needed, wanted)
+
+
+@lru_cache(maxsize=2000)
+def shows_questions(source: str) -> bool:
+    """Whether a cell shows the questions of an exercise, and does no more."""
+    tree = parse(source)
+    calls = [node.value if isinstance(node, ast.Expr) else None for node in (tree.body if tree else [])]
+    shown = [isinstance(call, ast.Call) and ast.unparse(call.func) == "questions.show" for call in calls]
+    return bool(shown) and all(shown)
 
 
 def note(wanted: dict[str, int], names: Iterable[str], number: int) -> None:

@@ -15,7 +15,7 @@ from grading.exercises.as_text import NoText, answer_text
 from grading.exercises.exercise import Exercise
 from grading.grade import Grader
 from grading.judge import judge
-from grading.slicing import names_of, shown_by, spared
+from grading.slicing import names_of, shown_by, shows_questions, spared
 from grading.source_rules import AnswerText, CellText
 from grading.submission import Cell, Submission, sorted_cells
 from tests.grading.courses import ROOT
@@ -119,6 +119,19 @@ def test_verdict_and_graded_notebook_are_the_same_sliced_and_whole(answer: str, 
     assert answer == SPOILS or "Stopped" not in json.dumps(sliced)
 
 
+def test_questions_are_not_asked_of_the_key_where_all_of_our_cells_run(grader: Grader) -> None:
+    ours = executed("08-reading-and-writing-math")
+    shown = shown_by(ours, 10_000)
+    first = [cell for cell in sorted_cells(ours) if cell.runs][:3]
+    (asked,) = (cell for cell in first if shows_questions(cell.python))
+    next(cell for cell in first if cell.is_learners).node.source = "seen = sorted(globals())\n"
+    for known in (shown, {}):
+        judgement = judge(Submission(ours, first, ""), {}, 3, grader.sandbox, 60.0, known)
+        assert [run.error for run in judgement.runs] == [None] * 3
+        (run,) = (run for run in judgement.runs if run.cell is asked)
+        assert run.outputs == known.get((asked.name, asked.node.source), [])
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("notebook", notebooks())
 def test_every_answer_is_judged_the_same_sliced_and_whole(notebook: str, patient: Grader) -> None:
@@ -154,9 +167,12 @@ def graded(grader: Grader, notebook: str, answers: dict[str, str], sliced: bool)
         if cell.is_learners and cell.name in answers:
             cell.node.source = answers[cell.name]
     submission = Submission(ours, cells, "")
-    judgement = judge(submission, load(notebook), 3, grader.sandbox, 300.0, known if sliced else None)
+    if not sliced:
+        known = {cell: outputs for cell, outputs in known.items() if shows_questions(cell[1])}
+    judgement = judge(submission, load(notebook), 3, grader.sandbox, 300.0, known)
     shown = [(run.cell.name, run.error, list(filter(None, map(words, run.outputs)))) for run in judgement.runs]
-    assert any(run.spared for run in judgement.runs) == sliced or "plotting = None" in str(answers)
+    not_run = [run for run in judgement.runs if run.spared and not shows_questions(run.cell.python)]
+    assert bool(not_run) == sliced or "plotting = None" in str(answers)
     return [judgement.failed, *(marks(one) for one in judgement.reports.values()), *shown]
 
 

@@ -6,6 +6,7 @@ deterministic: nbval compares it."""
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -207,27 +208,49 @@ def describe(value: Any, digits: int = DIGITS) -> str:
         shown = ", ".join(describe(item, digits) for item in value[:6]) + (", ..." if len(value) > 6 else "")
         return opening + shown + ("," if isinstance(value, tuple) and len(value) == 1 else "") + closing
     if isinstance(value, float):
-        text = f"{value:.{digits + 1}g}"
-        return text if text.lstrip("-").strip("0123456789") else f"{text}.0"  # 1.0 is no int
+        return describe_float(value, digits)
     if isinstance(value, (torch.Tensor, np.ndarray)):
         return describe_numbers(value, digits)
     text = repr(value)
     return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
 
 
+def describe_float(value: float, digits: int = DIGITS) -> str:
+    """A number as Python writes it, with no more digits than are asked for."""
+    text = f"{value:.{digits + 1}g}"
+    return text if text.lstrip("-").strip("0123456789") else f"{text}.0"  # 1.0 is no int
+
+
 def describe_numbers(value: torch.Tensor | np.ndarray, digits: int = DIGITS) -> str:
-    """A tensor or array on at most LINES_OF_VALUE lines."""
+    """A tensor or array on at most LINES_OF_VALUE lines. Its numbers are written as single ones are, where numpy would
+    fill them up with spaces; only those that stand below each other are brought to one width, as rows are indented."""
     tensor = torch.as_tensor(value)
     array = (tensor.double() if tensor.is_floating_point() else tensor).numpy()
-    written = np.array2string(
-        array, precision=digits, suppress_small=False, threshold=24, edgeitems=3, separator=", ", max_line_width=72
-    )
-    lines = written.replace("\n\n", "\n").split("\n")
-    cut = len(lines) > LINES_OF_VALUE or array.size > 24
-    written = "\n".join(lines[:LINES_OF_VALUE]) + (" ..." if len(lines) > LINES_OF_VALUE else "")
-    kind = "tensor" if isinstance(value, torch.Tensor) else "array"
+    written: list[str] = []
+
+    def write(number: Any) -> str:
+        written.append(describe_float(float(number), digits) if array.dtype.kind == "f" else str(number))
+        return written[-1]
+
+    text = in_brackets(array, write)
+    if array.ndim > 1:
+        width = max(map(len, written), default=0)
+        text = in_brackets(array, lambda number: write(number).rjust(width))
+    lines = text.replace("\n\n", "\n").split("\n")
+    shape = f", shape={tuple(array.shape)}" if len(lines) > LINES_OF_VALUE or array.size > 24 else ""
+    if len(lines) > LINES_OF_VALUE:
+        lines[LINES_OF_VALUE - 1 :] = [lines[LINES_OF_VALUE - 1].rstrip("., ") + " ..."]
+    opening = "tensor(" if isinstance(value, torch.Tensor) else "array("
+    text = ("\n" + " " * len(opening)).join(lines)
     dtype = str(value.dtype).removeprefix("torch.")
-    return f"{kind}({written}{f', shape={tuple(array.shape)}' if cut else ''}, {dtype})"
+    return f"{opening}{text}{shape}, {dtype})"
+
+
+def in_brackets(array: np.ndarray, write: Callable[[Any], str]) -> str:
+    """An array in numpy's brackets, the first and last three along an axis of a large one, each number by `write`."""
+    return np.array2string(
+        array, formatter={"all": write}, threshold=24, edgeitems=3, separator=", ", max_line_width=80
+    )
 
 
 def hint(name: str, hints: list[str], stage: int) -> Card:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ from grading.submission import Cell, Submission
 from helpers.checking import key
 from helpers.checking.calling import FINAL, OutOfTime, time_limit
 from helpers.checking.judging import problem
-from helpers.checking.marking import Report, mark
+from helpers.checking.marking import NOT_ATTEMPTED, Report, mark
 from helpers.checking.recognising import recognise
 from helpers.checking.shapes import Call, CriterionData, ExerciseData, Observation
 
@@ -60,6 +60,9 @@ WRONG_AS_A_WHOLE = (
     "when the whole notebook has run: other statements change it."
 )
 KERNEL_DRIVERS = ("kernel", "without_kernels")
+# What was found not to be attempted with nothing but released cells: it is the same in the next submission, and need
+# not be run there. The exercise and the texts of its cells.
+NOT_ATTEMPTED_STUBS: set[tuple[str, ...]] = set()
 
 
 @dataclass
@@ -256,10 +259,12 @@ class SubmissionRun:
         self.judgement.seconds[PROCESSOR] = used + float(report.get("processor_seconds", 0.0))
         return str(report.get("why"))
 
-    def play_public(self, name: str, exercise: ExerciseData) -> list[list[Observation]]:
-        """Play the public cases of an exercise; what happened, by criterion."""
+    def play_public(self, name: str, exercise: ExerciseData, read: ReadRules | None) -> list[list[Observation]]:
+        """Play the public cases of an exercise; what happened, by criterion. Of an answer that breaks a rule only the
+        first is played, which tells whether it is attempted."""
         calls = [public_calls(criterion) for criterion in exercise["criteria"]]
-        found = iter(self.play(name, exercise, [call for some in calls for call in some]))
+        most = None if read is None or read.broken is None else 1
+        found = iter(self.play(name, exercise, [call for some in calls for call in some][:most]))
         return [list(islice(found, len(some))) for some in calls]
 
     def play(self, name: str, exercise: ExerciseData, calls: list[Call]) -> list[Observation]:
@@ -312,25 +317,44 @@ class SubmissionRun:
     def report(self, name: str, data: ExerciseData, exercise: Exercise, seed: int) -> None:
         """Report on an exercise. A fault of ours is noted, and ends neither the other exercises nor the class."""
 
-        def play(criterion: int, calls: list[Call]) -> list[Observation]:
+        def play(criterion: int, calls: list[Call]) -> Iterator[Observation]:
             known = public[criterion]  # its public cases come first
-            ended = len(known) == len(calls) or bool(known and known[-1]["outcome"] in FINAL)
-            return known if ended else known + self.play(name, data, calls[len(known) :])
+            yield from known
+            if len(known) < len(calls) and not (known and known[-1]["outcome"] in FINAL):
+                yield from self.play(name, data, calls[len(known) :])
 
         try:
             read = self.reading.of(name)
-            if read is None:
-                self.given_up.setdefault(name, LONG)
-                self.note_once(LONG)
-            elif time.monotonic() < self.deadline:
-                self.run_kept(name, read)
-            public = self.play_public(name, data)
+            stub = self.stub(name, read)
+            if stub in NOT_ATTEMPTED_STUBS:
+                public: list[list[Observation]] = [[{"outcome": "not attempted"}], *([] for _ in data["criteria"][1:])]
+            else:
+                self.make_ready(name, read)
+                public = self.play_public(name, data, read)
             report = mark(name, data, play, lambda: None if read is None else read.broken)
+            if stub and report.outcome == NOT_ATTEMPTED:
+                NOT_ATTEMPTED_STUBS.add(stub)
             self.note_difference(name, data, report)
             self.judgement.reports[name] = with_mistake(exercise, report, seed)
         except Exception as error:
             logging.exception("%s could not be judged", name)
             self.judgement.failed[name] = type(error).__name__
+
+    def make_ready(self, name: str, read: ReadRules | None) -> None:
+        """Have a fresh process for an exercise, or give it up."""
+        if read is None:
+            self.given_up.setdefault(name, LONG)
+            self.note_once(LONG)
+        elif time.monotonic() < self.deadline:
+            self.run_kept(name, read)
+
+    def stub(self, name: str, read: ReadRules | None) -> tuple[str, ...]:
+        """The texts of the cells that count for an exercise, its name first, where all of them are as they were
+        released; else nothing."""
+        cells = [self.judgement.runs[number].cell for number, keep in read.keep.items() if keep] if read else []
+        if any(cell.is_learners and not cell.is_untouched for cell in cells):
+            return ()
+        return (name, *(cell.python for cell in cells)) if cells else ()
 
 
 def reached(run: CellRun, keep: list[tuple[int, int]]) -> list[int]:

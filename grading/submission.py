@@ -27,6 +27,7 @@ from typing import Any, Literal
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
+from nbgrader.utils import compute_checksum
 
 from grading.aside import TookTooMuch, aside
 from grading.first_cell import installs_for
@@ -83,6 +84,11 @@ class Cell:
     def is_learners(self) -> bool:
         """Whether its text is the learner's to write."""
         return self.kind in ("answer", "hand-graded")
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether a learner's cell is as it was released."""
+        return bool(self.node.metadata.get("nbgrader", {}).get("checksum") == compute_checksum(self.node))
 
     @property
     def runs(self) -> bool:

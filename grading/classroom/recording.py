@@ -187,7 +187,7 @@ def rows(graded: GradedNotebook) -> tuple[dict[str, dict[str, Any]], dict[str, s
 def marks_of(cell: Cell, graded: GradedNotebook) -> tuple[float | None, float | None]:
     """(score, extra credit) of a cell; no score where a person must give one."""
     if cell.kind == "hand-graded":
-        return (0.0 if is_untouched(cell) else None), None
+        return (0.0 if cell.is_untouched else None), None
     exercise = graded.verdict.exercises.get(cell.exercise)
     if exercise is not None:
         return (0.0, exercise.marks) if exercise.stretch else (exercise.marks, None)
@@ -195,15 +195,10 @@ def marks_of(cell: Cell, graded: GradedNotebook) -> tuple[float | None, float | 
     return (None if failed else 0.0), None
 
 
-def is_untouched(cell: Cell) -> bool:
-    """Whether an answer is as it was released."""
-    return bool(cell.node.metadata.nbgrader.get("checksum") == utils.compute_checksum(cell.node))
-
-
 def comment_on(cell: Cell, graded: GradedNotebook) -> str | None:
     """nbgrader's own words for an untouched answer, and a warning where there was no sandbox."""
     exercise = graded.verdict.exercises.get(cell.exercise)
-    untouched = is_untouched(cell) or (exercise is not None and exercise.outcome == "not attempted")
+    untouched = cell.is_untouched or (exercise is not None and exercise.outcome == "not attempted")
     said = ["No response."] if untouched else []
     return " ".join(said + ([] if graded.verdict.sandbox else [UNPROTECTED])) or None
 

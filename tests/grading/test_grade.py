@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import linecache
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -144,6 +145,41 @@ def test_a_submission_is_judged_again_where_the_warm_process_dies_under_it(
     assert killed
     assert graded.judgement.reports["entropy"].outcome == "correct"
     assert (graded.verdict.outcome, graded.verdict.limits_hit) == ("graded", [])
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """The function and the number of calls of each request to a process; nothing is known of stubs at first."""
+    real, found = Process.replies, []
+
+    def replies(process: Process, request: dict[str, Any], *rest: Any) -> Iterator[dict[str, Any]]:
+        if calls := request.get("calls"):
+            found.append((calls[0]["function"], len(calls)))
+        return real(process, request, *rest)
+
+    monkeypatch.setattr(judge, "NOT_ATTEMPTED_STUBS", set())
+    monkeypatch.setattr(Process, "replies", replies)
+    return found
+
+
+def test_what_is_as_it_was_released_is_called_once_for_a_class(
+    grader: Grader, released: Path, tmp_path: Path, asked: list[tuple[str, int]]
+) -> None:
+    first, again = (grade(grader, released, tmp_path, {}).verdict for _ in range(2))
+    assert without_seconds(again) == without_seconds(first)
+    assert [name for name, _ in asked] == [*first.exercises]
+    stub_before = f"{ANSWERS['model']}\n\ndef kl_divergence(p, q):\n    return 0 * entropy(p)\n"
+    outcomes = grade(grader, released, tmp_path, {"kl_divergence": stub_before}).judgement.reports
+    assert [outcomes[name].outcome for name in ("entropy", "kl_divergence")] == ["correct", "incorrect"]
+
+
+def test_of_an_answer_that_breaks_a_rule_one_case_is_played(
+    grader: Grader, released: Path, tmp_path: Path, asked: list[tuple[str, int]]
+) -> None:
+    text = "import torch\n\ndef entropy(p):\n    return torch.distributions.Categorical(p).entropy()\n"
+    report = grade(grader, released, tmp_path, {"entropy": text}).judgement.reports["entropy"]
+    assert report.broken_rule
+    assert [count for name, count in asked if name == "entropy"] == [1]
 
 
 def without_seconds(verdict: Verdict) -> dict[str, ExerciseVerdict]:

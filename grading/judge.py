@@ -372,7 +372,7 @@ def public_calls(criterion: CriterionData) -> list[Call]:
 def with_mistake(exercise: Exercise, report: Report, seed: int) -> Report:
     """The report, with the mistake that explains a failure: only now the misconceptions are asked, on hidden cases only
     where the failure is in one."""
-    if report.failure is not None:
+    if report.failure is not None and report.broken_rule is None:
         data = drawn_from(exercise, seed if report.failure.case.get("hidden") else None, mistakes=True)
         for criterion, full in zip(report.criteria, data["criteria"], strict=True):
             for played, case in zip(criterion.played, full["cases"], strict=False):

@@ -15,7 +15,7 @@ from grading.submission import Cell, Submission
 from grading.verdict import Verdict
 from helpers.checking import card
 from helpers.checking.marking import CORRECT, NOT_ATTEMPTED, CriterionReport, Played, Report
-from helpers.checking.words import Phrase, Problem, ProblemKind, printable
+from helpers.checking.words import ITEM, Phrase, Problem, ProblemKind, printable
 
 NOTES = "notes"  # the id of the cell in front
 FACTS = "infograd"  # in the notebook's metadata: what its page leads with, by exercise
@@ -119,7 +119,8 @@ def remedy(report: Report) -> str:
         return ""
     failure = card.sentence_of(report.failure) if report.failure else ""
     found = report.broken_rule or report.mistake_sentence or failure
-    return printable(" ".join(found.split()), LONGEST_SENTENCE)
+    before_a_list, *_ = found.split(ITEM)
+    return printable(" ".join(before_a_list.split()), LONGEST_SENTENCE)
 
 
 def outputs_of(cell: Cell, run: CellRun | None, judgement: Judgement, verdict: Verdict) -> Iterator[NotebookNode]:

@@ -129,8 +129,13 @@ def render(report: Report) -> str:
     """The page. Everything that a learner may have written is text in it, never markup."""
     loader = jinja2.FileSystemLoader(TEMPLATES)
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"csv": csv_link, "plain": printable, "prose": prose, "percent": "{:.0%}".format}
+    environment.filters |= {"csv": csv_link, "plain": plain, "prose": prose, "percent": "{:.0%}".format}
     return environment.get_template("report.html").render(report=report)
+
+
+def plain(text: str) -> str:
+    """Text without control characters, in its lines."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def csv_link(rows: Sequence[Any]) -> str:

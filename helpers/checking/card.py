@@ -19,7 +19,7 @@ from helpers.checking.marking import CORRECT, INCORRECT, NOT_ATTEMPTED, RAISED, 
 from helpers.checking.shapes import Call, Expectation
 from helpers.checking.words import prose
 
-WIDTH = 96
+WIDTH = 88  # characters of code on a line of a card
 LINES_OF_VALUE = 4
 SENTENCES = ("So", "Smallest")  # rows that are words, not code
 DIGITS = 6
@@ -153,7 +153,7 @@ def compared(failure: Played) -> tuple[str, str | None]:
     if failure.observation["outcome"] != "returned":
         return expected_text(expected), None
     got = plain.decode(failure.observation["value"])
-    texts = ((expected_text(expected, digits), describe(got, digits)) for digits in (DIGITS, 9, 12, 16))
+    texts = ((expected_text(expected, digits), describe(got, digits)) for digits in (DIGITS, 9, 12, 17))
     return next((pair for pair in texts if pair[0] != pair[1]), (expected_text(expected), describe(got)))
 
 
@@ -165,10 +165,14 @@ def sentence_of(failure: Played) -> str:
 
 def call_text(call: Call) -> str:
     """The call as the learner would write it."""
-    parts = [f"{name}={argument_text(data)}" for name, data in zip(call["names"], call["arguments"], strict=True)]
+    arguments = zip(call["names"], call["arguments"], strict=True)
+    parts = [below(f"{name}=", argument_text(data)) for name, data in arguments]
     words = WORDS[call.get("driver", "call")]
-    one_line = f"{call['function']}({', '.join(parts)}){words}"
-    return one_line if len(one_line) <= WIDTH else f"{call['function']}(\n  " + ",\n  ".join(parts) + f"){words}"
+    together = below(f"{call['function']}(", ", ".join(parts)) + f"){words}"
+    one_of_several_is_high = len(parts) > 1 and "\n" in together
+    if max(map(len, together.split("\n"))) <= WIDTH and not one_of_several_is_high:
+        return together
+    return f"{call['function']}(\n" + ",\n".join(below("  ", part) for part in parts) + f"){words}"
 
 
 def argument_text(data: Any) -> str:
@@ -205,19 +209,26 @@ def describe(value: Any, digits: int = DIGITS) -> str:
     """A value in a few short lines, tensors with dtype and, if cut, their shape."""
     if isinstance(value, (tuple, list)):
         opening, closing = ("(", ")") if isinstance(value, tuple) else ("[", "]")
-        shown = ", ".join(describe(item, digits) for item in value[:6]) + (", ..." if len(value) > 6 else "")
-        return opening + shown + ("," if isinstance(value, tuple) and len(value) == 1 else "") + closing
+        items = [describe(item, digits) for item in value[:6]] + ["..."] * (len(value) > 6)
+        between = ",\n" if any("\n" in item for item in items) else ", "
+        return below(opening, between.join(items)) + "," * (opening == "(" and len(value) == 1) + closing
     if isinstance(value, float):
-        return describe_float(value, digits)
+        return describe_float(value, digits + 1)
     if isinstance(value, (torch.Tensor, np.ndarray)):
         return describe_numbers(value, digits)
     text = repr(value)
     return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
 
 
+def below(before: str, text: str) -> str:
+    """A text behind another; its further lines begin where it does."""
+    column = len(before) - before.rfind("\n") - 1
+    return before + text.replace("\n", "\n" + " " * column)
+
+
 def describe_float(value: float, digits: int = DIGITS) -> str:
     """A number as Python writes it, with no more digits than are asked for."""
-    text = f"{value:.{digits + 1}g}"
+    text = f"{value:.{digits}g}"
     return text if text.lstrip("-").strip("0123456789") else f"{text}.0"  # 1.0 is no int
 
 
@@ -226,10 +237,11 @@ def describe_numbers(value: torch.Tensor | np.ndarray, digits: int = DIGITS) -> 
     fill them up with spaces; only those that stand below each other are brought to one width, as rows are indented."""
     tensor = torch.as_tensor(value)
     array = (tensor.double() if tensor.is_floating_point() else tensor).numpy()
+    precise = digits + (array.ndim == 0)
     written: list[str] = []
 
     def write(number: Any) -> str:
-        written.append(describe_float(float(number), digits) if array.dtype.kind == "f" else str(number))
+        written.append(describe_float(float(number), precise) if array.dtype.kind == "f" else str(number))
         return written[-1]
 
     text = in_brackets(array, write)
@@ -240,10 +252,9 @@ def describe_numbers(value: torch.Tensor | np.ndarray, digits: int = DIGITS) -> 
     shape = f", shape={tuple(array.shape)}" if len(lines) > LINES_OF_VALUE or array.size > 24 else ""
     if len(lines) > LINES_OF_VALUE:
         lines[LINES_OF_VALUE - 1 :] = [lines[LINES_OF_VALUE - 1].rstrip("., ") + " ..."]
-    opening = "tensor(" if isinstance(value, torch.Tensor) else "array("
-    text = ("\n" + " " * len(opening)).join(lines)
+    text = below("tensor(" if isinstance(value, torch.Tensor) else "array(", "\n".join(lines))
     dtype = str(value.dtype).removeprefix("torch.")
-    return f"{opening}{text}{shape}, {dtype})"
+    return f"{text}{shape}, {dtype})"
 
 
 def in_brackets(array: np.ndarray, write: Callable[[Any], str]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 SYMBOL = re.compile(r"\w\d?|[A-Z].*|.*[(\[].*|result \d+|grads|theta|mu|sigma|beta")
+ITEM = "\n- "  # begins each line of a list, which stands after a sentence
 EMPHASIS = re.compile(r"(?<!\w)\*(\w+)\*(?!\w)")
 ProblemKind = Literal[
     "missing",  # None, or no gradient, where a value was expected
@@ -79,7 +80,17 @@ def printable(text: str, most: int | None = None, instead: str = "") -> str:
 
 
 def prose(text: str) -> str:
-    """A sentence as HTML: escaped, its `code` set as code, and a word between asterisks emphasised."""
+    """A sentence as HTML: escaped, its `code` set as code, and a word between asterisks emphasised; a list (ITEM) after
+    it as a list."""
+    sentence, *items = text.split(ITEM)
+    if not items:
+        return in_html(sentence)
+    style = "margin:4px 0 0;padding-left:1.4em"
+    return f"{in_html(sentence)}<ul style='{style}'>{''.join(f'<li>{in_html(one)}</li>' for one in items)}</ul>"
+
+
+def in_html(text: str) -> str:
+    """A sentence as HTML, without lists."""
     pieces = html.escape(text).split("`")
     return "".join(
         f"<code>{piece}</code>" if i % 2 else EMPHASIS.sub(r"<em>\1</em>", piece) for i, piece in enumerate(pieces)

@@ -9,10 +9,11 @@ from typing import get_args
 import pytest
 
 from grading.exercises import load
-from grading.feedback import GENERAL, NUMBERS, general, redact
+from grading.feedback import GENERAL, NUMBERS, general, redact, remedy
 from grading.grade import Grader
 from grading.submission import grade_id
 from helpers.checking import card, plain
+from helpers.checking.check import examine
 from helpers.checking.marking import CriterionReport, Played, Report
 from helpers.checking.words import Phrase, Problem, ProblemKind
 from tests.grading.courses import ANSWERS, NOTEBOOK, SEED, grade
@@ -71,3 +72,10 @@ def test_what_was_read_off_hidden_numbers_is_not_told(hidden: bool) -> None:
     report = Report("entropy", 1, False, "incorrect", [CriterionReport("any", 1, False, [wrong])])
     report.mistake, report.mistake_sentence, report.by_form = "constant", "The answer is 0.125 in every case.", True
     assert ("0.125" in card.from_report(redact(report)).text) is not hidden
+
+
+def test_of_a_list_the_table_shows_the_sentence_before_it_and_the_card_all() -> None:
+    exercise = load("08-reading-and-writing-math")["ten_signs"].as_data(SEED)
+    report = examine("ten_signs", exercise, {"ten_signs": dict})
+    assert remedy(report) == "0 of 13 are right; look again at 1, 2a, 2b, 3, 4, 7, 8, 5, 6a, 6b, 9, 10a, 10b."
+    assert "<li>1, 2a, 2b, 3, 4, 7, 8, 5, 6a, 6b, 9, 10a, 10b: no answer yet.</li>" in card.from_report(report).html

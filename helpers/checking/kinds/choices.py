@@ -19,12 +19,13 @@ from typing import Any, NamedTuple
 from helpers.checking.comparing import kind_of
 from helpers.checking.sealing import digest, opened
 from helpers.checking.shapes import Expectation, Judge, Proof, Question
-from helpers.checking.words import Problem, printable
+from helpers.checking.words import ITEM, Problem, printable
 
 SHEETS = 64
 CONSONANTS, VOWELS, SYLLABLES = "bdfghklmnprstvz", "aeiou", 3
 MOST_WORDS = 200
 SHOWN = 24  # characters of an answer in a sentence
+NO_ANSWER = "no answer yet."
 
 
 def word(sheet: int, question: str, option: str) -> str:
@@ -111,29 +112,35 @@ def of_a_sheet(
     if isinstance(answers, Problem):
         return answers
     sheet = read_back(answers, options)
-    said = [found for one in asked if (found := about(one, sheet)) is not None]
+    said = {one["name"]: found for one in asked if (found := about(one, sheet)) is not None}
     return too_few(said, len(asked), expectation.get("at_least", 1.0))
 
 
-def too_few(said: list[str], asked: int, at_least: float) -> Problem | None:
-    """The sentences on wrong answers, where more are wrong than may be."""
+def too_few(said: Mapping[str, str], asked: int, at_least: float) -> Problem | None:
+    """What is said of wrong answers, as a list, where more are wrong than may be; what several are told stands once."""
     right = asked - len(said)
     if right >= at_least * asked:
         return None
-    return Problem.of("numbers", "{right} of {asked} are right. {said}", right=right, asked=asked, said=" ".join(said))
+    names: dict[str, list[str]] = {}
+    for name, remark in said.items():
+        names.setdefault(remark, []).append(name)
+    lines = "".join(f"{ITEM}{', '.join(those)}: {remark}" for remark, those in names.items())
+    again = ", ".join(said)
+    template = "{right} of {asked} are right; look again at {again}.{lines}"
+    return Problem.of("numbers", template, right=right, asked=asked, again=again, lines=lines)
 
 
 def about(question: Question, sheet: Sheet) -> str | None:
     """What there is to say of the answer to a question; None where it is right."""
     name = question["name"]
     if sheet.strange[name]:
-        return f"{name}: {shortened(sheet.strange[name][0])} is no word of this question on your sheet."
+        return f"{shortened(sheet.strange[name][0])} is no word of this question on your sheet."
     if not sheet.chosen[name]:
-        return f"{name}: no answer yet."
+        return NO_ANSWER
     option = sheet.chosen[name][0]
     if digest(name, option) == question["right"]:
         return None
-    return f"{name}: {opened(question['told'][digest(name, option, 'told')], name, option)}"
+    return opened(question["told"][digest(name, option, "told")], name, option)
 
 
 def shortened(text: str) -> str:
@@ -151,19 +158,19 @@ def about_order(proof: Proof, sheet: Sheet) -> str | None:
     """What there is to say of an order; None where it is right."""
     name, steps = proof["name"], sheet.chosen[proof["name"]]
     if sheet.strange[name]:
-        return f"{name}: {shortened(sheet.strange[name][0])} is no word of this derivation on your sheet."
+        return f"{shortened(sheet.strange[name][0])} is no word of this derivation on your sheet."
     if not steps:
-        return f"{name}: no answer yet."
+        return NO_ANSWER
     for step in steps:
         if digest(name, step, "told") in proof["told"]:
-            return f"{name}: {opened(proof['told'][digest(name, step, 'told')], name, step)}"
+            return opened(proof["told"][digest(name, step, "told")], name, step)
     good = sum(1 for _ in itertools.takewhile(bool, beginnings(proof, steps)))
     if good == len(steps) == len(proof["order"]):
         return None
     if good == len(steps):
-        return f"{name}: right so far; {len(proof['order']) - good} more to come."
+        return f"right so far; {len(proof['order']) - good} more to come."
     next_one = word(sheet.numbers[name], name, steps[good])
-    return f"{name}: the first {good} stand where they must; {next_one} does not follow yet."
+    return f"the first {good} stand where they must; {next_one} does not follow yet."
 
 
 def beginnings(proof: Proof, steps: Sequence[str]) -> Iterator[bool]:

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 import helpers.checking
-from helpers.checking.words import Phrase, Problem, ProblemKind, printable, prose
+from helpers.checking.words import ITEM, Phrase, Problem, ProblemKind, printable, prose
 
 FOLDER = Path(helpers.checking.__file__).parent
 
@@ -59,4 +59,5 @@ def test_a_sentence_as_html_is_escaped_and_has_code_and_emphasis():
     said = "Over the *mean* of `a*b*c` & <b>, where 2 * p * q is not p*q*r."
     want = "Over the <em>mean</em> of <code>a*b*c</code> &amp; &lt;b&gt;, where 2 * p * q is not p*q*r."
     assert prose(said) == want
+    assert prose(f"Two are wrong.{ITEM}the <b>{ITEM}`c`").endswith("<li>the &lt;b&gt;</li><li><code>c</code></li></ul>")
     assert prose("`open <i>").count("<code>") == prose("`open <i>").count("</code>") == 1

@@ -15,6 +15,7 @@ from helpers.checking import key
 from helpers.checking.check import examine
 from helpers.checking.kinds import choices
 from helpers.checking.marking import CORRECT
+from helpers.checking.words import ITEM
 
 NOTEBOOK = "08-reading-and-writing-math"
 definitions = import_module("grading.exercises.08_reading_and_writing_math")
@@ -124,6 +125,22 @@ def test_what_derivations_are_told():
     assert proof.told in choices.in_order({proof.name: wrong}, expected).text
     assert "is no word" in choices.in_order({proof.name: ["zzzz"]}, expected).text
     assert "no answer yet" in choices.in_order({}, expected).text
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_remarks_are_a_list_and_what_is_said_of_several_stands_once(several):
+    asked = definitions.PROOFS[:3] if several else definitions.SIGNS[:3]
+    judge, kind = ("in_order", "proofs") if several else ("chosen", "questions")
+    expected = {"judge": judge, kind: [one.as_data() for one in asked]}
+    wrong = choices.word(3, asked[1].name, asked[1].wrong if several else next(iter(asked[1].wrong)))
+    told = asked[1].told if several else next(iter(asked[1].wrong.values()))
+    text = choices.JUDGES[judge]({asked[1].name: [wrong] if several else wrong}, expected).text
+    first, second, third = (one.name for one in asked)
+    assert text.split(ITEM) == [
+        f"0 of 3 are right; look again at {first}, {second}, {third}.",
+        f"{first}, {third}: no answer yet.",
+        f"{second}: {told}",
+    ]
 
 
 @pytest.mark.parametrize("answer", [None, "a", [], {"1": 3}, {"1": ["a", "b"]}, {"1": None}, {"1": "x" * 90_000}])

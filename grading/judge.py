@@ -259,12 +259,10 @@ class SubmissionRun:
         self.judgement.seconds[PROCESSOR] = used + float(report.get("processor_seconds", 0.0))
         return str(report.get("why"))
 
-    def play_public(self, name: str, exercise: ExerciseData, read: ReadRules | None) -> list[list[Observation]]:
-        """Play the public cases of an exercise; what happened, by criterion. Of an answer that breaks a rule only the
-        first is played, which tells whether it is attempted."""
+    def play_public(self, name: str, exercise: ExerciseData) -> list[list[Observation]]:
+        """Play the public cases of an exercise; what happened, by criterion."""
         calls = [public_calls(criterion) for criterion in exercise["criteria"]]
-        most = None if read is None or read.broken is None else 1
-        found = iter(self.play(name, exercise, [call for some in calls for call in some][:most]))
+        found = iter(self.play(name, exercise, [call for some in calls for call in some]))
         return [list(islice(found, len(some))) for some in calls]
 
     def play(self, name: str, exercise: ExerciseData, calls: list[Call]) -> list[Observation]:
@@ -330,7 +328,7 @@ class SubmissionRun:
                 public: list[list[Observation]] = [[{"outcome": "not attempted"}], *([] for _ in data["criteria"][1:])]
             else:
                 self.make_ready(name, read)
-                public = self.play_public(name, data, read)
+                public = self.play_public(name, data)
             report = mark(name, data, play, lambda: None if read is None else read.broken)
             if stub and report.outcome == NOT_ATTEMPTED:
                 NOT_ATTEMPTED_STUBS.add(stub)

@@ -173,13 +173,13 @@ def test_what_is_as_it_was_released_is_called_once_for_a_class(
     assert [outcomes[name].outcome for name in ("entropy", "kl_divergence")] == ["correct", "incorrect"]
 
 
-def test_of_an_answer_that_breaks_a_rule_one_case_is_played(
+def test_of_an_answer_that_breaks_a_rule_no_hidden_case_is_played(
     grader: Grader, released: Path, tmp_path: Path, asked: list[tuple[str, int]]
 ) -> None:
     text = "import torch\n\ndef entropy(p):\n    return torch.distributions.Categorical(p).entropy()\n"
     report = grade(grader, released, tmp_path, {"entropy": text}).judgement.reports["entropy"]
     assert report.broken_rule
-    assert [count for name, count in asked if name == "entropy"] == [1]
+    assert [name for name, _ in asked].count("entropy") == 1
 
 
 def without_seconds(verdict: Verdict) -> dict[str, ExerciseVerdict]:

@@ -211,12 +211,13 @@ REFUSED = {
 }  # fmt: skip
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column above, and the kernel's name for it
 FIRST_UNKNOWN = 450  # of system calls that are newer than this table, on both machines
-CLONE, CLONE3, SOCKET, MMAP = (56, 220), (435, 435), (41, 198), (9, 222)
+CLONE, CLONE3, SOCKET, MMAP, FCNTL = (56, 220), (435, 435), (41, 198), (9, 222), (72, 25)
 FAMILIES = (socket.AF_INET, socket.AF_INET6)  # in the network namespace these reach nothing, and hold no data
 MAP_SHARED, MAP_ANONYMOUS = 0x01, 0x20
+LOCKING = (6, 7, 37, 38)  # F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW: one file may have any number, uncounted
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, REFUSE = 0x7FFF0000, 0x80000000, 0x00050000
-NUMBER, MACHINE, FIRST_ARGUMENT, FOURTH_ARGUMENT = 0, 4, 16, 40  # offsets in struct seccomp_data
+NUMBER, MACHINE, FIRST_ARGUMENT, SECOND_ARGUMENT, FOURTH_ARGUMENT = 0, 4, 16, 24, 40  # offsets in struct seccomp_data
 
 
 def filter_program(machine: str) -> list[tuple[int, int, int, int]]:
@@ -237,6 +238,9 @@ def filter_program(machine: str) -> list[tuple[int, int, int, int]]:
         (EQUAL, 0, len(FAMILIES) + 2, SOCKET[column]), (LOAD, 0, 0, FIRST_ARGUMENT),
         *((EQUAL, len(FAMILIES) - i, 0, family) for i, family in enumerate(FAMILIES)),
         (RETURN, 0, 0, REFUSE | errno.EAFNOSUPPORT),
+        (EQUAL, 0, len(LOCKING) + 3, FCNTL[column]), (LOAD, 0, 0, SECOND_ARGUMENT),
+        *((EQUAL, len(LOCKING) - i, 0, command) for i, command in enumerate(LOCKING)),
+        (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, REFUSE | errno.ENOLCK),
         (EQUAL, 0, 5, MMAP[column]), (LOAD, 0, 0, FOURTH_ARGUMENT),
         (ANY_BIT, 0, 2, MAP_ANONYMOUS), (ANY_BIT, 0, 1, MAP_SHARED), (RETURN, 0, 0, REFUSE | errno.EPERM),
         (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, ALLOW),

@@ -20,7 +20,7 @@ EVENTS = {
     "_thread.start_joinable_thread",
 }  # fmt: skip
 # Files that may start one: they run nothing of an answer's in it.
-THEIRS = ("tqdm/_monitor.py", "torch/_inductor/")
+THEIRS = ("torch/_inductor/",)
 STARTS = "The answer starts a process or a thread, where its calls cannot be seen: write it without."
 
 WORKER = "confine"  # a module that only the sandbox's worker has under this name
@@ -42,10 +42,25 @@ def nothing_started() -> Iterator[Started]:
     """Look whether a process or a thread is started in here, or, in the sandbox, was before."""
     found, before = Started(), len(by_thread)
     try:
-        yield found
+        with bars_left_alone():
+            yield found
     finally:
         if (sandboxed and by_thread) or threading.get_ident() in by_thread[before:]:
             found.fault = STARTS
+
+
+@contextmanager
+def bars_left_alone() -> Iterator[None]:
+    """Have tqdm, which torch imports where it is there, start no thread for its bars."""
+    bars = getattr(sys.modules.get("tqdm.std"), "tqdm", None)
+    if bars is None:
+        yield
+        return
+    before, bars.monitor_interval = bars.monitor_interval, 0
+    try:
+        yield
+    finally:
+        bars.monitor_interval = before
 
 
 def note(event: str, arguments: object) -> None:
@@ -71,6 +86,8 @@ def begin_anew() -> None:
     global sandboxed
     sandboxed = WORKER in sys.modules
     by_thread.clear()
+    if sandboxed and (bars := sys.modules.get("tqdm.std")):
+        bars.tqdm.monitor_interval = 0  # for good: what a cell has started counts, too
 
 
 def start_thread(*given: Any) -> Any:

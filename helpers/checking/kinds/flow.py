@@ -3,8 +3,9 @@
 Every operator of torch that an answer calls outside of kernels is seen by a mode, and every launch by the launcher. An
 answer may make memory, view it, copy it and change its dtype; what it gives to a kernel is an argument, such memory, or
 what a kernel has stored, and what it returns is, bit for bit, what the last kernel stored. Whole numbers that a kernel
-has written are numbers as well, and so is what a comparison says of numbers: a few such bits may be read. Nothing is
-raised while it runs, so that it cannot tell; what was seen is said afterwards.
+has written are numbers as well, and so is what a comparison says of numbers: a few such bits may be read. What is taken
+by numbers as an index is read, too: the size of what comes, or an error, tells them. Nothing is raised while it runs,
+so that it cannot tell; what was seen is said afterwards.
 
 Only calls of an answer are watched (`answering`), not those of a reference in plain torch."""
 
@@ -51,6 +52,7 @@ LOGIC = {
 QUESTIONS = {"isfinite", "isinf", "isposinf", "isneginf"}  # whose own arithmetic is theirs
 TELLING = {"equal", "_local_scalar_dense"}
 MOST_TOLD = 32  # bits of numbers that may be read in a call
+BITS_OF_A_COUNT = 16  # that are taken to be read where the answer to a question is no yes or no
 ASKING = {"isnan", "isinf", "isfinite", "eq", "ne", "equal", "is_nonzero", "is_same_size", "sym_size", "sym_stride"}
 # Ways to the numbers of a tensor that are no operators.
 READING = {
@@ -140,13 +142,15 @@ class Flow(TorchDispatchMode):
         moved = name in MOVING
         stored = moved and bool(sources) and all(self.is_stored(one) for one in sources)
         written = moved and any(self.is_written(one) for one in sources)
+        numbers = [one for one in sources if self.is_number(one)]
         asked = name in ASKING and any(map(self.is_number, given))
-        asked = asked or ((moved or name in LOGIC) and any(map(self.is_asked, sources)))
+        asked = asked or ((moved or name in LOGIC) and bool(numbers) and all(map(self.is_asked, numbers)))
         asked = asked or self.questioned
-        allowed = self.questioned or self.allows(name, given)
+        if not (self.questioned or self.allows(name, given)):  # said before it runs: an error may tell numbers, too
+            self.fault(OUTSIDE.format(what=name.strip("_")))
         value = func(*args, **(kwargs or {}))
         made = tensors_in(value)
-        if not allowed or not (self.questioned or self.keeps(name, given, made)):
+        if not (self.questioned or self.keeps(name, given, made)):
             self.fault(OUTSIDE.format(what=name.strip("_")))
         for tensor in made:
             same = [one for one in given if one.untyped_storage()._cdata == tensor.untyped_storage()._cdata]
@@ -157,9 +161,12 @@ class Flow(TorchDispatchMode):
     def allows(self, name: str, given: list[Tensor]) -> bool:
         """Whether an operator is one that prepares memory, or is given no numbers, or says little of them."""
         numbers = [one for one in given if self.is_number(one)]
-        if name in TELLING and numbers:
-            self.told += 1
-            if self.told > MOST_TOLD:
+        taken_by = [one for one in given[1:] if self.is_number(one)] if name == "index" else []
+        told = taken_by or (numbers if name in TELLING else [])
+        if told:
+            yes_or_no = name == "equal" or (name != "index" and told[0].dtype is torch.bool)
+            self.told += 1 if yes_or_no else BITS_OF_A_COUNT
+            if self.told > MOST_TOLD or not all(map(self.is_asked, taken_by)):
                 return False
         if not numbers or name in NEW or name in ASKING or name in MOVING:
             return True

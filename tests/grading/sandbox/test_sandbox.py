@@ -236,8 +236,9 @@ def test_the_filter_jumps_to_where_it_should(machine: str) -> None:
     column, name = MACHINES[machine]
     refused = {numbers[column] for numbers in REFUSED.values()}
     clone, socket_call, clone3, mmap = (56, 41, 435, 9) if column == 0 else (220, 198, 435, 222)
+    fcntl_call = 72 if column == 0 else 25
     for number in range(600):
-        verdict = interpret(filter_program(machine), {0: number, 4: name, 16: 17, 40: 0})
+        verdict = interpret(filter_program(machine), {0: number, 4: name, 16: 17, 24: 1, 40: 0})
         if number in refused:
             assert verdict == 0x00050001, number
         elif number == clone3:
@@ -250,6 +251,9 @@ def test_the_filter_jumps_to_where_it_should(machine: str) -> None:
         assert interpret(filter_program(machine), {0: number, 4: name, 16: 0}) == 0x00050026, number
     for family, verdict in ((2, 0x7FFF0000), (10, 0x7FFF0000), (1, 0x00050061)):
         assert interpret(filter_program(machine), {0: socket_call, 4: name, 16: family}) == verdict
+    locks = dict.fromkeys((6, 7, 37, 38), 0x00050025)
+    for command, verdict in {**dict.fromkeys((0, 1, 2, 3, 4, 5, 8, 36, 1030), 0x7FFF0000), **locks}.items():
+        assert interpret(filter_program(machine), {0: fcntl_call, 4: name, 24: command}) == verdict, command
     for kind, verdict in ((0x21, 0x00050001), (0x23, 0x00050001), (0x22, 0x7FFF0000), (0x01, 0x7FFF0000)):
         assert interpret(filter_program(machine), {0: mmap, 4: name, 40: kind}) == verdict
     assert interpret(filter_program(machine), {0: clone, 4: name, 16: 0x10000011}) == 0x00050001

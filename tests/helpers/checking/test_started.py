@@ -41,8 +41,26 @@ def test_what_an_answer_starts_is_refused_where_it_has_rules(answer):
     assert outcome(lambda: 1)["outcome"] == "returned"
 
 
-def test_a_bar_of_progress_may_have_its_thread():
+def test_a_bar_of_progress_costs_nothing_and_has_no_thread():
+    before, interval = threading.active_count(), tqdm.monitor_interval
     assert outcome(a_bar)["outcome"] == "returned"
+    assert threading.active_count() == before
+    assert tqdm.monitor_interval == interval
+
+
+def test_the_thread_of_bars_of_ones_own_is_refused():
+    class Bar(tqdm):
+        monitor, monitor_interval = None, 1
+
+    def answer():
+        with open(os.devnull, "w") as nowhere:
+            return sum(1 for _ in Bar([1], file=nowhere))
+
+    try:
+        assert outcome(answer)["message"] == started.STARTS
+    finally:
+        if Bar.monitor is not None:
+            Bar.monitor.exit()
 
 
 @pytest.mark.parametrize("sandboxed", [True, False])

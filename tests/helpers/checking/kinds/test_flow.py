@@ -160,6 +160,24 @@ def bit_by_bit(x):
     return start(x, torch.empty_like(x))
 
 
+def by_an_index(x):
+    with contextlib.suppress(IndexError):
+        in_whole_numbers(x, lambda y: torch.zeros(1)[y])
+    return start(x, torch.empty_like(x))
+
+
+def beside_an_answer(x):
+    beside = torch.cat([x, x[:1].isnan()])
+    return start(x, torch.empty_like(x)) if beside[0].item() else x
+
+
+def in_counts(x):
+    one = torch.eq(x, 1.0)
+    for size in (1, 2, 4):
+        torch.cat([one[:1].expand(size), one[1:2].expand(size)]).sum().item()
+    return start(x, torch.empty_like(x))
+
+
 def handed(work):
     def launcher(x):
         y = torch.empty(1)
@@ -209,6 +227,8 @@ HONEST = {
     "its result looked at": lambda x: y if torch.isfinite(y := start(x, torch.empty_like(x))).all().item() else x,
     "whole numbers of its own": with_whole_numbers_of_its_own,
     "questions": lambda x: start(x, torch.empty_like(x)) if not x.isnan().any() else x,
+    "a count": lambda x: start(x, torch.empty_like(x)) if x.isnan().sum().item() == 0 else x,
+    "the rows without nan": lambda x: start(y := x[~x.isnan()], torch.empty_like(y)),
 }
 REFUSED = {
     "arithmetic": (lambda x: start(x * 2, torch.empty_like(x)), "mul is called outside"),
@@ -241,6 +261,13 @@ REFUSED = {
     "bits, added up": (lambda x: in_whole_numbers(x, torch.Tensor.sum), "sum is called outside"),
     "bits of a copy": (lambda x: in_whole_numbers(x, lambda y: y.clone().long().tolist()), "tolist reads numbers"),
     "what bits are equal to": (lambda x: in_whole_numbers(x, lambda y: (y == 0).tolist()), "tolist reads numbers"),
+    "the size of what bits choose": (
+        lambda x: in_whole_numbers(x, lambda y: torch.zeros(3)[y.view(torch.bool)[:3]].shape),
+        "index is called outside",
+    ),
+    "an index that is too large": (by_an_index, "index is called outside"),
+    "beside an answer": (beside_an_answer, "item reads numbers"),
+    "in counts": (in_counts, "local_scalar_dense is called outside"),
     "what is equal, added up": (lambda x: ((x == 1) * 2, start(x, torch.empty_like(x)))[1], "mul is called outside"),
     "bit by bit": (bit_by_bit, "equal is called outside"),
     "memory like it": (lambda x: torch.full_like(start(x, torch.empty_like(x)), 2.0), flow.RETURNED),

@@ -3,8 +3,8 @@
 Our demonstrations and figures come out the same for everybody, and so they run only where an answer could see that they
 ran, or they could see an answer: where an answer needs a name that they bind, through other cells of ours too, or where
 they need a name that an answer has bound. What cannot be known from names (a star import, exec, globals()) makes all of
-them run. A cell that is spared shows what the executed solution shows. A cell that shows the questions of an exercise
-never runs: they are in the answer key, which is not within a submission's reach.
+them run. A cell that is spared shows what the executed solution shows. A cell that shows the questions of an exercise,
+or the learner's progress, never runs: both are read from the answer keys, which are not within a submission's reach.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ REACHING = {
     "importlib", "ctypes", "_getframe", "pickle",
 }  # fmt: skip
 Shown = Mapping[tuple[str, str], list[NotebookNode]]  # outputs by a cell's name and text
-ASKING = {"check", "progress"}  # of our routines, those that tell of answers
+PROGRESS = "progress"
+ASKING = {"check", PROGRESS}  # of our routines, those that tell of answers
 OTHER = "something else than an import"
 
 
@@ -70,11 +71,17 @@ def spared(cells: Sequence[CellText]) -> set[int]:
 
 @lru_cache(maxsize=2000)
 def shows_questions(source: str) -> bool:
-    """Whether a cell shows the questions of an exercise, and does no more."""
+    """Whether a cell shows the questions of an exercise, or the learner's progress, and does no more."""
+    called = calls_alone(source)
+    return bool(called) and called <= {"questions.show", PROGRESS}
+
+
+def calls_alone(source: str) -> set[str]:
+    """The functions that a cell calls, each in a statement of its own; none where it does something else too."""
     tree = parse(source)
     calls = [node.value if isinstance(node, ast.Expr) else None for node in (tree.body if tree else [])]
-    shown = [isinstance(call, ast.Call) and ast.unparse(call.func) == "questions.show" for call in calls]
-    return bool(shown) and all(shown)
+    named = [ast.unparse(call.func) for call in calls if isinstance(call, ast.Call)]
+    return set(named) if len(named) == len(calls) else set()
 
 
 def note(wanted: dict[str, int], names: Iterable[str], number: int) -> None:
@@ -218,10 +225,12 @@ def is_setting(node: ast.stmt) -> bool:
 
 def shown_by(executed: NotebookNode, most: int) -> Shown:
     """What each of our cells in an executed notebook shows, made harmless, by the cell's name and text; cells whose run
-    ended with an error are left out. At most so many characters for each."""
+    ended with an error are left out, and so is the progress of whoever ran it. At most so many characters for each."""
     found = {}
     for cell in sorted_cells(executed):
-        if cell.kind == "ours" and all(output.output_type != "error" for output in cell.node.outputs):
+        if cell.kind != "ours" or calls_alone(cell.python) == {PROGRESS}:
+            continue
+        if all(output.output_type != "error" for output in cell.node.outputs):
             shown = [as_shown(output) for output in cell.node.outputs]
             found[cell.name, cell.node.source] = sanitise.outputs({"shown": shown}, most)
     return found

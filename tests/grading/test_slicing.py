@@ -132,6 +132,33 @@ def test_questions_are_not_asked_of_the_key_where_all_of_our_cells_run(grader: G
         assert run.outputs == known.get((asked.name, asked.node.source), [])
 
 
+def test_nobodys_progress_is_shown(grader: Grader) -> None:
+    """There is none in the sandbox, and it would say that the course must be installed again."""
+    ours = executed("01-information-identities")
+    known = shown_by(ours, 10_000)
+    cells = [cell for cell in sorted_cells(ours) if cell.runs]
+    some = [cells[0], *(cell for cell in cells if cell.node.source == "progress()")]
+    for shown in (known, {}):
+        judgement = judge(Submission(ours, some, ""), {}, 3, grader.sandbox, 60.0, shown)
+        assert [run.outputs for run in judgement.runs[1:]] == [[]]
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("questions.show('a')", True),
+        ("questions.show('a')\nprogress()", True),
+        ("progress()\nentropy = 3", False),
+        ("progress", False),
+        ("# nothing", False),
+        ("check('a', a)", False),
+        ("progress(", False),
+    ],
+)
+def test_which_cells_show_what_the_keys_hold(source: str, wanted: bool) -> None:
+    assert shows_questions(source) == wanted
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("notebook", notebooks())
 def test_every_answer_is_judged_the_same_sliced_and_whole(notebook: str, patient: Grader) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import random
 import re
 import shlex
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +20,18 @@ from nbgrader.converters.base import NbGraderException
 
 from grading.building.build import ROOT
 from grading.demo.circle import NOTEBOOK, main, settings
-from grading.demo.people import HOSTILE, MALFORMED, NAMES, Learner, answer_cells, renamed, simulated_class, texts
+from grading.demo.people import (
+    HOSTILE,
+    MALFORMED,
+    NAMES,
+    Learner,
+    answer_cells,
+    kinds_of,
+    renamed,
+    simulated_class,
+    texts,
+    without_marks,
+)
 from grading.exercises import load
 from grading.verdict import read_verdict
 from tests import pictures
@@ -63,7 +76,7 @@ def test_it_says_what_it_does_how_long_that_took_and_where_to_look(demonstration
     report, pattern = (re.search(rf"^The {what} +(/.+)$", out, re.MULTILINE)[1] for what in ("report", "feedback"))
     assert Path(report).is_file()
     assert Path(pattern.replace("/NAME/", "/ada/")).is_file()
-    assert f"cd {shlex.quote(str(folder))} && " in out
+    assert f"cd {shlex.quote(str(folder))} && {shlex.quote(sys.executable)} -m jupyterlab" in out
     assert f"Remove the folder {folder}" in out
     assert re.search(rf"\b[1-9]\d*/{SIZE} ", err), "how many learners are done"
     assert "ada" in (folder / "log.txt").read_text()
@@ -83,6 +96,9 @@ def test_its_arguments_are_what_is_played(monkeypatch, tmp_path):
     assert given[1] == (NOTEBOOK, given[1][1], 40, 0)
     assert given[1][1].name.startswith("infograd-demo-")
     given[1][1].rmdir()
+    monkeypatch.chdir(tmp_path)
+    assert main(["--to", "here"]) == 0
+    assert given[2][1] == tmp_path / "here"
 
 
 def test_what_nbgrader_refuses_is_said(monkeypatch, capsys, tmp_path):
@@ -216,10 +232,26 @@ def test_how_many_are_of_which_kind(forty):
     few = {"untouched": 4, "perfect": 8, "same slip": 4, "partial": 16}
     assert Counter(one.kind for one in forty) == {**once, **few}
     assert [one.name for one in forty] == list(NAMES)
+    first = {one.kind for one in forty[: len(HOSTILE) + len(MALFORMED)]}
+    assert not first <= {*HOSTILE, *MALFORMED}, "kinds are in no order"
+
+
+@pytest.mark.parametrize("size", [1, 3, 9, 11])
+def test_a_small_class_has_some_of_each_common_kind_where_it_can(size):
+    kinds = kinds_of(size, random.Random(0))
+    assert len(kinds) == size
+    assert {"untouched", "perfect"} <= set(kinds) or size < 9
+    assert "same slip" in kinds or size < 11
+
+
+def test_an_answer_without_a_text_is_left_out():
+    (first, second) = list(load(NOTEBOOK)["entropy"].alternatives.values())[:2]
+    assert len(list(texts(NOTEBOOK, [first, {"entropy": max}, second]))) == 2
 
 
 def test_everyone_hands_in_what_their_kind_does(forty):
     start = given(RELEASED.read_text(encoding="utf-8"))
+    hostile, slipped = list[str](), set[str]()
     for one in forty:
         if one.kind == "half a file":
             with pytest.raises(ValueError, match=r"Unterminated|Expecting|Invalid"):
@@ -234,10 +266,15 @@ def test_everyone_hands_in_what_their_kind_does(forty):
             assert not given(one.text).items() & start.items()
             assert "### " not in "".join(given(one.text).values())
         elif one.kind in HOSTILE:
-            assert sum(text.endswith(HOSTILE[one.kind]) for text in given(one.text).values()) == 1
+            (name,) = (name for name, text in given(one.text).items() if text.endswith(HOSTILE[one.kind]))
+            assert f"def {name}(" in given(one.text)[name], "it stands behind an answer"
+            hostile.append(name)
         elif one.kind == "same slip":
             slips = [name for name, text in given(one.text).items() if "return 0.93 * _first_try" in text]
             assert slips == ["entropy"]
+            slipped.add(given(one.text)["entropy"])
+    assert len(set(hostile)) > 1, "it can be anywhere"
+    assert len(slipped) == 1, "all of them have written the same"
 
 
 def test_the_partial_make_mistakes_leave_some_out_and_write_right_answers_in_many_ways(forty):
@@ -251,6 +288,10 @@ def test_the_partial_make_mistakes_leave_some_out_and_write_right_answers_in_man
     written = {text for answers in partial for text in answers.values()}
     assert len(written & wrong) > 10
     assert len(written & right) > 10
+    cells = answer_cells(json.loads(SOLUTION.read_text(encoding="utf-8")))
+    assert written & {without_marks("".join(cell["source"])) for _, cell in cells}, (
+        "somebody writes what the model does"
+    )
 
 
 def test_the_copy_is_somebodys_answers_under_other_names(forty):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import nbgrader.server_extensions.formgrader
@@ -58,16 +58,22 @@ def shown(notebook: NotebookNode) -> str:
 
 def active(html: str) -> list[str]:
     """What in a learner's boxes on a page runs, loads, leads elsewhere, covers or takes the looks of the page."""
-    boxes = BeautifulSoup(html, "html.parser").select('div[style^="contain:"]')
-    return [fault for box in boxes for tag in box.find_all(True) for fault in faults(tag)]
+    return looked_at(html)[0]
 
 
 def unboxed(html: str) -> str:
     """What a page shows outside of the learner's boxes."""
-    soup = BeautifulSoup(html, "html.parser")
+    return looked_at(html)[1]
+
+
+@lru_cache(maxsize=1)
+def looked_at(html: str) -> tuple[list[str], str]:
+    """What is active in the learner's boxes, and the page without them."""
+    soup, found = BeautifulSoup(html, "html.parser"), []
     for box in soup.select('div[style^="contain:"]'):
+        found += [fault for tag in box.find_all(True) for fault in faults(tag)]
         box.decompose()
-    return str(soup)
+    return found, str(soup)
 
 
 def faults(tag: Tag) -> list[str]:

@@ -7,7 +7,7 @@ import functools
 import pytest
 import torch
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, handle_torch_function
 
 from helpers.checking import plain
 from helpers.checking.calling import perform
@@ -78,6 +78,37 @@ def for_each_number(x):
     return x.clone().apply_(lambda one: float(x.softmax(-1)[0, 0]) + one)
 
 
+def with_functions_off_and_an_error_kept(x):
+    kept = []
+    for _ in range(3):
+        try:
+            x.reshape(7)
+        except RuntimeError as error:
+            kept.append(error)
+    return with_functions_off(x)
+
+
+class SaysItIs:
+    """Equals a function that is permitted, and asks for another one."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __hash__(self):
+        return hash(self.function)
+
+    def __eq__(self, other):
+        return True
+
+    def __call__(self, x):
+        return x.softmax(-1)
+
+
+def by_what_says_it_is_another(x):
+    x.exp()
+    return handle_torch_function(SaysItIs(torch.Tensor.exp), (x,), x)
+
+
 WAYS = {
     "its method": lambda x: Rows.softmax(x, -1),
     "by getattr": lambda x: getattr(x, "soft" + "max")(-1),
@@ -95,6 +126,8 @@ WAYS = {
     "compiled": scripted,
     "functions off": with_functions_off,
     "functions off, by name": with_functions_off_below_a_name,
+    "functions off, an error kept": with_functions_off_and_an_error_kept,
+    "by what says it is another": by_what_says_it_is_another,
 }
 
 

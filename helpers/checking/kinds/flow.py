@@ -62,17 +62,24 @@ READING = {
 AS_TEXT = {"__repr__", "__str__", "__format__"}
 HIDDEN = "<tensor of shape {shape}; its numbers are not shown while a check plays a call>"
 PLAIN = (bool, int, float, str, type(None), Tensor, torch.nn.Parameter, torch.dtype)  # what a kernel may be given
-NO_ANSWER = {
-    "OutOfResources",
-    "PTXASError",
-    "CompileTimeAssertionFailure",
-}  # errors by which a tuner tries the next one
+# Errors upon which Triton's autotuner goes on to its next configuration.
+OF_A_CONFIGURATION = {"OutOfResources", "PTXASError", "CompileTimeAssertionFailure"}
+# What a learner calls, for operators whose own names say nothing to them.
+AS_CALLED = {
+    "_local_scalar_dense": "float(), int() or bool()",
+    "_to_copy": "A change of dtype between whole and other numbers",
+    "lift_fresh": "torch.tensor",
+}
 OUTSIDE = (
     "{what} is called outside of a kernel, on numbers: outside, an answer may make memory, copy it and change its "
     "dtype; the arithmetic belongs into the kernel."
 )
 GIVEN = "A kernel is given a tensor that holds numbers from somewhere else: give it the arguments, and new memory."
 READ = "{what} reads numbers outside of a kernel: the arithmetic belongs into the kernel, and it loads them."
+TOLD = (
+    "More than {most} bits of answers to questions about numbers, such as whether two are equal, are read outside of "
+    "kernels in one call: the arithmetic belongs into the kernel."
+)
 HANDED = "A kernel is given {what}: give it tensors, numbers and texts, and call functions in it by their names."
 PRINTED = "What a kernel prints is not printed: the numbers stay in the kernel."
 CALLED = "A function under @triton.jit is called outside of a kernel, where only kernel[grid](...) starts one."
@@ -86,14 +93,13 @@ answering: ContextVar[bool] = ContextVar("answering", default=False)
 
 @dataclass
 class Memory:
-    """Memory that is known: whether a kernel was given it, whether a kernel has changed it or it was moved from such,
-    whether it says something of numbers, the storage itself, and the bytes that it should hold."""
+    """What is known of some memory."""
 
-    stored: bool
-    written: bool
-    asked: bool
+    stored: bool  # a kernel was given it, and may have stored into it; or it was moved from such memory
+    written: bool  # a kernel has changed it, or it was moved from such memory
+    asked: bool  # it holds what a comparison has said of numbers
     storage: torch.UntypedStorage
-    bytes: Tensor
+    bytes: Tensor  # that it should hold
 
 
 class Flow(TorchDispatchMode):
@@ -114,6 +120,10 @@ class Flow(TorchDispatchMode):
     def fault(self, sentence: str) -> None:
         """Keep the first thing that is wrong."""
         self.first_fault = self.first_fault or sentence
+
+    def fault_of(self, operator: str) -> None:
+        """Say that an operator is called outside of a kernel, as it is called by who writes it."""
+        self.fault(OUTSIDE.format(what=AS_CALLED.get(operator, operator.strip("_"))))
 
     def know(self, tensor: Tensor, stored: bool, written: bool = False, asked: bool = False) -> None:
         """Write down what a tensor's memory holds."""
@@ -147,11 +157,11 @@ class Flow(TorchDispatchMode):
         asked = asked or ((moved or name in LOGIC) and bool(numbers) and all(map(self.is_asked, numbers)))
         asked = asked or self.questioned
         if not (self.questioned or self.allows(name, given)):  # said before it runs: an error may tell numbers, too
-            self.fault(OUTSIDE.format(what=name.strip("_")))
+            self.fault_of(name)
         value = func(*args, **(kwargs or {}))
         made = tensors_in(value)
         if not (self.questioned or self.keeps(name, given, made)):
-            self.fault(OUTSIDE.format(what=name.strip("_")))
+            self.fault_of(name)
         for tensor in made:
             same = [one for one in given if one.untyped_storage()._cdata == tensor.untyped_storage()._cdata]
             again = bool(same) and name in MOVING - {"copy_"} and self.is_stored(same[0])
@@ -166,7 +176,10 @@ class Flow(TorchDispatchMode):
         if told:
             yes_or_no = name == "equal" or (name != "index" and told[0].dtype is torch.bool)
             self.told += 1 if yes_or_no else BITS_OF_A_COUNT
-            if self.told > MOST_TOLD or not all(map(self.is_asked, taken_by)):
+            if self.told > MOST_TOLD:
+                self.fault(TOLD.format(most=MOST_TOLD))
+                return False
+            if not all(map(self.is_asked, taken_by)):
                 return False
         if not numbers or name in NEW or name in ASKING or name in MOVING:
             return True
@@ -210,7 +223,7 @@ class Flow(TorchDispatchMode):
             try:
                 return start(*args, **kwargs)
             except BaseException as error:
-                if type(error).__name__ not in NO_ANSWER:
+                if type(error).__name__ not in OF_A_CONFIGURATION:
                     self.fault(FAILED)
                 raise
             finally:

@@ -19,12 +19,13 @@ EVENTS = {
     "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system", "subprocess.Popen", "_thread.start_new_thread",
     "_thread.start_joinable_thread",
 }  # fmt: skip
-# Files that may start one: they run nothing of an answer's in it.
+# Files of libraries that may start one: they run nothing of an answer's in it.
 THEIRS = ("torch/_inductor/",)
 STARTS = "The answer starts a process or a thread, where its calls cannot be seen: write it without."
 
 WORKER = "confine"  # a module that only the sandbox's worker has under this name
-STANDARD = os.path.dirname(os.__file__)
+STANDARD = os.path.dirname(os.__file__)  # the folder of Python's own library
+PACKAGES = "-packages"  # as in site-packages, which lies in that folder
 
 by_thread: list[int] = []  # for each that was started, the thread that has done so
 sandboxed = False  # whether this process was forked for a submission
@@ -73,12 +74,12 @@ def is_theirs(frame: FrameType | None) -> bool:
     """Whether a library that may do so starts something."""
     while frame is not None and is_looked_through(frame.f_code.co_filename):
         frame = frame.f_back
-    return frame is not None and any(one in frame.f_code.co_filename for one in THEIRS)
+    return frame is not None and any(one in frame.f_code.co_filename.replace(os.sep, "/") for one in THEIRS)
 
 
 def is_looked_through(file: str) -> bool:
     """Whether a file is ours, or of Python's own library, by whose hand others start something."""
-    return file == __file__ or (file.startswith(STANDARD) and "-packages" not in file)
+    return file == __file__ or (file.startswith(STANDARD) and PACKAGES not in file.removeprefix(STANDARD))
 
 
 def begin_anew() -> None:

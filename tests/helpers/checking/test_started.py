@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from unittest import mock
 
 import pytest
 from tqdm import tqdm
@@ -61,6 +62,23 @@ def test_the_thread_of_bars_of_ones_own_is_refused():
     finally:
         if Bar.monitor is not None:
             Bar.monitor.exit()
+
+
+@pytest.mark.parametrize(
+    ("file", "looked_through"),
+    [("threading.py", True), ("asyncio/events.py", True), ("site-packages/torch/hub.py", False), ("../mine.py", False)],
+)
+def test_pythons_own_library_is_looked_through_wherever_it_lies(file, looked_through, monkeypatch):
+    for folder in (started.STANDARD, "/opt/all-packages/lib/python3.11"):
+        monkeypatch.setattr(started, "STANDARD", folder)
+        assert started.is_looked_through(os.path.normpath(os.path.join(folder, file))) == looked_through
+
+
+def test_a_librarys_file_is_known_by_either_separator(monkeypatch):
+    frame = mock.Mock()
+    frame.f_code.co_filename = r"C:\course\site-packages\torch\_inductor\codecache.py"
+    monkeypatch.setattr(os, "sep", "\\")
+    assert started.is_theirs(frame)
 
 
 @pytest.mark.parametrize("sandboxed", [True, False])

@@ -27,8 +27,8 @@ ZEROS, FROM_END = 3, 7  # steps that give zeros, and how many losses before the 
 ABSENT = object()
 
 
-# Neither function below may use a global name: their code runs in the learner's namespace, too. The root is written as
-# a power, so that numbers and NumPy arrays go through it as tensors do.
+# The two functions below may use no global name: their code runs in the learner's namespace, too. The root is written
+# as a power, so that numbers and NumPy arrays go through it as tensors do.
 def right_step(
     theta: Any, grad: Any, m: Any, v: Any, t: Any, lr: Any, beta1: Any, beta2: Any, eps: Any, weight_decay: Any
 ) -> Any:
@@ -39,7 +39,7 @@ def right_step(
     return theta - lr * (m / (1 - beta1**t)) / ((v / (1 - beta2**t)) ** 0.5 + eps), m, v
 
 
-def shorter_step(
+def step_by(
     theta: Any,
     grad: Any,
     m: Any,
@@ -51,29 +51,22 @@ def shorter_step(
     eps: Any,
     weight_decay: Any,
     *,
-    _step: Any = right_step,
-    _by: float = SHORTER,
+    _take: Any = None,
 ) -> Any:
+    """AdamW's step as another function takes it."""
+    return _take(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay)
+
+
+def lendable(take: Callable[..., Any]) -> FunctionType:
+    """A step that may be lent, and that `take` takes: it has the arguments' names, and its code needs no global one."""
+    made = FunctionType(step_by.__code__, {}, STEP)
+    made.__kwdefaults__ = {"_take": take}
+    return made
+
+
+def shorter(theta: Any, grad: Any, m: Any, v: Any, t: Any, lr: Any, *others: Any) -> Any:
     """AdamW's step at a smaller rate."""
-    return _step(theta, grad, m, v, t, _by * lr, beta1, beta2, eps, weight_decay)
-
-
-def counted_step(
-    theta: Any,
-    grad: Any,
-    m: Any,
-    v: Any,
-    t: Any,
-    lr: Any,
-    beta1: Any,
-    beta2: Any,
-    eps: Any,
-    weight_decay: Any,
-    *,
-    _of: Any = None,
-) -> Any:
-    """AdamW's step as some `Steps` give it."""
-    return _of.take(theta, grad, m, v, t, lr, beta1, beta2, eps, weight_decay)
+    return right_step(theta, grad, m, v, t, SHORTER * lr, *others)
 
 
 class Steps:
@@ -102,9 +95,7 @@ class Steps:
     @property
     def function(self) -> FunctionType:
         """The step as a function that may be lent."""
-        made = FunctionType(counted_step.__code__, {}, STEP)
-        made.__kwdefaults__ = {"_of": self}
-        return made
+        return lendable(self.take)
 
 
 class Given:
@@ -232,7 +223,7 @@ def lend(train: Callable[..., Any], seed: int) -> tuple[Any, Any, Any, Any, str]
     what is wrong with what the step was given, COUNT, STATE or nothing."""
     counted = Steps()
     first = run(train, seed, 101, counted.function)
-    others = run(train, seed, 101), run(train, seed, 101, shorter_step)
+    others = run(train, seed, 101), run(train, seed, 101, lendable(shorter))
     count = losses_in(first)
     fault = counted.given.fault
     if count <= FROM_END:

@@ -12,11 +12,12 @@ import torch
 from helpers.checking.kinds.lending import (
     for_each_seed,
     lend,
+    lendable,
     lent,
     namespace,
     reseed,
     right_step,
-    shorter_step,
+    shorter,
     zeroed,
 )
 
@@ -100,7 +101,7 @@ def test_the_lent_step_is_adamw():
         optimiser.step()
         theta, m, v = right_step(theta, grad, m, v, t, 0.05, 0.9, 0.999, 1e-8, 0.1)
         torch.testing.assert_close(theta, parameter.detach(), rtol=1e-12, atol=1e-14)
-    slower = shorter_step(theta, grad, m, v, 20, 0.05, 0.9, 0.999, 1e-8, 0.1)[0]
+    slower = lendable(shorter)(theta, grad, m, v, 20, 0.05, 0.9, 0.999, 1e-8, 0.1)[0]
     torch.testing.assert_close(slower, right_step(theta, grad, m, v, 20, 0.045, 0.9, 0.999, 1e-8, 0.1)[0])
     x = np.ones(3)  # NumPy's arrays go through it, too
     assert right_step(x, x, 0 * x, 0 * x, 1, 0.1, 0.9, 0.999, 1e-8, 0.0)[0] == pytest.approx(0.9 * x)

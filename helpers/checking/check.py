@@ -10,8 +10,8 @@ from helpers.checking.calling import SECONDS_PER_CALL, perform
 from helpers.checking.library import belongs_to_a_library
 from helpers.checking.marking import CORRECT, NOT_ATTEMPTED, Report, judged_cases, mark
 from helpers.checking.progress import remember
-from helpers.checking.recognising import recognise, size, smallest_failure
-from helpers.checking.shapes import Call, ExerciseData, Observation
+from helpers.checking.recognising import recognise
+from helpers.checking.shapes import Call, CaseData, ExerciseData, Observation
 from helpers.checking.words import printable
 
 SECONDS_FOR_SMALL = 2.0
@@ -69,9 +69,14 @@ def explain(exercise: ExerciseData, report: Report, functions: dict[str, Any]) -
     played = list(judged_cases(ladder, (perform(functions, one["call"], seconds) for one in ladder if not late)))
     gate_failed = report.criteria[0].failure is not None
     recognise(exercise, report, played if gate_failed else [])
-    small = smallest_failure(played)
+    small = next((one for one in played if one.problem), None)  # the cases of a ladder are ordered by size
     if report.mistake is None and small and report.failure and size(small.case) < size(report.failure.case):
         report.smaller = small
+
+
+def size(case: CaseData) -> int:
+    """How many characters a case's arguments take: what a reader has to look at."""
+    return len(str(case["call"]["arguments"]))
 
 
 def broken_rule(exercise: ExerciseData, functions: dict[str, Any]) -> str | None:

@@ -19,13 +19,12 @@ from helpers.checking.comparing import agree, alike, as_array, numbers, toleranc
 from helpers.checking.judging import problem
 from helpers.checking.marking import Played, Report
 from helpers.checking.relations.samples import Form, Sample, distinct
-from helpers.checking.shapes import CaseData, ExerciseData, Expectation, Symptom
+from helpers.checking.shapes import ExerciseData, Expectation, Symptom
 from helpers.checking.words import Phrase
 
-MOST_BEYOND, MOST_ITEMS = 4, 5000  # times what a case holds, and this much more, is what an answer to it may hold
+MOST_ITEMS, MOST_TIMES = 5000, 4  # an answer may hold 4 times as much as its case and 5000 items do together
 CHARACTERS_A_NUMBER = 8  # of base64, some 5 for float32 and 11 for float64
-
-SAY_NOTHING = {0.0, 1.0, -1.0}
+SAY_NOTHING = {0.0, 1.0, -1.0}  # they come of many mistakes
 Explains = Callable[[Sequence[Played]], bool]
 
 
@@ -63,7 +62,7 @@ def is_out_of_size(one: Played) -> bool:
     that is known here: to compare it in all ways would take seconds, and a learner decides how many."""
     if one.observation["outcome"] != "returned" or one.case["expected"]["judge"] != "close":
         return False
-    room = MOST_BEYOND * (items_in(one.case) + MOST_ITEMS)
+    room = MOST_TIMES * (items_in(one.case) + MOST_ITEMS)
     return items_in(one.observation["value"]) > room
 
 
@@ -93,8 +92,8 @@ def of_its_form(exercise: ExerciseData, report: Report, smaller: Sequence[Played
 def slipped(exercise: ExerciseData, report: Report, smaller: Sequence[Played]) -> Mistake | None:
     """A slip in a formula that gives these numbers in the first criterion that failed, or in the smaller cases."""
     criterion = next(one for one in report.criteria if one.failure)
-    known = exercise.get("slips", {})
-    sentence = slips.slip(known, criterion.name, criterion.played) or slips.slip(known, slips.SMALLER, smaller)
+    sealed = exercise.get("slips", {})
+    sentence = slips.slip(sealed, criterion.name, criterion.played) or slips.slip(sealed, slips.SMALLER, smaller)
     return Mistake("slip", str(sentence), lambda others: False) if sentence else None
 
 
@@ -115,15 +114,7 @@ def wrong(one: Played) -> bool:
 def known(exercise: ExerciseData, report: Report) -> Mistake | None:
     """The known mistake that answers as the learner's function did: it explains the first failure, and more failures,
     less its contradictions, than any other, and more than none."""
-    assert report.failure is not None
-    scores = {}
-    for mistake in exercise["mistakes"]:
-        if explains(report.failure, mistake):
-            cases = that_speak(report, [one for criterion in report.criteria for one in criterion.played])
-            by_looks = any("looks" in one.case["mistakes"].get(mistake, {}) for one in cases)
-            told = [(one, explains(one, mistake)) for one in cases if concerns(one, mistake, by_looks)]
-            if all(explained for _, explained in told) or any(e and says_much(one) for one, e in told):
-                scores[mistake] = sum(1 if explained else -1 for _, explained in told)
+    scores = {mistake: found for mistake in exercise["mistakes"] if (found := score(report, mistake)) is not None}
     best = max(scores, key=lambda mistake: scores[mistake], default=None)
     if best is None or scores[best] <= 0:
         best = next((mistake for mistake in scores if first_of_several(report, mistake)), None)
@@ -134,6 +125,25 @@ def known(exercise: ExerciseData, report: Report) -> Mistake | None:
         return all(explains(one, best) for one in played if one.problem)
 
     return Mistake(best, exercise["mistakes"][best], all_of)
+
+
+def score(report: Report, mistake: str) -> int | None:
+    """How many cases a mistake explains, less those that it contradicts; None where it does not explain the first
+    failure, or where it contradicts some and explains only what many mistakes would."""
+    assert report.failure is not None
+    if not explains(report.failure, mistake):
+        return None
+    cases = that_speak(report, [one for criterion in report.criteria for one in criterion.played])
+    by_looks = is_by_looks(cases, mistake)
+    told = [(one, explains(one, mistake)) for one in cases if concerns(one, mistake, by_looks)]
+    if all(explained for _, explained in told) or any(explained and says_much(one) for one, explained in told):
+        return sum(1 if explained else -1 for _, explained in told)
+    return None
+
+
+def is_by_looks(cases: Sequence[Played], mistake: str) -> bool:
+    """Whether a mistake is known in some of these cases by what its answer looks like, not by what it is."""
+    return any("looks" in one.case["mistakes"].get(mistake, {}) for one in cases)
 
 
 def says_much(one: Played) -> bool:
@@ -156,7 +166,7 @@ def first_of_several(report: Report, mistake: str) -> bool:
         for x in distinct(s.got)
     }
     cases = [one for criterion in report.criteria for one in that_speak(report, criterion.played)]
-    if any("looks" in one.case["mistakes"].get(mistake, {}) for one in cases) or len(numbers_of_it) < 2:
+    if is_by_looks(cases, mistake) or len(numbers_of_it) < 2:
         return False
     passed = (one for one in cases if one.problem is None)
     failed = (one for one in that_speak(report, first.played) if one.problem)
@@ -166,8 +176,8 @@ def first_of_several(report: Report, mistake: str) -> bool:
 def concerns(one: Played, mistake: str, by_looks: bool) -> bool:
     """Whether a case speaks for or against a mistake: it failed, or the mistake would have failed it. Of a mistake that
     is known by its looks nobody can say beforehand what it would have failed, nor where it has no looks."""
-    wrong = one.case["mistakes"].get(mistake)
-    return one.problem is not None and wrong is not None if by_looks else one.problem is not None or wrong is not None
+    failed, would_fail = one.problem is not None, mistake in one.case["mistakes"]
+    return (failed and would_fail) if by_looks else (failed or would_fail)
 
 
 def explains(one: Played, mistake: str) -> bool:
@@ -220,13 +230,12 @@ def right_value(one: Played) -> Any:
 
 
 def tolerance_of(expected: Expectation, right: np.ndarray) -> tuple[float, float]:
-    """(relative, absolute) for one result; the input of a capacity is judged by the root of `tol`."""
+    """(relative, absolute) for one result. Of a capacity, what has dimensions is the input: it may be off by the
+    root of what the capacity may be off by, since that is flat where it is largest."""
     rtol, atol = tolerance(expected)
-    return (
-        (rtol, max(atol, math.sqrt(expected["tol"])))
-        if expected["judge"] == "capacity" and right.ndim
-        else (rtol, atol)
-    )
+    if expected["judge"] == "capacity" and right.ndim:
+        return rtol, max(atol, math.sqrt(expected["tol"]))
+    return rtol, atol
 
 
 def relation(played: Sequence[Played]) -> Form | None:
@@ -376,7 +385,7 @@ def composes(couples: Sequence[tuple[Sample, Sample]], how: Callable[..., np.nda
             if not a.fits(both):
                 return False
             neither = ~agree(both, a.want, 1e-7, 1e-9) & ~agree(both, b.want, 1e-7, 1e-9)
-            told |= distinct(both[neither & np.isfinite(both)]) - {0.0, 1.0, -1.0}
+            told |= distinct(both[neither & np.isfinite(both)]) - SAY_NOTHING
     return len(told) >= 2
 
 
@@ -384,13 +393,3 @@ def lowered(sentence: str) -> str:
     """A sentence that goes on after another: its first letter small, where it is not a name."""
     first = sentence.split(" ", 1)[0]
     return sentence[:1].lower() + sentence[1:] if first[1:].islower() or first == "A" else sentence
-
-
-def smallest_failure(played: Sequence[Played]) -> Played | None:
-    """The first case that failed, of cases that are ordered by size."""
-    return next((one for one in played if one.problem), None)
-
-
-def size(case: CaseData) -> int:
-    """How many characters a case's arguments take: what a reader has to look at."""
-    return len(str(case["call"]["arguments"]))

@@ -24,7 +24,7 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from grading.classroom.converters import FreshFeedback
 from grading.classroom.nbgrader_plugin import SandboxedAutograde
-from grading.course import ROOT, SETTINGS
+from grading.course import ROOT, SETTINGS, with_exercises
 from grading.demo.people import Learner, simulated_class
 from grading.report.page import write_report
 
@@ -39,19 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Grade a simulated class in a folder of its own, up to the teacher's report.",
         epilog="example: infograd demo 02-mutual-information --learners 20",
     )
-    parser.add_argument("notebook", nargs="?", default=NOTEBOOK, help=f"default: {NOTEBOOK}")
+    parser.add_argument("notebook", nargs="?", type=with_exercises, default=NOTEBOOK, help=f"default: {NOTEBOOK}")
     parser.add_argument("--learners", type=int, default=SIZE, metavar="N", help=f"default: {SIZE}")
     parser.add_argument("--seed", type=int, default=0, help="which class it is")
     parser.add_argument("--to", type=Path, metavar="FOLDER", help="where; by default a temporary folder, which is kept")
     options = parser.parse_args(arguments)
-    if not (ROOT / "solutions" / options.notebook / f"{options.notebook}.ipynb").is_file():
-        print(f"infograd demo: there is no notebook {options.notebook!r} in solutions/", file=sys.stderr)
-        return 2
     if options.learners < 1:
         print("infograd demo: --learners must be at least 1", file=sys.stderr)
         return 2
-    if options.to is not None and options.to.exists() and any(options.to.iterdir()):
-        print(f"infograd demo: {options.to} is not empty", file=sys.stderr)
+    if options.to is not None and (reason := unfit(options.to)):
+        print(f"infograd demo: --to {options.to} {reason}", file=sys.stderr)
         return 2
     folder = options.to or Path(tempfile.mkdtemp(prefix="infograd-demo-"))
     try:
@@ -60,6 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"infograd demo: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def unfit(folder: Path) -> str | None:
+    """Why a class cannot be played in a folder."""
+    if folder.exists() and not folder.is_dir():
+        return "is a file: give a folder"
+    return "is not empty" if folder.exists() and any(folder.iterdir()) else None
 
 
 def play(notebook: str, folder: Path, size: int, seed: int) -> None:

@@ -122,7 +122,7 @@ def not_graded(one: Graded) -> str:
     verdict = one.verdict
     if verdict.outcome != "graded":
         return f"{verdict.outcome}: {verdict.reason}"
-    return "".join(f"the grader failed in {name}: {error} " for name, error in verdict.failed.items())
+    return "; ".join(f"the grader failed in {name}: {error}" for name, error in verdict.failed.items())
 
 
 def render(report: Report) -> str:

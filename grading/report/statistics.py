@@ -88,6 +88,8 @@ def point_biserial(solved: np.ndarray, rest: np.ndarray) -> float | None:
 
 
 def distribution(graded: Sequence[Graded], points: float) -> list[Bin]:
-    """How many learners have how many marks, in ten equal bins from 0 to all points."""
-    counts, edges = np.histogram([one.marks for one in graded], bins=BINS, range=(0, max(points, 1e-9)))
+    """How many learners have how many marks, in ten equal bins from 0 to all points. Who has more, as an older version
+    of the exercises may have given, is in the last."""
+    most = max(points, 1e-9)
+    counts, edges = np.histogram([min(one.marks, most) for one in graded], bins=BINS, range=(0, most))
     return [Bin(*pair) for pair in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)]

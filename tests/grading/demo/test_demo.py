@@ -90,7 +90,7 @@ def test_the_class_starts_from_the_learners_notebook(played):
 def test_its_arguments_are_what_is_played(monkeypatch, tmp_path):
     given = []
     monkeypatch.setattr("grading.demo.circle.play", lambda *arguments: given.append(arguments))
-    assert main(["02-mutual-information", "--learners", "20", "--seed", "5", "--to", str(tmp_path)]) == 0
+    assert main(["02", "--learners", "20", "--seed", "5", "--to", str(tmp_path)]) == 0
     assert main([]) == 0
     assert given[0] == ("02-mutual-information", tmp_path, 20, 5)
     assert given[1] == (NOTEBOOK, given[1][1], 40, 0)
@@ -311,9 +311,12 @@ def test_a_copy_has_other_names_and_the_same_meaning():
 
 
 def test_what_cannot_be_is_said(capsys, tmp_path):
-    assert main(["09-nothing"]) == 2
-    assert "09-nothing" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["09-nothing"])
+    assert "there is no notebook '09-nothing'" in capsys.readouterr().err
     (tmp_path / "mine.txt").write_text("")
     assert main(["--to", str(tmp_path)]) == 2
     assert "not empty" in capsys.readouterr().err
+    assert main(["--to", str(tmp_path / "mine.txt")]) == 2
+    assert "is a file" in capsys.readouterr().err
     assert main(["--learners", "0"]) == 2

@@ -34,7 +34,6 @@ ANCHOR = re.compile(r"\]\(([^)\s]+\.ipynb#[^)\s]+)\)")  # MyST wants a heading's
 # A link to another notebook, and to an exercise of it, in what a cell shows.
 BESIDE = re.compile(r"""(href=['"]\.\./(?P<notebook>[\w-]+)/[\w-]+)\.ipynb(?:#cell-id=(?P<exercise>\w+))?""")
 REMEDY = "the site needs packages of its own: pip install -c constraints.txt -e '.[site]'"
-
 WIDE = re.compile(r'(<pre|<div class="(?:math|table)-wrapper [^">]*")>')
 
 
@@ -48,17 +47,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--to", type=Path, default=TARGET, metavar="FOLDER", help="default: dist/site")
     options = parser.parse_args(arguments)
+    if options.to.exists() and not options.to.is_dir():
+        print(f"infograd site: --to {options.to} is a file: give a folder", file=sys.stderr)
+        return 2
     if missing := [name for name in ("sphinx", "myst_nb", "furo") if importlib.util.find_spec(name) is None]:
         print(f"infograd site: there is no {' and no '.join(missing)}; {REMEDY}", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="infograd-site-") as folder:
-        lay_out(Path(folder))
-        line = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-E", "-c", str(SETTINGS), folder]
-        if status := subprocess.run([*line, str(options.to)], cwd=ROOT, check=False).returncode:
+        source, site = Path(folder) / "source", Path(folder) / "site"
+        lay_out(source)
+        line = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-E", "-c", str(SETTINGS)]
+        if status := subprocess.run([*line, str(source), str(site)], cwd=ROOT, check=False).returncode:
             return status
-    for file in options.to.rglob("*.html"):
-        write(file, for_all(file.read_text(encoding="utf-8")))
-    broken = list(problems(options.to))
+        for file in site.rglob("*.html"):
+            write_whole(file, for_all(file.read_text(encoding="utf-8")))
+        broken = list(problems(site))
+        # Only now: the folder may hold other pages, which are not ours to change or to judge.
+        shutil.copytree(site, options.to, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".doctrees"))
     for problem in broken:
         print(f"infograd site: {problem}", file=sys.stderr)
     if not broken:
@@ -76,23 +81,22 @@ def lay_out(folder: Path) -> None:
     code."""
     for page in dict.fromkeys(pages()):
         text = (ROOT / page).read_text(encoding="utf-8")
-        text = (
-            text.replace("](", "]\\(")
-            if page in TABLES
-            else ANCHOR.sub(lambda found: f"](<{unquote(found[1])}>)", text)
-        )
+        if page in TABLES:
+            text = text.replace("](", "]\\(")
+        else:
+            text = ANCHOR.sub(lambda found: f"](<{unquote(found[1])}>)", text)
         if page == KILL_TABLE:
             text = split(text, folder / page)
-        write(folder / page, text)
+        write_whole(folder / page, text)
     for file in (*PLAIN_FILES, *(f"docs/{one.name}" for one in (ROOT / "docs").glob("*.png"))):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, folder / file)
     for name in notebooks():
         place = f"solutions/{name}/{name}.ipynb"
         notebook = json.loads((ROOT / place).read_text(encoding="utf-8"))
-        write(folder / place, json.dumps(folded(notebook)))
-    write(folder / BENCHMARKS, benchmarks())
-    write(folder / "index.md", contents())
+        write_whole(folder / place, json.dumps(folded(notebook)))
+    write_whole(folder / BENCHMARKS, benchmarks())
+    write_whole(folder / "index.md", contents())
 
 
 def split(text: str, page: Path) -> str:
@@ -101,13 +105,8 @@ def split(text: str, page: Path) -> str:
     opening, *parts = re.split(r"^## ", text, flags=re.MULTILINE)
     names = [f"{page.stem}-{part.splitlines()[0]}" for part in parts]
     for name, part in zip(names, parts, strict=True):
-        write(page.with_name(f"{name}.md"), "# " + re.sub(r"^#(?=#+ )", "", part, flags=re.MULTILINE))
+        write_whole(page.with_name(f"{name}.md"), "# " + re.sub(r"^#(?=#+ )", "", part, flags=re.MULTILINE))
     return opening + "\n".join(["```{toctree}", ":maxdepth: 1", "", *names, "```", ""])
-
-
-def write(file: Path, text: str) -> None:
-    """Write a file, in a folder that is made if need be."""
-    write_whole(file, text)
 
 
 def folded(notebook: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +140,8 @@ def on_the_site(found: re.Match[str]) -> str:
 
 
 def for_all(page: str) -> str:
-    """A page of Sphinx's whose headings have a level, and what may be too wide can be scrolled with the keyboard."""
+    """A page of Sphinx's that everybody can use: its headings have a level, and what is wider than a screen can be
+    scrolled with the keyboard."""
     page = page.replace('<p class="caption" role="heading">', '<p class="caption" role="heading" aria-level="2">')
     return WIDE.sub(r'\1 tabindex="0">', page)
 

@@ -115,6 +115,29 @@ def test_without_its_packages_the_remedy_is_named(
     )
 
 
+def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.txt").write_text("")
+    assert build.main(["--to", str(tmp_path / "mine.txt")]) == 2
+    assert "is a file" in capsys.readouterr().err
+
+
+def test_other_pages_in_the_folder_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are neither changed nor looked through for dead links."""
+
+    def sphinx(line: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        Path(line[-1]).mkdir(exist_ok=True)
+        (Path(line[-1]) / "index.html").write_text("<pre>")
+        return subprocess.CompletedProcess(line, 0)
+
+    monkeypatch.setattr(build, "lay_out", lambda folder: None)
+    monkeypatch.setattr(subprocess, "run", sphinx)
+    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: name)
+    (tmp_path / "mine.html").write_text("<pre><a href='nowhere.html'>")
+    assert build.main(["--to", str(tmp_path)]) == 0
+    assert (tmp_path / "mine.html").read_text() == "<pre><a href='nowhere.html'>"
+    assert (tmp_path / "index.html").read_text() == '<pre tabindex="0">'
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site. Needs the extra `site`; the workflow that publishes it does the same."""

@@ -177,7 +177,7 @@ class GradingProcess:
         with theirs:
             program = [sys.executable, "-m", "grading.classroom.tasks", str(theirs.fileno()), str(folder)]
             started = subprocess.Popen(program, pass_fds=[theirs.fileno()], cwd=CODE, start_new_session=True)
-        started.returncode = 0  # `close` waits for it
+        started.returncode = 0  # so that Popen waits for nothing: `close` does
         self.connect(started.pid, ours)
 
     def fork(self, first: Callable[[], None] = lambda: None) -> None:
@@ -248,9 +248,18 @@ def serve(asked: BinaryIO, answers: BinaryIO, folder: Path) -> None:
             try:
                 found = grade(task, release, folder)
             except Exception as error:
-                found = error
+                found = sendable(error)
             pickle.dump(found, answers)
             answers.flush()
+
+
+def sendable(error: Exception) -> Exception:
+    """An error that another process can read: itself, or what it says where it cannot be sent."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,35 @@ def test_an_error_of_the_grading_process_comes_back(tmp_path: Path) -> None:
     tasks.serve(io.BytesIO(pickle.dumps((task, release)) + pickle.dumps((task, release.name))), answers, tmp_path)
     answers.seek(0)
     assert all(isinstance(pickle.load(answers), OtherSetup) for _ in range(2))
+
+
+class OfTwo(Exception):
+    def __init__(self, one: str, two: str):
+        super().__init__(f"{one} and {two}")
+
+
+class WithALock(Exception):
+    def __init__(self) -> None:
+        super().__init__("locked", threading.Lock())
+
+    def __str__(self) -> str:
+        return "locked"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(OfTwo("a", "b"), "OfTwo: a and b"), (WithALock(), "WithALock: locked"), (KeyError("x"), "'x'")]
+)
+def test_an_error_that_cannot_be_sent_is_told(
+    error: Exception, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(tasks, "grade", fail)
+    answers = io.BytesIO()
+    tasks.serve(io.BytesIO(pickle.dumps((a_task(), Release("00", "{}", None)))), answers, tmp_path)
+    answers.seek(0)
+    assert str(pickle.load(answers)) == said
 
 
 def test_a_grading_process_that_ends_is_replaced_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ VARIABLE = rf"var\(\s*--[\w-]{{1,60}}(?:\s*,\s*{ATOM}){{0,5}}\s*\)"
 VALUE = re.compile(rf"(?:{ATOM}|{VARIABLE})(?:[\s,/]+(?:{ATOM}|{VARIABLE})){{0,15}}", re.IGNORECASE | re.ASCII)
 BOX = '<div style="contain:layout paint;isolation:isolate;overflow:auto">'
 PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)")
-ANCHOR = re.compile(r"#[\w.-]*")
+ANCHOR = re.compile(r"#[\w.-]*\Z")
 ADDRESS = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
 # What MathJax would turn into links, styles, actions and HTML of its own, and ways to write those under another name.
 TEX = re.compile(
@@ -134,7 +134,7 @@ def markdown(source: str, render: Callable[[str], str], learners: bool) -> str:
     return boxed(page) if learners else clean_ours(page)
 
 
-def allowed(tag: str, name: str, value: str, address: re.Pattern[str] = ANCHOR) -> str | None:
+def allowed(tag: str, name: str, value: str, address: re.Pattern[str]) -> str | None:
     """The value of an attribute that may stay, else None. Links lead to what matches `address`."""
     if name == "href":
         return value if tag == "a" and address.match(value) else None
@@ -167,9 +167,8 @@ def cleaner(address: re.Pattern[str], schemes: set[str], most_picture: float = m
     )
 
 
-INSIDE = re.compile(ANCHOR.pattern + r"\Z")
-STRANGERS = cleaner(INSIDE, {"data"})
-LIGHT, WORDS_ONLY = cleaner(INSIDE, {"data"}, MOST_LIGHT), cleaner(INSIDE, {"data"}, 0)
+STRANGERS = cleaner(ANCHOR, {"data"})
+LIGHT, WORDS_ONLY = cleaner(ANCHOR, {"data"}, MOST_LIGHT), cleaner(ANCHOR, {"data"}, 0)
 OURS = cleaner(ADDRESS, {"http", "https", "mailto", "data"})
 
 
@@ -187,31 +186,33 @@ def printable_lines(text: str) -> str:
 def outputs(found: Any, most: int) -> list[NotebookNode]:
     """Notebook outputs from what a submission's process says that a cell has shown; at most so many characters."""
     shown = found.get("shown") if isinstance(found, dict) else None
-    kept, room, cut = [], most, not isinstance(shown, list) or bool(found.get("left_out"))
-    for one in (shown if isinstance(shown, list) else [])[:MOST_OUTPUTS]:
-        output, size = harmless_output(one, room) if isinstance(one, dict) else (None, 0)
-        if output is None:
+    if not isinstance(shown, list):
+        return [stream("stdout", CUT + "\n")]
+    kept, room, cut = list[NotebookNode](), most, bool(found.get("left_out")) or len(shown) > MOST_OUTPUTS
+    for one in shown[:MOST_OUTPUTS]:
+        if not isinstance(one, dict):
             continue
-        room -= size
-        if room < 0:
+        is_read = longest_of(one) <= room  # what is larger is not even read
+        output = harmless_output(one) if is_read else None
+        if not is_read or (output is not None and size_of(output) > room):
             cut = True
             break
-        kept.append(output)
+        if output is not None:
+            room -= size_of(output)
+            kept.append(output)
     if cut:
         kept.append(stream("stdout", CUT + "\n"))
     return kept
 
 
-def harmless_output(one: dict[str, Any], room: int) -> tuple[NotebookNode | None, int]:
-    """One output and its size; None for what has no harmless form. What is larger than the room for it is not read."""
-    if (size := longest_of(one)) > room:
-        return stream("stdout", CUT + "\n"), size
+def harmless_output(one: dict[str, Any]) -> NotebookNode | None:
+    """One output; None for what has no harmless form."""
     if "stream" in one and isinstance(one.get("text"), str):
         text = printable_lines(one["text"])
-        return stream("stderr" if one["stream"] == "stderr" else "stdout", text), len(text)
+        return stream("stderr" if one["stream"] == "stderr" else "stdout", text)
     offered = one.get("data")
     if not isinstance(offered, dict):
-        return None, 0
+        return None
     data: dict[str, str] = {}
     if isinstance(plain := offered.get("text/plain"), str):
         data["text/plain"] = printable_lines(plain)
@@ -219,7 +220,7 @@ def harmless_output(one: dict[str, Any], room: int) -> tuple[NotebookNode | None
         data["text/html"] = clean(shown)
     if isinstance(png := offered.get("image/png"), str) and is_png(png):
         data["image/png"] = "".join(png.split())
-    return (display_data(data), sum(map(len, data.values()))) if data else (None, 0)
+    return display_data(data) if data else None
 
 
 def longest_of(one: dict[str, Any]) -> int:
@@ -227,6 +228,12 @@ def longest_of(one: dict[str, Any]) -> int:
     offered = one.get("data")
     texts = [one.get("text"), *(offered.values() if isinstance(offered, dict) else ())]
     return max((len(text) for text in texts if isinstance(text, str)), default=0)
+
+
+def size_of(output: NotebookNode) -> int:
+    """How many characters an output of ours holds."""
+    texts = [output.text] if output.output_type == "stream" else output.data.values()
+    return sum(map(len, texts))
 
 
 def stream(name: str, text: str) -> NotebookNode:

@@ -109,6 +109,20 @@ def test_a_flood_is_cut_with_a_note() -> None:
     assert "More was shown" in shown[-1].text
 
 
+def test_so_many_outputs_that_not_all_are_kept_are_cut_with_a_note() -> None:
+    one = {"stream": "stdout", "text": "x"}
+    whole, more = (sanitise.outputs({"shown": [one] * (sanitise.MOST_OUTPUTS + i)}, 9999) for i in (0, 1))
+    assert [len(whole), whole[-1].text] == [sanitise.MOST_OUTPUTS, "x"]
+    assert [len(more), more[-1].text] == [sanitise.MOST_OUTPUTS + 1, sanitise.CUT + "\n"]
+
+
+def test_what_has_no_harmless_form_is_left_out_and_what_is_no_list_is_cut() -> None:
+    shown = [3, {}, {"data": 3}, {"data": {"image/svg+xml": "<svg>" * 19}}, {"stream": "stderr", "text": "x"}]
+    assert [(one.name, one.text) for one in sanitise.outputs({"shown": shown}, 99)] == [("stderr", "x")]
+    for strange in (None, [], {}, {"shown": "x"}):
+        assert [one.text for one in sanitise.outputs(strange, 99)] == [sanitise.CUT + "\n"]
+
+
 @pytest.mark.parametrize("tags", ["<b>", "<ul><li>", "<b></p>", "<pre>\n", "<table><tr><td>", "<P><b>"])
 def test_html_is_cleaned_in_time_proportional_to_its_length(tags: str) -> None:
     """Ten times the nested tags would take a hundred times the processor's time if it were quadratic."""

@@ -422,8 +422,8 @@ def test_a_marginal_that_does_not_match_its_joint():
 
 def test_the_estimates_of_the_reflection_are_bias():
     rng = np.random.default_rng(0)
-    for groups, theory, simulated in ((50, "0.23", 0.27), (10, "0.04", 0.043)):
+    for groups, theory, simulated in ((50, "0.23", 0.27), (10, "0.04", 0.044)):
         quoted((groups - 1) * 19 / (2 * 2000), theory)
         x, y = torch.from_numpy(rng.integers(0, groups, (30, 2000))), torch.from_numpy(rng.integers(0, 20, (30, 2000)))
         estimates = [plugin_mutual_information(a, b, 50).item() for a, b in zip(x, y, strict=True)]
-        assert np.mean(estimates) == pytest.approx(simulated, abs=0.005)
+        assert np.mean(estimates) == pytest.approx(simulated, rel=0.05)

@@ -69,7 +69,7 @@ print("ready")
 # Difficulty ●●○○○ · Importance ●●●●● · 10 minutes
 #
 # - `p` has shape `(..., n)`, the answer `(...)`: sum over the last dimension only. A batch may be empty.
-# - An impossible result adds nothing: $0 \log 0 = 0$, exactly: the limit of $x \log x$.
+# - An impossible result adds exactly nothing: $0 \log 0 = 0$, the limit of $x \log x$.
 # - The answer has the dtype of `p`; half types are computed in at least float32. `p` itself is not changed.
 # - Autograd must give $-\log p_i - 1$ wherever $p_i > 0$.
 
@@ -404,7 +404,7 @@ packed = packer.compress(bytes(fresh.tolist())) + packer.flush()
 print(f"zlib needs {8 * len(packed) / len(fresh):.2f} bits a letter for the fresh part")
 
 # %% [markdown]
-# With two letters of context fresh text costs 2.80 bits a letter (here also: a byte), less than `zlib` needs. A third makes the
+# With two letters of context fresh text costs 2.80 bits a letter (a byte each), less than `zlib` needs. A third makes the
 # table better on what it has *seen* and worse on the rest: so a loss is measured on fresh text.
 #
 # **In practice.** Perplexities compare only over the same tokens: longer tokens raise the perplexity of each. On one text,

@@ -170,8 +170,8 @@ print(f"on average:          H(Y|X)    = {channels.conditional_entropy(alarm):.6
 #
 # <details><summary><b>Traps</b></summary>
 #
-# Conditioning on the wrong variable gives 0.560527 here, close enough to go unnoticed. So is 0.556062, the
-# plain mean of the rows' entropies, without the weights $p(x)$. Rows with $p(x) = 0$ are $0/0$; `joint / joint.sum(-1)`
+# Conditioning on the wrong variable gives 0.560527 here, and the plain mean of the rows' entropies, without the weights
+# $p(x)$, 0.556062: both close enough to go unnoticed. Rows with $p(x) = 0$ are $0/0$; `joint / joint.sum(-1)`
 # without `keepdim=True` divides the columns.
 #
 # </details>
@@ -337,7 +337,7 @@ shannon, gini = tsallis(1), tsallis(2)
 #
 # - Every entropy comes from `entropy`, a function from `(..., n)` to `(...)`; the check hands in several. (A function of
 #   `joint` alone counts, too, if it computes each way from Shannon's entropies of its own: the check disturbs the marginals,
-#   and the three must part.)
+#   and then the three must differ.)
 # - $H(X \mid Y)$ is the *average* entropy of the columns $p(x \mid y)$, each with its weight $p(y)$; $H(Y \mid X)$ that of
 #   the rows.
 # - Return three results in the order of the formula, each of shape `(...)`.
@@ -686,8 +686,8 @@ for name, y in (
 # %% [markdown]
 # ## How often must you be wrong?
 #
-# You guess $X$, one of $k$ classes, from $Y$, and $H(X \mid Y) = h$ nats are open. How often must even the best guess err? Two
-# questions settle $X$ then: was it wrong (at most $H_b(p_e)$ nats), and if so, which of the other $k - 1$ (at most $\log(k-1)$).
+# You guess $X$, one of $k$ classes, from $Y$, and $H(X \mid Y) = h$ nats are open. How often must even the best guess err? After
+# it two questions settle $X$: was it wrong (at most $H_b(p_e)$ nats), and if so, which of the other $k - 1$ (at most $\log(k-1)$).
 # So **Fano's inequality** (Fano, 1961; Cover and Thomas, section 2.10):
 #
 # $$h \le H_b(p_e) + p_e \log(k - 1), \qquad H_b(p) = -p\log p - (1-p)\log(1-p) .$$
@@ -698,8 +698,8 @@ for name, y in (
 # | $k$ | `k` | int | number of classes, at least 2 |
 # | $p_e$ | `pe` | float | the smallest error probability that satisfies the inequality |
 #
-# By hand, $k = 3$ and $p_e = \tfrac12$: the right side is $\log 2 + \tfrac12\log 2 = 1.039721$. With that open, every second
-# guess is wrong at least.
+# By hand, $k = 3$ and $p_e = \tfrac12$: the right side is $\log 2 + \tfrac12\log 2 = 1.039721$. With that much open, at
+# least every second guess is wrong.
 #
 # <details><summary>Why those two questions?</summary>
 #
@@ -753,7 +753,7 @@ plotting.show_figure(channel_figures.fano_curve())
 #
 # **In practice.** Subtract $I(\text{features}; \text{label})$ from $H(\text{label})$, and the bound tells an accuracy that no
 # classifier on these features exceeds. Mind the direction of an estimate's error: if $I$ is too large (the plug-in's bias), the
-# bound is merely weak; if it is too small (a lower bound such as the contrastive one), the "impossibility" is none.
+# bound is merely weak; if it is too small (a lower bound such as the contrastive one), the "impossibility" may be false.
 #
 # <details><summary><b>Traps</b></summary>
 #
@@ -1172,7 +1172,7 @@ for weight in (0.1, 1.0, 3.0, 10.0):
 # %% [markdown] nbgrader={"grade_id": "reflection", "grade": true, "solution": true, "points": 2}
 # ### BEGIN SOLUTION
 # **A model answer.** For independent variables the plug-in estimate is about $(50 - 1)(20 - 1)/(2 \cdot 2000) = 0.23$ nats with
-# 50 groups and $(10 - 1)(20 - 1)/(2 \cdot 2000) = 0.04$ with 10 (simulated: 0.27 and 0.043), so both numbers are nearly or wholly
+# 50 groups and $(10 - 1)(20 - 1)/(2 \cdot 2000) = 0.04$ with 10 (simulated: 0.27 and 0.044), so both numbers are nearly or wholly
 # bias. There is little evidence that behaviour predicts clicks at all, and none that merging lost anything. Test it by shuffling
 # the clicks and estimating again, many times: only what lies above the shuffled estimates counts. As for the plan: the 10 groups
 # are a function of the 50, so by the data-processing inequality no network trained on them alone can win back what the merging

@@ -698,7 +698,7 @@ for t, g in enumerate(noise, start=1):
 #
 # Difficulty ●●●●○ · Importance ●●●●○ · 20 minutes
 #
-# - Every parameter moves by a call of `adamw_step` and has its own `m` and `v`; `t` counts from 1. It need not be done: the check lends
+# - Every parameter moves by a call of `adamw_step` and has its own `m` and `v`; `t` counts from 1. Your own step need not be done: the check lends
 #   this function a right one, then one that takes shorter steps, and looks whether your losses follow. So neither `torch.optim` nor an
 #   update written into the loop is an answer here.
 # - Return `losses`, one number for each step, and `predictions`, the four labels 0 or 1 for the inputs 00, 01, 10, 11.
@@ -823,7 +823,7 @@ print(
 # <details><summary><b>Traps</b></summary>
 #
 # Equal initial weights: the hidden units stay equal for ever, and the loss stays near 0.477. No nonlinearity: it stays at 0.693. No
-# biases: the input 00 always gives $\tfrac12$, and it stays above 0.173. Two hidden units: some runs end at 0.347, with two inputs undecided.
+# biases: the input 00 always gives $\tfrac12$, and it stays above 0.173. Two hidden units: many runs end at 0.347, with two inputs undecided.
 #
 # </details>
 
@@ -889,7 +889,7 @@ check("warmup_stable_decay", warmup_stable_decay)
 #
 # </details>
 #
-# Now run it, with $\beta_2 = .99$, whose memory is about one round, and a rate of $.5/\sqrt t$:
+# Now run it from 0, with $\beta_2 = .99$, whose memory is about one round, and a rate of $.5/\sqrt t$:
 
 # %%
 for name, amsgrad in (("Adam", False), ("AMSGrad", True)):

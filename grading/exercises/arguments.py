@@ -31,7 +31,7 @@ OF_TENSORS: dict[str, Change] = {
     "{x}.abs()": torch.abs,
     "{x}.log()": torch.log,
 }
-OF_ANY: dict[str, Change] = {
+OF_NUMBERS: dict[str, Change] = {
     "-{x}": lambda x: -x,
     "2 * {x}": lambda x: 2 * x,
     "{x} / 2": lambda x: x / 2,
@@ -46,6 +46,29 @@ OF_COUNTS: dict[str, Change] = {
 }
 
 
+def is_tensor(x: Any) -> bool:
+    """Whether an argument is a tensor of numbers that are not whole."""
+    return isinstance(x, torch.Tensor) and x.is_floating_point()
+
+
+def is_number(x: Any) -> bool:
+    """Whether an argument is such a tensor, or a number that is not whole."""
+    return is_tensor(x) or type(x) is float
+
+
+def is_count(x: Any) -> bool:
+    """Whether an argument is a whole number."""
+    return type(x) is int
+
+
+# What each change is made for.
+FITTING = {
+    **dict.fromkeys(OF_TENSORS, is_tensor),
+    **dict.fromkeys(OF_NUMBERS, is_number),
+    **dict.fromkeys(OF_COUNTS, is_count),
+}
+
+
 def taken_otherwise(exercise: Exercise, without: str = "") -> Iterator[tuple[str, str, Callable[..., Any]]]:
     """What stands in place of what, and the wrong answer that it makes of a right one, not that called `without`."""
     right = next((f for name, f in right_answers(exercise).items() if name != without), None)
@@ -53,9 +76,9 @@ def taken_otherwise(exercise: Exercise, without: str = "") -> Iterator[tuple[str
         return
     names = list(inspect.signature(exercise.references[exercise.name]).parameters)
     first, *_ = exercise.draw(exercise.criteria[0], PUBLIC_SEED)
-    tensors = [i for i, x in enumerate(first.arguments) if isinstance(x, torch.Tensor) and x.is_floating_point()]
+    tensors = [i for i, x in enumerate(first.arguments) if is_tensor(x)]
     for place, name in enumerate(names):
-        for words, change in (OF_TENSORS | OF_ANY | OF_COUNTS).items():
+        for words, change in (OF_TENSORS | OF_NUMBERS | OF_COUNTS).items():
             yield words.format(x=name), name, with_arguments(right, [place], changed_where_it_fits(words, change))
     if len(tensors) == 2:
         one, two = (names[place] for place in tensors)
@@ -78,10 +101,7 @@ def changed_where_it_fits(words: str, change: Change) -> Change:
     """A change of an argument; other things than it is made for, or that it makes no numbers of, raise TypeError."""
 
     def made(x: Any) -> Any:
-        tensor = isinstance(x, torch.Tensor) and x.is_floating_point()
-        count = type(x) is int
-        fits = tensor if words in OF_TENSORS else count if words in OF_COUNTS else tensor or type(x) is float
-        value = change(x) if fits else None
+        value = change(x) if FITTING[words](x) else None
         if value is None or (finite(x) and not finite(value)):
             raise TypeError(words)
         return value
@@ -107,7 +127,7 @@ def with_another(right: Callable[..., Any], place: int, other: int) -> Callable[
     """A right answer that takes one tensor for another one."""
 
     def wrong(*given: Any) -> Any:
-        like(given[place], given[other])
+        must_be_like(given[place], given[other])
         if not isinstance(given[place], torch.Tensor):
             raise TypeError("a number in another one's place explains too much")
         return right(*(given[other] if i == place else x for i, x in enumerate(given)))
@@ -119,14 +139,14 @@ def with_exchanged(right: Callable[..., Any], place: int, other: int) -> Callabl
     """A right answer that takes two arguments for one another."""
 
     def wrong(*given: Any) -> Any:
-        like(given[place], given[other])
+        must_be_like(given[place], given[other])
         order = {place: other, other: place}
         return right(*(given[order.get(i, i)] for i in range(len(given))))
 
     return wrong
 
 
-def like(one: Any, other: Any) -> None:
+def must_be_like(one: Any, other: Any) -> None:
     """Raise TypeError unless two arguments are of a kind that people exchange."""
     if type(one) is not type(other) or isinstance(one, (bool, str)) or callable(one):
         raise TypeError("not of one kind")

@@ -89,9 +89,7 @@ class SandboxedAutograde(Autograde):
     seed = Integer(-1, help="Draw the hidden cases from this seed (by default each submission has its own).").tag(
         config=True
     )
-
     pool = Integer(8, min=1, help="So many seeds are drawn for a run, which its submissions share.").tag(config=True)
-
     regrade = Bool(False, help=REGRADE).tag(config=True)
     workers = Integer(0, min=0, help="So many processes grade at once; 0: as many as the class is worth.").tag(
         config=True
@@ -123,6 +121,10 @@ class SandboxedAutograde(Autograde):
         except Stopped as reason:
             self.log.error(str(reason))
             raise NbGraderException(str(reason)) from None
+        self.say_what_is_left()
+
+    def say_what_is_left(self) -> None:
+        """Log whose submissions were left as an older version graded them, and whose need a person."""
         if self.older:
             self.log.warning(
                 "%d of these submissions were graded by an older version of the exercises; --regrade of infograd grade "
@@ -170,13 +172,9 @@ class SandboxedAutograde(Autograde):
         found = glob.glob(pattern, include_hidden=True)
         found = [folder for folder in found if os.path.isdir(folder) and not os.path.islink(folder)]
         folders = [folder for folder in found if not self.is_refused(folder)]
-        if not names or not found:
-            if os.path.isdir(pattern) and self.is_refused(pattern):  # read as a pattern it matches itself not
-                raise NbGraderException(f"Not graded: {self.refused[0]!r} is no name.")
-            assignment = self.coursedir.assignment_id
-            if not found:
-                collect = f"`nbgrader collect {assignment}` fetches what was, and files can be put there by hand"
-                raise NbGraderException(f"{pattern} is not there: nobody has handed in {assignment}. {collect}.")
+        if not found:
+            raise NbGraderException(self.why_nothing_is_there(pattern))
+        if not names:
             super().init_notebooks()  # says what is missing
             return
         self.assignments = {folder: [os.path.join(folder, name) for name in names] for folder in folders}
@@ -186,6 +184,14 @@ class SandboxedAutograde(Autograde):
         self.releases: dict[str, Release] = {}  # by file's name
         tqdm.monitor_interval = 0  # a thread of its own, and this process forks
         self.progress = tqdm(total=len(self.assignments), unit=" submissions", disable=None)
+
+    def why_nothing_is_there(self, pattern: str) -> str:
+        """What to say where no folder of a submission has this name."""
+        if os.path.isdir(pattern) and self.is_refused(pattern):  # one has, which read as a pattern matches itself not
+            return f"Not graded: {self.refused[0]!r} is no name."
+        assignment = self.coursedir.assignment_id
+        collect = f"`nbgrader collect {assignment}` fetches what was, and files can be put there by hand"
+        return f"{pattern} is not there: nobody has handed in {assignment}. {collect}."
 
     def convert_notebooks(self) -> None:
         """Grade, with a bar where someone looks."""
@@ -243,8 +249,7 @@ class SandboxedAutograde(Autograde):
         if any(small_text(submitted / name) != small_text(graded / name) for name in NBGRADERS_OWN):
             return "it was handed in at another time"
         for file in map(Path, files):
-            about = {"assignment": assignment, "student": student, "notebook": file.stem}
-            verdict = read_verdict(Path(self.verdict_file(about)))
+            verdict = read_verdict(self.verdict_file(student, assignment, file.stem))
             if not (graded / file.name).is_file():
                 return "it has not been graded"
             if self.retry_failed and verdict is not None and verdict.needs_a_person:
@@ -304,7 +309,7 @@ class SandboxedAutograde(Autograde):
         name, assignment, student = about["notebook"], about["assignment"], about["student"]
         from grading.verdict import read_verdict, write_verdict
 
-        verdict_file = Path(self.verdict_file(about))
+        verdict_file = self.verdict_file(student, assignment, name)
         graded = self.graded(file, assignment, student, read_verdict(verdict_file))
         date = small_text(file.parent / DATE)
         with stopping():
@@ -338,8 +343,7 @@ class SandboxedAutograde(Autograde):
             handed_in = self.grader().take(file, released)
         except Exception as problem:
             raise NotForAWorker from problem
-        about = {"assignment": assignment, "student": student, "notebook": file.stem}
-        before = read_verdict(Path(self.verdict_file(about)))
+        before = read_verdict(self.verdict_file(student, assignment, file.stem))
         seed = self.drawn_from
         if seed is None:
             seed = self.grader().seed_for(handed_in.digest, version_now(file.stem), before)
@@ -357,9 +361,9 @@ class SandboxedAutograde(Autograde):
         """The executed notebook that a released one was made from."""
         return Path(self.coursedir.format_path(self.coursedir.source_directory, ".", assignment)) / name
 
-    def verdict_file(self, about: dict[str, str]) -> str:
+    def verdict_file(self, student: str, assignment: str, notebook: str) -> Path:
         """Where the verdict is kept."""
-        return str(verdict_folder(self.coursedir, about["student"], about["assignment"]) / f"{about['notebook']}.json")
+        return verdict_folder(self.coursedir, student, assignment) / f"{notebook}.json"
 
 
 def small_text(file: Path) -> str | None:

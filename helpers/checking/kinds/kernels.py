@@ -30,7 +30,7 @@ from torch.overrides import TorchFunctionMode
 from helpers.checking import plain
 from helpers.checking.comparing import close
 from helpers.checking.kinds import flow
-from helpers.checking.names import Meaning, Scope, global_names, imported, mentioned, static, within
+from helpers.checking.names import Meaning, Mention, Scope, global_names, imported, mentioned, static, within
 from helpers.checking.shapes import Expectation
 from helpers.checking.words import Problem
 from helpers.safe_interpreter import WATCH, make_safe
@@ -62,7 +62,8 @@ ARITHMETIC = {
 
 
 def call_kernel(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call with tensors where kernels run, and bring the answer back. Raises RuntimeError where there is no Triton."""
+    """Call with tensors where kernels run, and bring the answer back. Raises RuntimeError where there is no Triton, and
+    Unsupported for an answer whose numbers do not come from a kernel (see `flow`)."""
     if importlib.util.find_spec("triton") is None:
         raise RuntimeError(NEEDS_TRITON)
     on_gpu = torch.cuda.is_available() and os.environ.get("TRITON_INTERPRET", "0") == "0"
@@ -190,6 +191,19 @@ def from_kernel(value: Any, expectation: Expectation) -> Problem | None:
 
 def kernel_violation(tree: ast.AST, scope: Scope) -> str | None:
     """The sentence of the rule that an answer breaks, or None; `tree` and `scope` as for `rules.violation`."""
+    mentions, hosts, kernels = outside_of_kernels(tree, scope)
+    for one in mentions:
+        own = within(one.path, "triton") or within(one.path, "math")  # 2 ** ceil(log2(columns)) is a block's width
+        if not own and (found := ARITHMETIC.intersection(one.parts)):
+            return f"{sorted(found)[0]} stands outside the kernel, where no arithmetic on the numbers belongs. {START}"
+    if not kernels or not any(starts_a_kernel(node) for host in hosts for node in ast.walk(host)):
+        return f"No kernel is started. {START}"
+    strange = (what for kernel in kernels for what in strange_inside(kernel, scope))
+    return next((INSIDE.format(what=what) for what in strange), None)
+
+
+def outside_of_kernels(tree: ast.AST, scope: Scope) -> tuple[list[Mention], list[ast.AST], list[ast.FunctionDef]]:
+    """What an answer mentions outside of its kernels, the trees outside of them, and the kernels."""
     parting = Parting(scope)
     hosts: list[ast.AST] = []
 
@@ -209,20 +223,16 @@ def kernel_violation(tree: ast.AST, scope: Scope) -> str | None:
         hosts.clear()
         parting.kernels.clear()
         mentions = list(mentioned(outside(tree), host_scope))
-    for one in mentions:
-        own = within(one.path, "triton") or within(one.path, "math")  # 2 ** ceil(log2(columns)) is a block's width
-        if not own and (found := ARITHMETIC.intersection(one.parts)):
-            return f"{sorted(found)[0]} stands outside the kernel, where no arithmetic on the numbers belongs. {START}"
-    if not parting.kernels or not any(starts_a_kernel(node) for host in hosts for node in ast.walk(host)):
-        return f"No kernel is started. {START}"
-    for kernel in parting.kernels:
-        for one in mentioned(kernel, scope):
-            allowed = within(one.path, "triton") or within(one.path, "tl") or hasattr(builtins, one.parts[0])
-            if one.rooted and not allowed:
-                return INSIDE.format(what=one.path)
-        if (what := next(of_the_host(kernel, scope), None)) is not None:
-            return INSIDE.format(what=what)
-    return None
+    return mentions, hosts, parting.kernels
+
+
+def strange_inside(kernel: ast.FunctionDef, scope: Scope) -> Iterator[str]:
+    """What stands in a kernel that is not triton.language's."""
+    for one in mentioned(kernel, scope):
+        allowed = within(one.path, "triton") or within(one.path, "tl") or hasattr(builtins, one.parts[0])
+        if one.rooted and not allowed:
+            yield one.path
+    yield from of_the_host(kernel, scope)
 
 
 def of_the_host(kernel: ast.FunctionDef, scope: Scope) -> Iterator[str]:

@@ -119,7 +119,8 @@ def test_so_many_outputs_that_not_all_are_kept_are_cut_with_a_note() -> None:
 def test_what_has_no_harmless_form_is_left_out_and_what_is_no_list_is_cut() -> None:
     shown = [3, {}, {"data": 3}, {"data": {"image/svg+xml": "<svg>" * 19}}, {"stream": "stderr", "text": "x"}]
     assert [(one.name, one.text) for one in sanitise.outputs({"shown": shown}, 99)] == [("stderr", "x")]
-    for strange in (None, [], {}, {"shown": "x"}):
+    replies: list[object] = [None, [], {}, {"shown": "x"}]
+    for strange in replies:
         assert [one.text for one in sanitise.outputs(strange, 99)] == [sanitise.CUT + "\n"]
 
 

@@ -15,6 +15,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,13 @@ from grading.classroom.converters import FreshFeedback
 from grading.classroom.handing_in import feedback
 from grading.classroom.results import main as results_main
 from grading.classroom.stopping import LOCK, alone
-from grading.classroom.tasks import Release, Task
+from grading.classroom.tasks import Release, Task, setup
 from grading.classroom.tasks import grade as grade_task
-from grading.classroom.team import MOST_PROCESSES, Team, worth
+from grading.classroom.team import MOST_PROCESSES, Team, Waiting, worth
 from grading.classroom.warm import warm_grader
 from grading.course import course_directory
 from grading.exercises import load
+from grading.submission import HandedIn
 from tests.grading.courses import ANSWERS, NOTEBOOK, answered, make_course, make_release
 from tests.postgresql import Server
 
@@ -233,6 +235,17 @@ def test_of_two_processes_one_is_killed(
     assert grade_main([NOTEBOOK, "--seed", "5", "--workers", "2", "--force"]) == 0
     assert len(given) == len(LEARNERS)
     assert state(course) == undisturbed[0]
+
+
+def test_submissions_of_one_seed_go_to_one_process_while_there_is_work_for_the_other() -> None:
+    team, release = Team(2), Release("x", "", None)
+    task = Task(setup(), (), True, HandedIn(b""), None, 0)
+    team.waiting = [Waiting(replace(task, seed=seed), release) for seed in (7, 8, 9, 7, 8, 7, 7)]
+    of_first = [team.next_for(0) for _ in range(4)]
+    of_second = [team.next_for(1) for _ in range(3)]
+    assert [[one.task.seed for one in some if one] for some in (of_first, of_second)] == [[7, 9, 7, 7], [8, 8, 7]]
+    team.close()
+    assert team.next_for(0) is None
 
 
 @pytest.mark.long

@@ -59,7 +59,7 @@ def table() -> str:
 
 def techniques() -> list[str]:
     """The names of all techniques."""
-    return sorted(file.stem for file in TECHNIQUES.glob("*.py") if not file.stem.startswith(("test_", "attack_table")))
+    return sorted(file.stem for file in TECHNIQUES.glob("*.py") if not file.stem.startswith(("test_", "attack_")))
 
 
 def row(name: str, stock: str) -> str:

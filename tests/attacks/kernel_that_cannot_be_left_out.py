@@ -1,30 +1,11 @@
 """Keep hold of what starts kernels, so that leaving them out leaves nothing out: this earns no more than it should."""
 
+from tests.attacks.attack_pieces import RIGHT_KERNEL
+
 NOTEBOOK = "06-triton-log-softmax"
 CELLS = {
-    "log_softmax_triton": r"""
-import torch
-import triton
-import triton.language as tl
-
-
-@triton.jit
-def row_kernel(x, y, columns, row_stride, column_stride, BLOCK: tl.constexpr):
-    row = tl.program_id(0)
-    column = tl.arange(0, BLOCK)
-    inside = column < columns
-    values = tl.load(x + row * row_stride + column * column_stride, mask=inside, other=-float("inf")).to(tl.float32)
-    shifted = values - tl.max(values, 0)
-    tl.store(y + row * columns + column, shifted - tl.log(tl.sum(tl.exp(shifted), 0)), mask=inside)
-
-
-def launch(x):
-    y = torch.empty(x.shape, dtype=x.dtype)
-    row_kernel[(x.shape[0],)](x, y, x.shape[1], *x.stride(), BLOCK=triton.next_power_of_2(x.shape[1]))
-    return y
-
-
-KEPT = type(row_kernel).run
+    "log_softmax_triton": RIGHT_KERNEL
+    + r"""KEPT = type(row_kernel).run
 
 
 def log_softmax_triton(x):
@@ -32,5 +13,5 @@ def log_softmax_triton(x):
     grid = (x.shape[0],)
     KEPT(row_kernel, x, y, x.shape[1], *x.stride(), BLOCK=triton.next_power_of_2(x.shape[1]), grid=grid, warmup=False)
     return y
-""".lstrip()
+""",
 }

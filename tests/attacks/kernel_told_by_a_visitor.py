@@ -1,37 +1,16 @@
 """Have each number visited by a function of the host's."""
 
+from tests.attacks.attack_pieces import IMPORTS, TOLD_TOTALS
+
 NOTEBOOK = "06-triton-log-softmax"
 CELLS = {
-    "log_softmax_triton": r"""
-import math
-
-import torch
-import triton
-import triton.language as tl
-
-
-@triton.jit
-def minus(x, y, columns, row, across, down, total, BLOCK: tl.constexpr):
-    at = tl.arange(0, BLOCK)
-    values = tl.load(x + row * down + at * across, mask=at < columns)
-    tl.store(y + row * columns + at, values - total, mask=at < columns)
-
-def total_of(row):
-    most = max(row)
-    return most + math.log(sum(math.exp(value - most) for value in row))
-
-def totals(x):
+    "log_softmax_triton": IMPORTS
+    + r"""def totals(x):
     seen = []
     x.float().clone().contiguous().apply_(lambda value: seen.append(value) or value)
     n = x.shape[1]
     return [total_of(seen[n * row : n * row + n]) for row in range(len(x))]
-
-
-def log_softmax_triton(x):
-    y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    for row, total in enumerate(totals(x)):
-        minus[(1,)](x, y, x.shape[1], row, x.stride(1), x.stride(0), total, BLOCK=triton.next_power_of_2(x.shape[1]))
-    return y
-""".lstrip(),
+"""
+    + TOLD_TOTALS,
 }
 SAYS = "apply_ reads numbers"

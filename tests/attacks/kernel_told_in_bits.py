@@ -1,15 +1,11 @@
 """Let a kernel write the bits of its numbers as whole numbers, and read those."""
 
+from tests.attacks.attack_pieces import IMPORTS, TOLD_TOTALS
+
 NOTEBOOK = "06-triton-log-softmax"
 CELLS = {
-    "log_softmax_triton": r"""
-import math
-import torch
-import triton
-import triton.language as tl
-
-
-@triton.jit
+    "log_softmax_triton": IMPORTS
+    + r"""@triton.jit
 def bits(x, i, columns, row, across, down, BLOCK: tl.constexpr):
     at = tl.arange(0, BLOCK)
     values = tl.load(x + row * down + at * across, mask=at < columns).to(tl.float64)
@@ -29,25 +25,7 @@ def totals(x):
     for row in range(len(x)):
         bits[(1,)](x, i, x.shape[1], row, x.stride(1), x.stride(0), BLOCK=triton.next_power_of_2(x.shape[1]))
     return [total_of([decoded(n) for n in row]) for row in i.tolist()]
-
-
-@triton.jit
-def minus(x, y, columns, row, across, down, total, BLOCK: tl.constexpr):
-    at = tl.arange(0, BLOCK)
-    values = tl.load(x + row * down + at * across, mask=at < columns)
-    tl.store(y + row * columns + at, values - total, mask=at < columns)
-
-
-def total_of(row):
-    most = max(row)
-    return most + math.log(sum(math.exp(value - most) for value in row))
-
-
-def log_softmax_triton(x):
-    y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    for row, total in enumerate(totals(x)):
-        minus[(1,)](x, y, x.shape[1], row, x.stride(1), x.stride(0), total, BLOCK=triton.next_power_of_2(x.shape[1]))
-    return y
-""".lstrip(),
+"""
+    + TOLD_TOTALS,
 }
 SAYS = "tolist reads numbers"

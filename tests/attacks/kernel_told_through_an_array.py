@@ -1,34 +1,13 @@
 """Read the numbers as an array by the name that NumPy asks for."""
 
+from tests.attacks.attack_pieces import IMPORTS, TOLD_TOTALS
+
 NOTEBOOK = "06-triton-log-softmax"
 CELLS = {
-    "log_softmax_triton": r"""
-import math
-
-import torch
-import triton
-import triton.language as tl
-
-
-@triton.jit
-def minus(x, y, columns, row, across, down, total, BLOCK: tl.constexpr):
-    at = tl.arange(0, BLOCK)
-    values = tl.load(x + row * down + at * across, mask=at < columns)
-    tl.store(y + row * columns + at, values - total, mask=at < columns)
-
-def total_of(row):
-    most = max(row)
-    return most + math.log(sum(math.exp(value - most) for value in row))
-
-def totals(x):
+    "log_softmax_triton": IMPORTS
+    + r"""def totals(x):
     return [total_of(list(map(float, row))) for row in x.float().__array__()]
-
-
-def log_softmax_triton(x):
-    y = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    for row, total in enumerate(totals(x)):
-        minus[(1,)](x, y, x.shape[1], row, x.stride(1), x.stride(0), total, BLOCK=triton.next_power_of_2(x.shape[1]))
-    return y
-""".lstrip(),
+"""
+    + TOLD_TOTALS,
 }
 SAYS = "__array__ reads numbers"

@@ -1,30 +1,11 @@
 """Fall back to arithmetic of one's own, spelt without exp and log, whenever the kernel fails: it always does."""
 
+from tests.attacks.attack_pieces import RIGHT_KERNEL
+
 NOTEBOOK = "06-triton-log-softmax"
 CELLS = {
-    "log_softmax_triton": r"""
-import torch
-import triton
-import triton.language as tl
-
-
-@triton.jit
-def row_kernel(x, y, columns, row_stride, column_stride, BLOCK: tl.constexpr):
-    row = tl.program_id(0)
-    column = tl.arange(0, BLOCK)
-    inside = column < columns
-    values = tl.load(x + row * row_stride + column * column_stride, mask=inside, other=-float("inf")).to(tl.float32)
-    shifted = values - tl.max(values, 0)
-    tl.store(y + row * columns + column, shifted - tl.log(tl.sum(tl.exp(shifted), 0)), mask=inside)
-
-
-def launch(x):
-    y = torch.empty(x.shape, dtype=x.dtype)
-    row_kernel[(x.shape[0],)](x, y, x.shape[1], *x.stride(), BLOCK=triton.next_power_of_2(x.shape[1]))
-    return y
-
-
-def by_hand(x):
+    "log_softmax_triton": RIGHT_KERNEL
+    + r"""def by_hand(x):
     powers = torch.e ** (x - x.amax(-1, keepdim=True)).double()
     total = powers.sum(-1, keepdim=True)
     guess = torch.zeros_like(total)
@@ -39,5 +20,5 @@ def log_softmax_triton(x):
     except Exception:
         pass
     return by_hand(x)
-""".lstrip()
+""",
 }

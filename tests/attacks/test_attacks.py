@@ -31,7 +31,7 @@ from tests.grading.pages import active, shown, unboxed
 from tests.grading.users import USERS, start_as
 
 FOLDER = Path(__file__).resolve().parent
-TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith(("test_", "attack_table")))
+TECHNIQUES = sorted(file.stem for file in FOLDER.glob("*.py") if not file.stem.startswith(("test_", "attack_")))
 KERNELS = "06-triton-log-softmax"
 OPTIMISERS = "07-beyond-adam"
 WRITING = "08-reading-and-writing-math"

@@ -3,9 +3,10 @@
 A run is believed to be made by `adamw_step` only if it follows that function: with a right one it learns, and with
 one that takes shorter steps its losses are others. And its losses are believed to be those of a net only if they are
 what the weights make them: for some steps late in a further run all weights that come back are zero, which is a net
-that has learnt nothing, and then they are as they were. What the step is given is looked at, too: t counts from 1, and
-m and v are those that came back from the step before. Whether the learner's own `adamw_step` is finished does not
-matter.
+that has learnt nothing; then they have moved from there along their gradient, which teaches four numbers XOR, but no
+net with a hidden layer, whose first weights have no gradient there; and then they are as they were. What the step is
+given is looked at, too: t counts from 1, and m and v are those that came back from the step before. Whether the
+learner's own `adamw_step` is finished does not matter.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ import torch
 
 STEP = "adamw_step"
 SHORTER = 0.9  # of the learning rate
-ZEROS, FROM_END = 3, 7  # steps that give zeros, and how many losses before the last they begin
+ZEROS, FROM_END = 3, 11  # steps that give zeros, and how many losses before the last they begin
+MOVES, EACH = (20.0, 1.0), 2  # how far each parameter then moves at most, and for how many steps: logits, plain outputs
 ABSENT = object()
 
 
@@ -71,11 +73,13 @@ def shorter(theta: Any, grad: Any, m: Any, v: Any, t: Any, lr: Any, *others: Any
 
 class Steps:
     """Right steps, counted, and what was wrong with what they were given. With `each` calls for a step of training,
-    those in `zeros` give weights of zero, and the one behind them the weights that there were."""
+    those in `zeros` give weights of zero, those behind them such as have moved along their gradient by MOVES, and the
+    next one the weights that there were."""
 
     def __init__(self, each: int = 1, zeros: range = range(0)):
         self.each, self.zeros, self.calls = each, zeros, 0
         self.kept: dict[int, Any] = {}
+        self.slopes: dict[int, Any] = {}
         self.given = Given()
 
     def take(self, theta: Any, *others: Any) -> Any:
@@ -84,18 +88,29 @@ class Steps:
         self.calls += 1
         if not self.zeros:
             return self.given.noted(others, right_step(theta, *others))
-        if step == self.zeros.start:
+        since = step - self.zeros.start
+        if since == 0:
             self.kept[place] = right_step(theta, *others)
-        if step in self.zeros and place in self.kept:
+        if place not in self.kept or not 0 <= since <= ZEROS + EACH * len(MOVES):
+            return right_step(theta, *others)
+        if since < ZEROS:
+            self.slopes[place] = others[0]
             return (theta * 0, *self.kept[place][1:])
-        if step == self.zeros.stop and place in self.kept:
-            return self.kept[place]
-        return right_step(theta, *others)
+        if since < ZEROS + EACH * len(MOVES):
+            far = MOVES[(since - ZEROS) // EACH]
+            return (down(self.slopes.get(place, theta), far), *self.kept[place][1:])
+        return self.kept[place]
 
     @property
     def function(self) -> FunctionType:
         """The step as a function that may be lent."""
         return lendable(self.take)
+
+
+def down(slope: Any, far: float) -> Any:
+    """Weights that have moved from zero against their gradient, the farthest by `far`; zero where it is zero."""
+    most = np.abs(in_numbers(slope)).max(initial=0)
+    return slope * (-far / most if 0 < most < np.inf else 0.0)
 
 
 class Given:
@@ -219,8 +234,8 @@ def run(train: Callable[..., Any], seed: int, state: int, step: Any = right_step
 
 def lend(train: Callable[..., Any], seed: int) -> tuple[Any, Any, Any, Any, str]:
     """Driver: train twice with a right step, then with a shorter one, all else the same; and once more with a right one
-    that gives weights of zero for the steps `zeroed` (None where the first run tells no number of steps). Last comes
-    what is wrong with what the step was given, COUNT, STATE or nothing."""
+    that gives weights of zero for the steps `zeroed`, and such as are `moved` from there (None where the first run
+    tells no number of steps). Last comes what is wrong with what the step was given, COUNT, STATE or nothing."""
     counted = Steps()
     first = run(train, seed, 101, counted.function)
     others = run(train, seed, 101), run(train, seed, 101, lendable(shorter))
@@ -241,6 +256,13 @@ def losses_in(result: Any) -> int:
 def zeroed(count: int) -> range:
     """The steps that give weights of zero in a run with so many losses."""
     return range(count - FROM_END, count - FROM_END + ZEROS)
+
+
+def moved(count: int) -> Iterator[int]:
+    """The losses, in a run with so many, of weights that have moved from zero along their gradient, whether a loss is
+    taken before its step or behind it."""
+    for number in range(len(MOVES)):
+        yield zeroed(count).stop + EACH * number + 1
 
 
 def reseed(train: Callable[..., Any], other: int, seed: int) -> tuple[Any, Any, Any]:

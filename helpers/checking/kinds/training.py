@@ -25,6 +25,11 @@ LEAST_STEPS = 20
 UNTRAINED, TRAINED = 0.1, 0.05  # a loss before and after learning XOR, for any usual loss
 XOR_LABELS = [0, 1, 1, 0]
 NO_RUNS = Problem.of("structure", "There are not as many runs as were asked for.")
+NO_HIDDEN_LAYER = Problem.of(
+    "numbers",
+    "Weights of 0 that move once along their gradient know XOR: what is trained here is no net with a hidden layer, "
+    "whose first weights have no gradient there.",
+)
 SAME_LOSSES = Problem.of("randomness", "Two different seeds gave the same losses.")
 # What a net that cannot learn XOR is left with: binary cross-entropy in nats, squared error.
 PLATEAUS = {
@@ -211,12 +216,14 @@ def given_otherwise(fault: Any) -> Problem | None:
 
 
 def weightless(right: Any, zeroed: Any) -> Problem | None:
-    """A run in which adamw_step gives weights of zero for some steps has the loss of an untrained net there: at least
-    in one of the places that are zero whether a loss is taken before its step or behind it."""
+    """A run in which adamw_step gives weights of zero for some steps has the loss of an untrained net there, in the
+    places that are zero whether a loss is taken before its step or behind it; and it has not learnt XOR where the
+    weights have moved from there along their gradient."""
     losses, places = losses_of(zeroed), lending.zeroed(len(losses_of(right)))  # type: ignore[arg-type] # it has losses
     there = np.zeros(1) if losses is None else losses[places.start + 1 : places.stop]
-    if len(there) and not (there <= UNTRAINED).any():
-        return None
+    if losses is not None and len(there) and not (there <= UNTRAINED).any():
+        behind = [losses[place] for place in lending.moved(len(losses_of(right))) if place < len(losses)]  # type: ignore[arg-type]
+        return NO_HIDDEN_LAYER if any(loss < TRAINED for loss in behind) else None
     template = (
         "With every weight set to 0 for some steps by adamw_step the loss stays at {loss:.4g}: it is not the net's."
     )

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from helpers.checking.kinds.lending import (
+    down,
     for_each_seed,
     lend,
     lendable,
@@ -126,7 +127,7 @@ def test_reseeding_moves_the_global_generators_and_puts_them_back():
 
 
 @pytest.mark.parametrize("each", [1, 3])
-def test_late_in_a_further_run_weights_come_back_as_zeros_and_then_as_they_were(each):
+def test_late_in_a_further_run_weights_come_back_as_zeros_and_moved_and_then_as_they_were(each):
     seen = []
 
     def train(seed):
@@ -145,8 +146,18 @@ def test_late_in_a_further_run_weights_come_back_as_zeros_and_then_as_they_were(
     begin = zeroed(20)
     assert with_zeros[0][: begin.start + 1] == right[0][: begin.start + 1]
     assert with_zeros[0][begin.start + 1 : begin.stop + 1] == [0.0] * len(begin)
-    assert with_zeros[0][begin.stop + 1] == right[0][begin.start + 1]
+    assert with_zeros[0][begin.stop + 1 : begin.stop + 5] == [-20.0 * each] * 2 + [-1.0 * each] * 2
+    assert with_zeros[0][begin.stop + 5] == right[0][begin.start + 1]
     assert fault == ""
+
+
+def test_weights_move_against_their_gradient_the_farthest_by_as_much_as_is_said():
+    slope = torch.tensor([[0.5, -2.0], [0.0, 1.0]])
+    assert torch.equal(down(slope, 4.0), torch.tensor([[-1.0, 4.0], [0.0, -2.0]]))
+    for nothing in (torch.zeros(2), torch.zeros(0)):
+        assert torch.equal(down(nothing, 4.0), nothing)
+    assert down(0.5, 4.0) == -4.0
+    assert np.array_equal(down(np.array([1.0, -1.0]), 2.0), [-2.0, 2.0])
 
 
 @pytest.mark.parametrize(

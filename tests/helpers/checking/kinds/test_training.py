@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from helpers.checking import plain
+from helpers.checking.kinds.lending import moved
 from helpers.checking.kinds.training import (
     SYMPTOMS,
     by_its_step,
@@ -158,8 +159,12 @@ def test_runs_of_several_seeds():
 def test_runs_with_other_steps():
     other = ([x * 1.01 for x in FALLING], [0, 1, 1, 0])
     weightless = list(FALLING)
-    weightless[-6:-3] = [0.693] * 3
+    weightless[-10:-3] = [0.693] * 7
     zeros = (weightless, [0, 1, 1, 0])
+    for place in moved(60):
+        known = list(weightless)
+        known[place] = 0.01
+        assert "no net with a hidden layer" in str(by_its_step((GOOD, GOOD, other, (known, [0, 1, 1, 0]), ""), {}))
     assert by_its_step((GOOD, GOOD, other, zeros, ""), {}) is None
     assert by_its_step((GOOD, GOOD, (FALLING[:-1], [0, 1, 1, 0]), zeros, ""), {}) is None  # it may take longer
     assert by_its_step((GOOD, GOOD, other, (weightless + [0.01] * 9, [0, 1, 1, 0]), ""), {}) is None

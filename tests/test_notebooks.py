@@ -76,7 +76,7 @@ def check_cells(notebook):
     return {c.id: c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade") and c.cell_type == "code"}
 
 
-def test_run_all_on_an_untouched_notebook_raises_nothing(validated):
+def test_the_cells_that_untouched_answers_and_checks_need_raise_nothing(validated):
     _, executed, _ = validated
     errors = [o for c in executed.cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"]
     assert errors == []

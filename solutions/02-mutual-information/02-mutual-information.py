@@ -337,7 +337,7 @@ shannon, gini = tsallis(1), tsallis(2)
 #
 # - Every entropy comes from `entropy`, a function from `(..., n)` to `(...)`; the check hands in several. (A function of
 #   `joint` alone counts, too, if it computes each way from Shannon's entropies of its own: the check disturbs the marginals,
-#   and then the three must differ.)
+#   and the three must differ.)
 # - $H(X \mid Y)$ is the *average* entropy of the columns $p(x \mid y)$, each with its weight $p(y)$; $H(Y \mid X)$ that of
 #   the rows.
 # - Return three results in the order of the formula, each of shape `(...)`.
@@ -698,8 +698,8 @@ for name, y in (
 # | $k$ | `k` | int | number of classes, at least 2 |
 # | $p_e$ | `pe` | float | the smallest error probability that satisfies the inequality |
 #
-# By hand, $k = 3$ and $p_e = \tfrac12$: the right side is $\log 2 + \tfrac12\log 2 = 1.039721$. With that much open, at
-# least every second guess is wrong.
+# By hand, $k = 3$ and $p_e = \tfrac12$: the right side is $\log 2 + \tfrac12\log 2 = 1.039721$. Then at least every
+# second guess is wrong.
 #
 # <details><summary>Why those two questions?</summary>
 #

@@ -8,7 +8,6 @@ threads must not do: a Dask worker keeps one such process beside it (`GradingPro
 from __future__ import annotations
 
 import ctypes
-import gc
 import hashlib
 import os
 import pickle
@@ -29,6 +28,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from nbformat import NotebookNode
 
 from grading.classroom.warm import warm_grader
+from grading.sandbox import large_pages
 from helpers.files import write_whole
 
 if TYPE_CHECKING:  # they need torch, which is imported where something is graded
@@ -192,7 +192,6 @@ class GradingProcess:
                 ours.close()
                 warm_grader.cache_clear()  # its sandbox is its own
                 first()
-                gc.freeze()  # what is imported stays, and need not be looked through again and again
                 serve(theirs.makefile("rb"), theirs.makefile("wb"), folder)
             os._exit(0)
         theirs.close()
@@ -237,6 +236,7 @@ def end_with_parent() -> None:
 def serve(asked: BinaryIO, answers: BinaryIO, folder: Path) -> None:
     """Grade what is asked until nobody asks any more; releases are kept in a folder."""
     known: dict[str, Release] = {}
+    ready = False
     with suppress(EOFError, OSError):
         while True:
             task, release = pickle.load(asked)
@@ -251,6 +251,9 @@ def serve(asked: BinaryIO, answers: BinaryIO, folder: Path) -> None:
                 found = sendable(error)
             pickle.dump(found, answers)
             answers.flush()
+            if not ready:  # with the first task comes all that is imported; from now on this process forks and forks
+                large_pages.ready_to_fork()
+                ready = True
 
 
 def sendable(error: Exception) -> Exception:

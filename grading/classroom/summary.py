@@ -69,7 +69,7 @@ def row(cell: Any, facts: Any) -> Row:
     """The row of a graded cell; without the gradebook's marks (formgrader has fields for them) the grader's."""
     name = exercise_of(cell)
     if cell.get("solution"):
-        marks = f"{cell['score']:g} of {cell['points']:g}" if "score" in cell else f"of {cell['points']:g}"
+        marks = f"{cell['score']:g} of {cell['points']:g}" if "score" in cell else f"– of {cell['points']:g}"
         return Row(cell["grade_id"], name, marks, BY_HAND, first_line(cell.get("comment")))
     one = facts.get(name, {})
     marks = cell.get("score", one.get("marks") or 0.0)

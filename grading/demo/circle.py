@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from nbgrader.api import Gradebook
@@ -77,6 +78,7 @@ def play(notebook: str, folder: Path, size: int, seed: int) -> None:
             place = folder / "classroom" / "submitted" / learner.name / notebook / f"{notebook}.ipynb"
             place.parent.mkdir(parents=True)
             place.write_text(learner.text, encoding="utf-8")
+            (place.parent / "timestamp.txt").write_text(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n")
             counts[learner.kind] += 1
         enter(class_list, settings(folder, notebook))
 
@@ -114,11 +116,12 @@ def settings(folder: Path, notebook: str) -> Config:
 
 
 def enter(class_list: Sequence[Learner], config: Config) -> None:
-    """Tell the gradebook the learners' names, which formgrader shows."""
+    """Tell the gradebook the learners' names and addresses, which formgrader shows."""
     with Gradebook(CourseDirectory(config=config).db_url) as gradebook:
         for one in class_list:
             first, last = one.full_name
-            gradebook.update_or_create_student(one.name, first_name=first, last_name=last)
+            address = f"{one.name}@example.org"
+            gradebook.update_or_create_student(one.name, first_name=first, last_name=last, email=address)
 
 
 def convert(converter: type, notebook: str, folder: Path, size: int) -> None:

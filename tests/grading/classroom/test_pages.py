@@ -88,6 +88,11 @@ def test_every_link_of_the_table_leads_to_its_section(notebook: NotebookNode) ->
         assert link.get_text() in target.get_text()
 
 
+def test_what_nobody_has_graded_yet_has_no_mark(notebook: NotebookNode) -> None:
+    del notebook.cells[-1].metadata.nbgrader["score"]
+    assert rows(notebook)[-1].marks == "– of 3"
+
+
 def test_no_cell_can_forge_the_table(notebook: NotebookNode) -> None:
     """A forged one stays below ours, in a box, without the looks or the place that its class and id would give it."""
     html = feedback(notebook)
@@ -151,7 +156,7 @@ def test_large_pictures_of_a_learner_are_left_out(notebook: NotebookNode) -> Non
 
 def test_before_the_gradebook_is_read_the_marks_are_the_graders(notebook: NotebookNode) -> None:
     del notebook.cells[2].metadata.nbgrader["score"], notebook.cells[5].metadata.nbgrader["score"]
-    assert [row.marks for row in rows(notebook)] == ["1 of 3", "2 of 3 extra credit", "of 3"]
+    assert [row.marks for row in rows(notebook)] == ["1 of 3", "2 of 3 extra credit", "– of 3"]
 
 
 @settings(max_examples=60, deadline=None)

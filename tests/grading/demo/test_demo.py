@@ -130,9 +130,11 @@ def test_everyone_has_a_verdict_and_feedback(played):
             assert first.misconception is None
 
 
-def test_formgrader_has_a_name_for_everyone(played):
+def test_formgrader_has_a_name_an_address_and_a_time_for_everyone(played):
     with Gradebook(settings(played, NOTEBOOK).CourseDirectory.db_url) as gradebook:
         called = {one.id: (one.first_name, one.last_name) for one in gradebook.students}
+        assert all(one.email == f"{one.id}@example.org" for one in gradebook.students)
+        assert all(one.timestamp for one in gradebook.assignment_submissions(NOTEBOOK))
     assert called == {one.name: one.full_name for one in simulated_class(NOTEBOOK, RELEASED, SOLUTION, SIZE, 0)}
     assert all(first and last for first, last in called.values())
 

@@ -119,7 +119,7 @@ def entropy_definition(rng):
     yield case(distribution(rng, size(rng, 5, 9)))
 
 
-@entropy.criterion("0 log 0 is 0", marks=0.5, says="An impossible result adds nothing")
+@entropy.criterion("0 log 0 is 0", marks=0.5, says="An impossible result adds exactly nothing")
 def entropy_zeros(rng):
     yield case(torch.tensor([0.5, 0.0, 0.5, 0.0], dtype=torch.float64))
     yield case(torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64))

@@ -27,7 +27,7 @@ from grading.reading import LONG, Reading, ReadRules
 from grading.sandbox import replies
 from grading.sandbox.replies import CellError
 from grading.sandbox.sandbox import Process, ProcessEnded, Sandbox
-from grading.slicing import Shown, shows_questions
+from grading.slicing import Shown, shows_what_keys_hold
 from grading.source_rules import CellText, ToRead
 from grading.submission import Cell, Submission
 from helpers.checking import key
@@ -164,7 +164,7 @@ class SubmissionRun:
         self.reading = Reading(texts, wanted, self.seconds_left())
         for number, run in enumerate(self.judgement.runs):
             known = shown.get((run.cell.name, run.cell.node.source))
-            of_the_key = run.cell.kind == "ours" and shows_questions(run.cell.python)
+            of_the_key = run.cell.kind == "ours" and shows_what_keys_hold(run.cell.python)
             if of_the_key or (number in self.reading.spared and known is not None):
                 run.spared, run.outputs = True, copy.deepcopy(known or [])
 

@@ -70,7 +70,7 @@ def spared(cells: Sequence[CellText]) -> set[int]:
 
 
 @lru_cache(maxsize=2000)
-def shows_questions(source: str) -> bool:
+def shows_what_keys_hold(source: str) -> bool:
     """Whether a cell shows the questions of an exercise, or the learner's progress, and does no more."""
     called = calls_alone(source)
     return bool(called) and called <= {"questions.show", PROGRESS}

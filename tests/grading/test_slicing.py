@@ -15,7 +15,7 @@ from grading.exercises.as_text import NoText, answer_text
 from grading.exercises.exercise import Exercise
 from grading.grade import Grader
 from grading.judge import judge
-from grading.slicing import names_of, shown_by, shows_questions, spared
+from grading.slicing import names_of, shown_by, shows_what_keys_hold, spared
 from grading.source_rules import AnswerText, CellText
 from grading.submission import Cell, Submission, sorted_cells
 from tests.grading.courses import ROOT
@@ -123,7 +123,7 @@ def test_questions_are_not_asked_of_the_key_where_all_of_our_cells_run(grader: G
     ours = executed("08-reading-and-writing-math")
     shown = shown_by(ours, 10_000)
     first = [cell for cell in sorted_cells(ours) if cell.runs][:3]
-    (asked,) = (cell for cell in first if shows_questions(cell.python))
+    (asked,) = (cell for cell in first if shows_what_keys_hold(cell.python))
     next(cell for cell in first if cell.is_learners).node.source = "seen = sorted(globals())\n"
     for known in (shown, {}):
         judgement = judge(Submission(ours, first, ""), {}, 3, grader.sandbox, 60.0, known)
@@ -156,7 +156,7 @@ def test_nobodys_progress_is_shown(grader: Grader) -> None:
     ],
 )
 def test_which_cells_show_what_the_keys_hold(source: str, wanted: bool) -> None:
-    assert shows_questions(source) == wanted
+    assert shows_what_keys_hold(source) == wanted
 
 
 @pytest.mark.long
@@ -195,10 +195,10 @@ def graded(grader: Grader, notebook: str, answers: dict[str, str], sliced: bool)
             cell.node.source = answers[cell.name]
     submission = Submission(ours, cells, "")
     if not sliced:
-        known = {cell: outputs for cell, outputs in known.items() if shows_questions(cell[1])}
+        known = {cell: outputs for cell, outputs in known.items() if shows_what_keys_hold(cell[1])}
     judgement = judge(submission, load(notebook), 3, grader.sandbox, 300.0, known)
     shown = [(run.cell.name, run.error, list(filter(None, map(words, run.outputs)))) for run in judgement.runs]
-    not_run = [run for run in judgement.runs if run.spared and not shows_questions(run.cell.python)]
+    not_run = [run for run in judgement.runs if run.spared and not shows_what_keys_hold(run.cell.python)]
     assert bool(not_run) == sliced or "plotting = None" in str(answers)
     return [judgement.failed, *(marks(one) for one in judgement.reports.values()), *shown]
 

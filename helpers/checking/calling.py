@@ -44,6 +44,7 @@ FINAL = ("interrupted", "not attempted", "refused")  # outcomes after which the 
 SECONDS_PER_CALL = 10.0
 SEEN = 0.25  # of an answer, by which it changes at least when every number from what is required is twice as large
 SECONDS_FOR_TEXT = 1.0  # of an error
+SECONDS_TO_NEXT_ALARM = 0.5  # long enough to leave, where the first one was heard
 OWN_ERRORS = [one for one in vars(builtins).values() if isinstance(one, type) and issubclass(one, Exception)]
 MOST_LETTERS_OF_A_MESSAGE, MOST_LETTERS_OF_A_NAME = 300, 80
 
@@ -249,7 +250,8 @@ def as_answer() -> Iterator[None]:
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raise OutOfTime after `seconds`, where the platform has an alarm and this is the main thread; elsewhere the
-    learner interrupts the kernel. An alarm that was set before goes on afterwards."""
+    learner interrupts the kernel. It is raised again and again until what runs here ends: Python drops an exception
+    that is raised in `__del__` or while it collects garbage. An alarm that was set before goes on afterwards."""
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -259,11 +261,13 @@ def time_limit(seconds: float) -> Iterator[None]:
 
     handler = signal.signal(signal.SIGALRM, stop)
     start = time.monotonic()
-    delay, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    delay, interval = signal.setitimer(signal.ITIMER_REAL, seconds, SECONDS_TO_NEXT_ALARM)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:  # an alarm may ring while it is turned off
+            signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
         if delay:  # an outer alarm was running, and time has passed
             signal.setitimer(signal.ITIMER_REAL, max(delay - (time.monotonic() - start), 1e-3), interval)

@@ -240,6 +240,28 @@ class TestTime:
 
         assert observe(stubborn, seconds=0.05)["outcome"] == "interrupted"
 
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+    def test_a_loop_is_stopped_where_the_first_alarm_was_lost(self):
+        """Python drops an exception that is raised while an object is deleted."""
+
+        class Slow:
+            def __del__(self):
+                deadline = time.monotonic() + 60
+                while time.monotonic() < deadline:
+                    pass
+
+        def answer(x):
+            slow = Slow()
+            del slow
+            while True:
+                pass
+
+        assert observe(answer, seconds=0.05)["outcome"] == "interrupted"
+
+    def test_no_alarm_rings_after_a_call(self):
+        observe(lambda x: time.sleep(60), seconds=0.05)
+        assert signal.getitimer(signal.ITIMER_REAL)[1] != calling.SECONDS_TO_NEXT_ALARM
+
     def test_a_value_that_never_ends_being_written_is_stopped(self):
         items = list(range(1000))
         for _ in range(3):

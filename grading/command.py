@@ -64,7 +64,12 @@ COMMANDS = (
     Command("lint", "grading.building.lint:main", AUTHORS, "say what exercises still lack, and where"),
     Command("build", "grading.building.build:main", AUTHORS, "make notebooks and answer keys from their sources"),
     Command("site", "grading.site.build:main", AUTHORS, "make a static site of notebooks, tables and guides"),
-    Command("test", "grading.command:test", AUTHORS, "run everything that CI runs; with arguments, pytest with them"),
+    Command(
+        "test",
+        "grading.command:test",
+        AUTHORS,
+        "run what CI runs, the slow tests with --all; or pytest",
+    ),
 )
 
 
@@ -111,6 +116,10 @@ PLAINER_PROCESSOR = {"ATEN_CPU_CAPABILITY": "default", "OPENBLAS_CORETYPE": "Neh
 
 NBVAL = ("-m", "pytest", "--nbval", "solutions", "--nbval-sanitize-with", "tests/nbval.cfg")
 
+# Each worker takes half of the tests in their order, then what the other has left: seldom do both make one fixture.
+TESTS = ("-m", "pytest", "tests", "-q", "-n", "2", "--dist", "worksteal")
+ALL = "--all"
+
 # The steps of one stage run side by side.
 STAGES = (
     (
@@ -120,11 +129,12 @@ STAGES = (
         # The notebooks run once, in the last step: nbval compares what they say with what is committed.
         Step("built files", ("-m", "grading.command", "build", "--check", "--unrun"), PLAINER_PROCESSOR),
     ),
-    # Each worker takes half of the tests in their order, then what the other has left: seldom do both make one fixture.
-    (Step("tests", ("-m", "pytest", "tests", "-q", "-n", "2", "--dist", "worksteal"), ONE_THREAD),),
+    (Step("tests", (*TESTS, "-m", "not slow and not long"), ONE_THREAD),),
     # One worker for each notebook: its cells share a kernel.
     (Step("notebooks", (*NBVAL, "-q", "-n", "2", "--dist", "loadfile"), ONE_THREAD),),
 )
+# What CI runs: the slow tests, too.
+ALL_STAGES = (STAGES[0], (Step("tests", TESTS, ONE_THREAD),), *STAGES[2:])
 
 
 def lab(arguments: Sequence[str]) -> int:
@@ -139,7 +149,10 @@ def formgrader(arguments: Sequence[str]) -> int:
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Run every step, stop at the first that fails and say how to repeat it; with arguments, run pytest with them."""
+    """Run every step, with `--all` the slow tests too, stop at the first that fails and say how to repeat it; with
+    other arguments, run pytest with them."""
+    if [*arguments] == [ALL]:
+        return run_stages(ALL_STAGES)
     if arguments:
         return subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
     return run_stages(STAGES)

@@ -98,6 +98,7 @@ def tool_folder(folder: Path, **scripts: str) -> str:
     return str(folder)
 
 
+@pytest.mark.slow
 def test_the_first_run_installs_and_later_ones_only_when_the_lock_or_the_place_changes(project: Path) -> None:
     first = door(project, "lab", "--port", "9 9", INFOGRAD_PYTHON=sys.executable)  # with a pip of its own
     assert (first.stdout, first.returncode) == ("ran lab --port 9 9\n", 3)
@@ -357,17 +358,28 @@ def test_arguments_of_test_go_to_pytest(tmp_path: Path, capfd: pytest.CaptureFix
 
 
 def test_ci_runs_what_the_pages_say() -> None:
-    """`./infograd test` on every push, and in it the build, the tests and the notebooks; the site's own lines."""
-    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").endswith("\n./infograd test\n")
+    """`./infograd test --all` on every push, and in it the build, the tests and the notebooks; the site's own lines.
+    Without `--all` it runs the same, but for the slow tests."""
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").endswith("\n./infograd test --all\n")
     test, site = (
         (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8") for name in ("test", "site")
     )
     assert "run: bash .ci/run\n" in test
     assert 'run: pip install -c constraints.txt -e ".[grading,site]"\n' in site
     assert "run: infograd site\n" in site
-    lines = [" ".join(step.arguments) for stage in command.STAGES for step in stage]
+    lines = [" ".join(step.arguments) for stage in command.ALL_STAGES for step in stage]
+    fewer = [" ".join(step.arguments) for stage in command.STAGES for step in stage]
+    assert [line.removesuffix(" -m not slow and not long") for line in fewer] == lines
     for wanted in ("build --check --unrun", "-m pytest tests", "--nbval solutions", "ruff check .", "-m mypy"):
         assert any(wanted in line for line in lines), wanted
+
+
+@pytest.mark.parametrize(("arguments", "stages"), [([], command.STAGES), (["--all"], command.ALL_STAGES)])
+def test_slow_tests_run_where_all_are_asked_for(
+    arguments: list[str], stages: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "run_stages", lambda given: int(given is stages))
+    assert command.test(arguments) == 1
 
 
 def test_lab_opens_jupyterlab_on_the_notebooks_without_the_panels_for_teachers(tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ ELSEWHERE = {
 
 # What no test plays, and what comes nearest.
 UNPLAYED = {
-    "./infograd test": "runs these tests, and is what CI runs: test_command.py::test_ci_runs_what_the_pages_say",
+    "./infograd test": "runs these tests: test_command.py::test_ci_runs_what_the_pages_say",
+    "./infograd test --all": "runs these tests, and is what CI runs: test_command.py::test_ci_runs_what_the_pages_say",
     "./infograd build --check": "takes minutes. CI runs it, with --unrun, before the tests, and nbval the notebooks; a "
     "part of it: test_readme.py::test_a_build_makes_what_is_gone_and_touches_nothing_else",
     "python -m benchmarks.check": "takes minutes, and writes how fast this machine is",
@@ -141,6 +142,7 @@ def teachers_commands() -> list[str]:
     return [command for command in wanted if "doctor" not in command]
 
 
+@pytest.mark.slow
 def test_a_teachers_way_from_release_to_feedback(clone: Clone) -> None:
     for command in teachers_commands():
         said = clone.must(command)
@@ -163,6 +165,7 @@ def test_a_teachers_way_from_release_to_feedback(clone: Clone) -> None:
     assert clone.status == ""
 
 
+@pytest.mark.slow
 def test_a_learners_way(clone: Clone) -> None:
     """After the teacher's: a learner on the same machine, with the notebook that lies there."""
     assert "Handed in 01-information-identities as " in clone.must(LEARNERS[0], "carol")
@@ -171,6 +174,7 @@ def test_a_learners_way(clone: Clone) -> None:
     assert clone.status == ""
 
 
+@pytest.mark.slow
 def test_the_lines_for_pip_ask_for_what_is_installed(clone: Clone) -> None:
     """Played without a network and without changing anything: pip finds all that it would install, as it is pinned. The
     second line asks for a part of what the first asks for."""
@@ -183,6 +187,7 @@ def test_the_lines_for_pip_ask_for_what_is_installed(clone: Clone) -> None:
     assert {"cluster", "grading"} <= own.extras
 
 
+@pytest.mark.slow
 def test_a_build_makes_what_is_gone_and_touches_nothing_else(clone: Clone) -> None:
     note_everything(clone.course)  # as after the author's last build
     clone.hand_over(clone.course / RECORD)
@@ -205,6 +210,7 @@ def built(clone: Clone) -> list[Path]:
     return [clone.course / product(kind, name) for kind in PRODUCTS for name in notebooks()]
 
 
+@pytest.mark.slow
 def test_an_authors_other_lines(clone: Clone) -> None:
     said = clone.must(f"{AUTHORS[1]} --collect-only -q -p no:cacheprovider")
     assert "tests/grading/exercises/test_exercises.py::TestTheReference::test_agrees_with_an_oracle[01-entropy]" in said
@@ -238,6 +244,7 @@ def test_what_is_no_test_is_seen_to_be_none(name: str) -> None:
     assert not is_a_test(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["infograd grade", "nbgrader release_assignment"])
 def test_whatever_comes_first_registers_the_assignment(clone: Clone, order: str) -> None:
     gradebook = clone.course / "classroom" / "gradebook.db"

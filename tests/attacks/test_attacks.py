@@ -4,7 +4,8 @@ A technique is a module: its docstring says what it attempts; CELLS holds the te
 @NAME@ a fact about this machine), NOTEBOOK is another notebook than the first; `edit` changes the notebook, `write`
 hands it in otherwise, `beside` adds files; THEN is the next learner's answer. ONLY_BOXED
 is what may be shown in a learner's box alone. EARNS is the most it may earn (nothing,
-by default) and MUST_EARN the least, SAYS what the verdict must say, NEVER_SHOWN what nobody may be shown.
+by default) and MUST_EARN the least, SAYS what the verdict must say, NEVER_SHOWN what nobody may be shown. SECONDS is
+how long its cells may run, where two seconds are not enough to show anything.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import secrets
 import select
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 import pytest
 
 from grading.grade import GradedNotebook, Grader
+from grading.sandbox import large_pages
 from grading.sandbox.sandbox import Limits
 from tests.grading.courses import NOTEBOOK, ROOT, answered, make_course, make_release, model_answers
 from tests.grading.pages import active, shown, unboxed
@@ -66,9 +68,9 @@ COURSES = {
     ],
 }
 LIMITS = Limits(
-    cell_seconds=5,  # memory comes slowly on some machines
+    cell_seconds=2,
     call_seconds=1,
-    notebook_seconds=12,
+    notebook_seconds=8,
     memory_bytes=3 * 2**29,
     scratch_bytes=2**26,
     scratch_files=500,
@@ -162,7 +164,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def graders() -> Iterator[dict[str, Grader]]:
-    """A grader for each user whose sandbox it can have."""
+    """A grader for each user whose sandbox it can have. This process forks for each submission."""
+    large_pages.ready_to_fork()
     made = {}
     for user in USERS:
         with pytest.MonkeyPatch.context() as patch:
@@ -178,6 +181,7 @@ def graders() -> Iterator[dict[str, Grader]]:
 def grader(graders: dict[str, Grader], request: pytest.FixtureRequest) -> Iterator[Grader]:
     """The grader of the user that a test asks for, or of the one who runs the tests."""
     user = getattr(request, "param", USERS[0])
+    graders[user].sandbox.limits = LIMITS
     with pytest.MonkeyPatch.context() as patch:
         start_as(user, patch)
         yield graders[user]
@@ -195,7 +199,9 @@ def runs() -> list[Any]:
     """Each technique with a user. One that asks something of the system is tried as root and as an ordinary user where
     both can be, any other as an ordinary user, who has less between him and the next learner."""
     return [
-        pytest.param(name, user, id=name if user == USERS[-1] else f"{name} as root")
+        pytest.param(name, user, id=name)
+        if user == USERS[-1]
+        else pytest.param(name, user, id=f"{name} as root", marks=pytest.mark.slow)
         for name in TECHNIQUES
         for user in (USERS if asks_the_system(name) else USERS[-1:])
     ]
@@ -254,6 +260,8 @@ def test_technique(name: str, place: Place, grader: Grader, request: pytest.Fixt
     grader.sandbox.start()
     alone = processes(grader)
     student = request.node.callspec.id
+    seconds = getattr(technique, "SECONDS", LIMITS.cell_seconds)
+    grader.sandbox.limits = replace(LIMITS, cell_seconds=seconds, notebook_seconds=6 + seconds)
     graded = grade(grader, place, place.hand_in(student, technique))
     marks = sum(report.marks for report in graded.judgement.reports.values())
     assert marks <= getattr(technique, "EARNS", 0.0), "it earned something"

@@ -125,6 +125,7 @@ def test_where_the_whole_notebook_answers_otherwise_it_is_said(
     assert graded.verdict.irregularities == [sentences[right].format(name="entropy") for right in right_as_a_whole]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["open", "ask", "replies"])
 def test_a_submission_is_judged_again_where_the_warm_process_dies_under_it(
     step: str, grader: Grader, released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

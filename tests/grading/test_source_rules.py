@@ -214,6 +214,7 @@ def test_reading_takes_steps_in_proportion_to_the_text(text: str) -> None:
     assert steps_of(lambda: AnswerText([text]).broken_rule(rules_of_entropy)) < 300 * nodes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [*HARD_TO_READ.values(), "entropy=0\n" * 2500], ids=[*HARD_TO_READ, "assigned"])
 def test_reading_all_cells_takes_time_in_proportion_to_their_text(text: str) -> None:
     """Loops inside C count too, and so do cells together. Four times the text would take sixteen times the processor's

@@ -101,6 +101,7 @@ def test_the_wheel_holds_all_of_helpers_and_nothing_else(unpacked: Path, wheel: 
     assert names == {one.relative_to(unpacked).as_posix() for one in helpers if "__pycache__" not in one.parts}
 
 
+@pytest.mark.slow
 def test_an_exercise_can_be_solved_where_only_the_wheel_is(unpacked: Path, wheel: Path, tmp_path: Path) -> None:
     """In an environment of its own, which sees the packages that are installed here but not the course, with one
     notebook: its first cell installs the wheel; then a wrong answer and a right one, and the card of each."""

@@ -250,6 +250,7 @@ print(*sorted(seen), sep="\\n")
 """
 
 
+@pytest.mark.slow
 def test_a_notebook_reads_nothing_that_does_not_count(course: Path, tmp_path: Path) -> None:
     """A whole notebook and its key, watched: whatever it opens in the course is among its inputs."""
     line = [sys.executable, "-c", OPENED, str(course.resolve()), str(source_of(FIRST, course))]

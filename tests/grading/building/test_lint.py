@@ -125,6 +125,7 @@ print(json.dumps([
 """
 
 
+@pytest.mark.slow
 def test_a_new_exercise_can_be_built_and_linted_at_once(tmp_path: Path) -> None:
     for folder in ("grading", "helpers"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))

@@ -172,6 +172,7 @@ def kill_and_run_again(course: Path, undisturbed: tuple[dict[str, Any], int], po
         assert state(course) == expected, f"killed at step {point} of {steps}"
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(course: Path, undisturbed: Any) -> None:
     assert len(undisturbed[0]) == 3 * len(LEARNERS)
     kill_and_run_again(course, undisturbed, FEW, random.randrange(2**32))
@@ -219,6 +220,7 @@ def test_a_worker_finds_what_this_process_finds(
     assert state(course) == undisturbed[0]
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_is_killed(
     course: Path, undisturbed: tuple[dict[str, Any], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,6 +305,7 @@ def test_workers_that_cannot_be_had_are_told(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_gradebook_in_postgresql_goes_away_and_comes_back(
     course: Path,
     undisturbed: tuple[dict[str, Any], int],

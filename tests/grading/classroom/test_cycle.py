@@ -194,6 +194,7 @@ def test_feedback_on_work_that_was_put_in_by_hand_stops_nobodys_release(graded: 
     assert "Feedback released" in graded.teacher("release_feedback", NOTEBOOK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", ["a learner", "a cell"])
 def test_what_the_gradebook_has_lost_is_named_and_graded_again(graded: Class, lost: str) -> None:
     """A teacher removes a learner, or a whole gradebook; or a regrade of others drops a cell that is no more in the
@@ -243,6 +244,7 @@ def test_what_an_older_version_graded_is_named_and_regraded_when_asked_for(
     assert json.loads(file.read_text())["exercises_version"] == "a later one"
 
 
+@pytest.mark.slow
 def test_points_that_no_longer_agree_with_the_release_are_named_and_follow_it(
     graded: Class, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -284,6 +286,7 @@ def test_a_released_notebook_that_someone_worked_in_is_not_what_is_graded_agains
     file.write_text(as_made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "left"), [("none", CORE + STRETCH), ("zero", 0.0)])
 def test_late_work_loses_what_nbgraders_own_setting_says(graded: Class, method: str, left: float) -> None:
     with Gradebook(f"sqlite:///{graded.course}/classroom/gradebook.db") as gradebook:

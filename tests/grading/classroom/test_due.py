@@ -33,6 +33,7 @@ def test_what_is_no_date_and_no_zone_is_named(text: str, zone: str | None) -> No
         moment(text, zone)
 
 
+@pytest.mark.slow
 def test_a_due_date_and_an_extension_reach_the_gradebook_and_go_again(clone: Clone) -> None:
     zone = "--zone Europe/Berlin"
     assert "no due date" in clone.run(f"infograd due {NAME} '2026-12-01 23:59' --learner ada {zone}")[1]

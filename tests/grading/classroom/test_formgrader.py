@@ -25,6 +25,8 @@ from playwright.sync_api import Page
 from tests.chromium import Desk, opened
 from tests.grading.courses import ANSWERS, NOTEBOOK, ROOT, answered, make_course, make_release, nbgrader
 
+pytestmark = pytest.mark.slow  # each starts a server and a browser
+
 PLANT = (
     "fetch('/api/contents/PLANTED', {method: 'PUT', headers: {'X-XSRFToken': document.cookie.match('_xsrf=([^;]*)')[1]}"
     ", body: JSON.stringify({type: 'file', format: 'text', content: 'x'})})"

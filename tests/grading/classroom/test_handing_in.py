@@ -34,6 +34,7 @@ def released(clone: Clone, name: str = NOTEBOOK) -> Path:
     return clone.course / "notebooks" / name / f"{name}.ipynb"
 
 
+@pytest.mark.slow
 def test_a_file_from_anywhere_is_handed_in_as_the_notebook_that_it_is(clone: Clone) -> None:
     """Downloaded twice, with a byte order mark, no grade_ids, new cell ids, a foreign kernel and another minor."""
     notebook = answered(released(clone), {"entropy": model_answers()["entropy"], "reflection": "My own words."})
@@ -132,6 +133,7 @@ def ask(port: int, path: str, **data: str) -> Any:
         return json.load(answer)
 
 
+@pytest.mark.slow
 def test_the_assignment_list_hands_in_what_lies_in_the_notebooks_folder(clone: Clone, lab: int) -> None:
     shown = ask(lab, "/assignments?course_id=infograd")["value"]
     found = {one["assignment_id"]: one for one in shown if one["status"] == "fetched"}
@@ -148,6 +150,7 @@ GOOD = ("Ada Lovelace", "a.b@example.org", "O'Neil", "Jürgen", "李雷", "12345
 BAD = (".hidden", "x[1]", "a+b", "who?", "two\nlines", "a*")
 
 
+@pytest.mark.slow
 def test_every_name_is_graded_and_shown_or_refused_with_the_reason(clone: Clone) -> None:
     for name in (*GOOD, *BAD):
         place = clone.course / "classroom" / "submitted" / name / NOTEBOOK

@@ -54,6 +54,7 @@ def entered(course: Path, learner: str) -> tuple[float, float | None, str | None
         return found.score, found.late_submission_penalty, comment
 
 
+@pytest.mark.slow
 def test_no_response_goes_when_an_answer_comes_and_comes_when_it_goes(course: Path) -> None:
     for answer, said in (("stub", "No response."), ("model", None), ("bits", None), ("stub", "No response.")):
         put(course, "ada", answer)

@@ -58,6 +58,7 @@ def test_the_commands_refuse_a_name_with_the_reason(course: Path, tmp_path: Path
     assert learners(course) == {"ada"}
 
 
+@pytest.mark.slow
 def test_formgraders_page_adds_learners_and_says_why_not(address: str, course: Path, desk: Callable[..., Desk]) -> None:
     page = desk().page()
     told: list[str] = []

@@ -65,6 +65,7 @@ def played(demonstration):
     return demonstration.folder
 
 
+@pytest.mark.slow
 def test_it_says_what_it_does_how_long_that_took_and_where_to_look(demonstration):
     folder, out, err = demonstration
     steps = (f"{SIZE} learners hand in", "their submissions are graded", "feedback is written", "the report is written")
@@ -82,6 +83,7 @@ def test_it_says_what_it_does_how_long_that_took_and_where_to_look(demonstration
     assert "ada" in (folder / "log.txt").read_text()
 
 
+@pytest.mark.slow
 def test_the_class_starts_from_the_learners_notebook(played):
     for room, cell in (("notebooks", "raise NotImplementedError"), ("solutions", "### BEGIN SOLUTION")):
         assert cell in (played / room / NOTEBOOK / f"{NOTEBOOK}.ipynb").read_text()
@@ -110,6 +112,7 @@ def test_what_nbgrader_refuses_is_said(monkeypatch, capsys, tmp_path):
     assert capsys.readouterr().err == "infograd demo: the gradebook is away\n"
 
 
+@pytest.mark.slow
 def test_everyone_has_a_verdict_and_feedback(played):
     class_list = simulated_class(NOTEBOOK, RELEASED, SOLUTION, SIZE, 0)
     for one in class_list:
@@ -130,6 +133,7 @@ def test_everyone_has_a_verdict_and_feedback(played):
             assert first.misconception is None
 
 
+@pytest.mark.slow
 def test_formgrader_has_a_name_an_address_and_a_time_for_everyone(played):
     with Gradebook(settings(played, NOTEBOOK).CourseDirectory.db_url) as gradebook:
         called = {one.id: (one.first_name, one.last_name) for one in gradebook.students}
@@ -144,6 +148,7 @@ def test_a_second_round_of_names_has_numbers():
     assert Learner("viktor2", "", "").full_name == ("Viktor", "Szabó 2")
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_class(played):
     page = (played / "classroom" / "reports" / f"{NOTEBOOK}.html").read_text()
     assert f"<b>{SIZE}</b> learners graded" in page
@@ -159,6 +164,7 @@ VIEWS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 def test_the_report_and_the_feedback_can_be_read_by_all(played: Path, desk: Callable[..., Desk]) -> None:
     """In one test: the class is graded once in each process that has a part of this file."""
     for view, looks in VIEWS.items():
@@ -176,6 +182,7 @@ def test_the_report_and_the_feedback_can_be_read_by_all(played: Path, desk: Call
         assert reader.elsewhere == []
 
 
+@pytest.mark.slow
 def test_on_paper_nothing_stays_folded_and_colours_are_those_of_the_light_page(
     played: Path, desk: Callable[..., Desk]
 ) -> None:

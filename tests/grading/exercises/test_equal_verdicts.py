@@ -148,6 +148,7 @@ def test_check_and_grading_agree_on_some_answers(notebook: str, patient: Grader)
     assert not differences(patient, notebook, chosen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", [0, *(pytest.param(row, marks=pytest.mark.long) for row in range(1, MOST_WRAPPED))])
 @pytest.mark.parametrize("notebook", [n for n in notebooks() if WRAPPED.keys() & load(n).keys()])
 def test_check_and_grading_take_what_libraries_wrap(notebook: str, row: int, patient: Grader) -> None:

@@ -64,12 +64,7 @@ COMMANDS = (
     Command("lint", "grading.building.lint:main", AUTHORS, "say what exercises still lack, and where"),
     Command("build", "grading.building.build:main", AUTHORS, "make notebooks and answer keys from their sources"),
     Command("site", "grading.site.build:main", AUTHORS, "make a static site of notebooks, tables and guides"),
-    Command(
-        "test",
-        "grading.command:test",
-        AUTHORS,
-        "run what CI runs, the slow tests with --all; or pytest",
-    ),
+    Command("test", "grading.command:test", AUTHORS, "run what CI runs (slow tests: --all), or pytest with arguments"),
 )
 
 

@@ -306,9 +306,11 @@ class SubmissionRun:
             self.judgement.limits_hit.append(sentence)
 
     def why_missing(self, function: str) -> str:
-        """Why a function is not there: the error that ended the cell that should define it."""
+        """Why a function is not there: what ended the cell that should define it."""
         for run in self.judgement.runs:
             if run.error is not None and f"def {function}" in run.cell.python:
+                if run.ended is not None:
+                    return f"The cell with {function} did not run to its end, and what it defined is lost: {run.ended}."
                 return f"The cell with {function} stops before it is defined. {run.error}"
         return f"There is no function called {function}."
 

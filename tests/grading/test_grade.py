@@ -63,13 +63,18 @@ def test_a_cell_after_a_crash_is_still_judgement(grader: Grader, released: Path,
     assert graded.judgement.reports["entropy"].marks == 0
     assert graded.judgement.reports["kl_divergence"].outcome == "correct"
     assert graded.verdict.limits_hit == ["the cell entropy: the process ended"]
+    assert "did not run to its end, and what it defined is lost: the process ended." in cards_of(graded)
 
 
 def test_an_error_before_the_definition_is_named(grader: Grader, released: Path, tmp_path: Path) -> None:
     graded = grade(grader, released, tmp_path, {"entropy": "import nothing_of_this_name\n" + ANSWERS["model"]})
-    page = json.dumps([cell.get("outputs") for cell in graded.notebook.cells])
-    assert "No module named 'nothing_of_this_name'" in page
-    assert "stops before it is defined" in page
+    assert "No module named 'nothing_of_this_name'" in cards_of(graded)
+    assert "stops before it is defined" in cards_of(graded)
+
+
+def cards_of(graded: GradedNotebook) -> str:
+    """What a graded notebook shows under its cells."""
+    return json.dumps([cell.get("outputs") for cell in graded.notebook.cells])
 
 
 @pytest.mark.parametrize(

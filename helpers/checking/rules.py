@@ -93,6 +93,9 @@ SYNONYMS = {
         "nsum",
         "tanhsinh",
         "qmc_quad",
+        "ctc_loss",
+        "CTCLoss",
+        "_ctc_loss",
     },
     "cross_entropy": {"linear_cross_entropy", "LinearCrossEntropyLoss"},
     "lfilter": {
@@ -185,7 +188,7 @@ class Reader:
         self.forbidden, self.modules, self.required = names, list(rules["modules"]), set(rules["require"])
         if names & CLASSES_OF_DISTRIBUTIONS:
             self.modules.append("torch.distributions")
-        if "entropy" in names:
+        if names & {"entropy", "logsumexp"}:  # a density of its estimates adds exponentials in logarithms
             self.modules.append("scipy.stats")
         self.defined = set[str]()  # names of the learner's own methods and attributes
         self.met = not self.required

@@ -2,10 +2,9 @@
 
 A technique is a module: its docstring says what it attempts; CELLS holds the texts of answers (MODEL is the right one,
 @NAME@ a fact about this machine), NOTEBOOK is another notebook than the first; `edit` changes the notebook, `write`
-hands it in otherwise, `beside` adds files; THEN is the next learner's answer. ONLY_BOXED
-is what may be shown in a learner's box alone. EARNS is the most it may earn (nothing,
-by default) and MUST_EARN the least, SAYS what the verdict must say, NEVER_SHOWN what nobody may be shown. SECONDS is
-how long its cells may run, where two seconds are not enough to show anything.
+hands it in otherwise, `beside` adds files; THEN is the next learner's answer. ONLY_BOXED is what may be shown in a
+learner's box alone. EARNS is the most it may earn (nothing, by default) and MUST_EARN the least, SAYS what the verdict
+must say, NEVER_SHOWN what nobody may be shown. SECONDS is how long its cells may run, where two are not enough.
 """
 
 from __future__ import annotations
@@ -164,8 +163,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def graders() -> Iterator[dict[str, Grader]]:
-    """A grader for each user whose sandbox it can have. This process forks for each submission."""
-    large_pages.ready_to_fork()
+    """A grader for each user whose sandbox it can have."""
+    large_pages.ready_to_fork()  # as a class's processes are, which fork for each submission
     made = {}
     for user in USERS:
         with pytest.MonkeyPatch.context() as patch:

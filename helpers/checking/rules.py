@@ -349,8 +349,9 @@ def class_in_its_cell(one: type) -> ast.AST | None:
 
 
 def tree_of(function: Any) -> ast.AST | None:
-    """The syntax tree of a live function, or None where its text cannot be had. The text of a lambda is its whole line;
-    only the lambdas on it count."""
+    """The syntax tree of a live function, or None where its text cannot be had, or is another's: of code that was made
+    from a string Python may remember other text under the same name. The text of a lambda is its whole line; only the
+    lambdas on it count."""
     if isinstance(function, type) and (found := class_in_its_cell(function)) is not None:
         return found
     try:
@@ -359,4 +360,6 @@ def tree_of(function: Any) -> ast.AST | None:
         return None
     if getattr(function, "__name__", "") == "<lambda>":
         return ast.Module([ast.Expr(node) for node in ast.walk(tree) if isinstance(node, ast.Lambda)], type_ignores=[])
-    return tree
+    code = getattr(undecorated(function), "__code__", None)
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    return tree if code is None or code.co_name in defined else None

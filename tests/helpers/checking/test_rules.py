@@ -1,6 +1,7 @@
 """Source rules: what is refused however it is written, and what is not."""
 
 import functools
+import linecache
 import math
 
 import numpy as np
@@ -478,6 +479,15 @@ class TestReading:
         exec("def f(p): return p", space)
         assert rules.tree_of(space["f"]) is None
         assert rules.tree_of(len) is None
+
+    def test_another_text_under_the_same_name_is_not_read(self, monkeypatch):
+        """From 3.13 on Python remembers the text of `python -c` as that of all code that is made from a string."""
+        text, space = "def g(p):\n    return logsumexp(p)\n", {}
+        monkeypatch.setitem(linecache.cache, "<made>", (len(text), None, text.splitlines(True), "<made>"))
+        for name in ("f", "g"):
+            exec(compile(f"def {name}(p): return p", "<made>", "exec"), space)
+        assert rules.tree_of(space["f"]) is None
+        assert rules.tree_of(space["g"]) is not None
 
     def test_a_name_from_nowhere_counts_as_itself(self):
         tree = rules.ast.parse("def f(p):\n    return kl_div(p)")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,8 +29,9 @@ REACHING = {
     "importlib", "ctypes", "_getframe", "pickle",
 }  # fmt: skip
 Shown = Mapping[tuple[str, str], list[NotebookNode]]  # outputs by a cell's name and text
-PROGRESS = "progress"
-ASKING = {"check", PROGRESS}  # of our routines, those that tell of answers
+PROGRESS = {"progress", "checklist"}  # of our routines, those that show how far a learner is
+ASKING = {"check", *PROGRESS}  # those that tell of answers
+QUESTIONS = "questions.show"
 OTHER = "something else than an import"
 
 
@@ -72,16 +73,14 @@ def spared(cells: Sequence[CellText]) -> set[int]:
 @lru_cache(maxsize=2000)
 def shows_what_keys_hold(source: str) -> bool:
     """Whether a cell shows the questions of an exercise, or the learner's progress, and does no more."""
-    called = calls_alone(source)
-    return bool(called) and called <= {"questions.show", PROGRESS}
+    return calls_only(source, {QUESTIONS, *PROGRESS})
 
 
-def calls_alone(source: str) -> set[str]:
-    """The functions that a cell calls, each in a statement of its own; none where it does something else too."""
+def calls_only(source: str, functions: Collection[str]) -> bool:
+    """Whether a cell calls some of these functions, each in a statement of its own, and does no more."""
     tree = parse(source)
     calls = [node.value if isinstance(node, ast.Expr) else None for node in (tree.body if tree else [])]
-    named = [ast.unparse(call.func) for call in calls if isinstance(call, ast.Call)]
-    return set(named) if len(named) == len(calls) else set()
+    return bool(calls) and all(isinstance(call, ast.Call) and ast.unparse(call.func) in functions for call in calls)
 
 
 def note(wanted: dict[str, int], names: Iterable[str], number: int) -> None:
@@ -228,7 +227,7 @@ def shown_by(executed: NotebookNode, most: int) -> Shown:
     ended with an error are left out, and so is the progress of whoever ran it. At most so many characters for each."""
     found = {}
     for cell in sorted_cells(executed):
-        if cell.kind != "ours" or calls_alone(cell.python) == {PROGRESS}:
+        if cell.kind != "ours" or calls_only(cell.python, PROGRESS):
             continue
         if all(output.output_type != "error" for output in cell.node.outputs):
             shown = [as_shown(output) for output in cell.node.outputs]

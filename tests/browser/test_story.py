@@ -19,6 +19,7 @@ COMMENT = "Right. And the size of the file?"
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_from_the_start_page_to_the_feedback(course: Course, desk: Callable[..., Desk]) -> None:
     hers, theirs = desk(), desk()
     ada = Learner(hers.page(), course.lab.url())

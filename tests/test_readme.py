@@ -134,6 +134,23 @@ def test_what_comes_nearest_to_what_is_not_played_is_there(reason: str) -> None:
     assert all(map(is_a_test, re.findall(r"\S+::\S+", reason)))
 
 
+def test_what_a_class_costs_is_what_was_measured() -> None:
+    page = (ROOT / "docs" / "large_classes.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d\d) \| ([\d.]+) \| ([\d.]+) \| (\d+) submissions", page, re.M)
+    used = {number: float(whole) for number, whole, *_ in rows}
+    assert list(used) == [name[:2] for name in notebooks()]
+    measured = json.loads((ROOT / "benchmarks" / "results" / "bulk.json").read_text(encoding="utf-8"))["notebooks"]
+    for name, one in measured.items():
+        inside = one["parts_seconds_each"]["processor, in the sandbox"]
+        whole = inside + one["processor_seconds_each_outside_the_sandbox"]
+        assert (name[:2], f"{whole:.2f}", f"{inside:.2f}", str(one["submissions"])) in rows
+    hours = {number: seconds * 10_000 / 3600 for number, seconds in used.items()}
+    together, text = sum(hours.values()), " ".join(page.split())
+    assert f"take {hours['01']:.1f} core-hours for 01, {hours['03']:.0f} for 03" in text
+    assert f"and {together:.0f} for the eight together" in text
+    assert f"that is {0.05 * together:.1f} for all of them" in text
+
+
 def teachers_commands() -> list[str]:
     """The commands in the README's part for teachers, in order."""
     part = re.search(r"^## For teachers$.*?(?=^## )", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)

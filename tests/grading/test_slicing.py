@@ -23,7 +23,7 @@ from grading.submission import Cell, Submission, sorted_cells
 from tests.grading.courses import ROOT
 
 # Progress bars, and how long something took.
-TIMED = re.compile(r"[^\r\n]*%\|[^\r\n]*it/s\]|\d+ times as long|\r")
+TIMED = re.compile(r"[^\r\n]*%\|[^\r\n]*it/s\]|\d+ times as long|reaches \d+%|\r")
 # Shows how Triton compiles the learner's own kernel, and so runs.
 ON_AN_ANSWER = {("06-triton-log-softmax", "log_softmax_kernel")}
 
